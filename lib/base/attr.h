@@ -48,6 +48,8 @@ char *deis_strdup(const char *s);
 char *deis_asprintf(const char *format, ...) deis_printf(1, 2);
 
 /* Calls that have a safer one here: numbers by deis_str_to_u64(), text by struct deis_buf. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atof gets
 
 #endif

@@ -37,7 +37,7 @@ void deis_buf_add_str(struct deis_buf *b, struct deis_str s);
 void deis_buf_add_cstr(struct deis_buf *b, const char *s);
 void deis_buf_add_char(struct deis_buf *b, char c);
 void deis_buf_addf(struct deis_buf *b, const char *format, ...) deis_printf(2, 3);
-void deis_buf_vaddf(struct deis_buf *b, const char *format, va_list args);
+void deis_buf_vaddf(struct deis_buf *b, const char *format, va_list args) deis_printf(2, 0);
 /* Percent-encode all but unreserved characters; keep_slash leaves '/' as it is. */
 void deis_buf_add_urlencoded(struct deis_buf *b, struct deis_str s, bool keep_slash);
 /* The inside of a JSON string: quotes, backslash, control bytes escaped; invalid UTF-8 as U+FFFD. */

@@ -35,6 +35,8 @@ ptrdiff_t deis_str_rfind(struct deis_str s, char c);
 bool deis_str_split(struct deis_str *rest, char sep, struct deis_str *ret_part);
 char *deis_str_dup(struct deis_str s);                     /* NUL-terminated, yours */
 bool deis_str_is_utf8(struct deis_str s);                  /* valid UTF-8 and no NUL */
+/* Bytes of the valid UTF-8 character that s starts with, 1..4; 0 when there is none. */
+size_t deis_utf8_step(struct deis_str s);
 
 /* Decimal digits only, no sign, no blanks. DEIS_INVALID when it is none or out of [min, max]. */
 int deis_str_to_u64(struct deis_str s, uint64_t min, uint64_t max, uint64_t *ret,
