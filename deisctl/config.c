@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* deisctl config <component> get <key>... | set <key>=<value>... | rm <key>... | list */
+#include <stdio.h>
+
+#include "deisctl/deisctl.h"
+#include "lib/model/model.h"
+
+#define VALUE_MAX_BYTES (64 * 1024)
+
+/* A component or a key: parts of letters, digits, '-', '_', '.' joined by '/'. */
+static bool is_config_name(struct deis_str s, bool slashes)
+{
+    if (s.len == 0 || s.len > 128 || s.ptr[0] == '/' || s.ptr[s.len - 1] == '/') {
+        return false;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '-' || c == '_' || c == '.';
+        if (!plain && !(slashes && c == '/' && s.ptr[i - 1] != '/')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int check_key(struct deis_str key, struct deis_err *err)
+{
+    if (!is_config_name(key, true)) {
+        return deis_err_set(err, DEIS_INVALID, "'%.*s' is no name of a setting",
+                            (int)(key.len > 64 ? 64 : key.len), key.ptr);
+    }
+    return 0;
+}
+
+static int config_get(struct deis_etcd *etcd, const char *component, char **keys,
+                      struct deis_err *err)
+{
+    for (; *keys; keys++) {
+        char key[DEIS_KEY_MAX];
+        deis_autorange struct deis_etcd_range range = { 0 };
+        int r = check_key(deis_str(*keys), err);
+
+        if (r == 0) {
+            r = deis_etcd_get(etcd, deis_key(key, "config/%s/%s", component, *keys), &range, err);
+        }
+        if (r == DEIS_NOT_FOUND) {
+            return deis_err_set(err, r, "%s/%s is not set", component, *keys);
+        }
+        if (r < 0) {
+            return r;
+        }
+        printf("%.*s\n", DEIS_STR_ARG(range.kvs[0].value));
+    }
+    return 0;
+}
+
+static int check_pair(const char *pair, struct deis_str *ret_key, struct deis_str *ret_value,
+                      struct deis_err *err)
+{
+    struct deis_str rest = deis_str(pair);
+
+    deis_str_split(&rest, '=', ret_key);
+    *ret_value = rest;
+    if (!rest.ptr || rest.len == 0) {
+        return deis_err_set(err, DEIS_INVALID, "'%.64s' is not of the form key=value", pair);
+    }
+    if (rest.len > VALUE_MAX_BYTES) {
+        return deis_err_set(err, DEIS_LIMIT, "a value is longer than %d bytes", VALUE_MAX_BYTES);
+    }
+    return check_key(*ret_key, err);
+}
+
+static int config_set(struct deis_etcd *etcd, const char *component, char **pairs,
+                      struct deis_err *err)
+{
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+    struct deis_str name;
+    struct deis_str value;
+    char key[DEIS_KEY_MAX];
+
+    for (char **p = pairs; *p; p++) {
+        int r = check_pair(*p, &name, &value, err);
+        if (r < 0) {
+            return r;
+        }
+        deis_key(key, "config/%s/%.*s", component, DEIS_STR_ARG(name));
+        deis_etcd_then_put(txn, key, value, 0);
+    }
+    int r = deis_etcd_commit(etcd, txn, NULL, NULL, err);
+    for (char **p = pairs; r == 0 && *p; p++) {
+        r = check_pair(*p, &name, &value, err);
+        printf("%.*s\n", DEIS_STR_ARG(value));
+    }
+    return r;
+}
+
+static int config_rm(struct deis_etcd *etcd, const char *component, char **keys,
+                     struct deis_err *err)
+{
+    for (; *keys; keys++) {
+        char key[DEIS_KEY_MAX];
+        deis_autorange struct deis_etcd_range range = { 0 };
+        int r = check_key(deis_str(*keys), err);
+
+        if (r == 0) {
+            r = deis_etcd_get(etcd, deis_key(key, "config/%s/%s", component, *keys), &range, err);
+        }
+        if (r == 0) {
+            r = deis_etcd_delete(etcd, key, err);
+        }
+        if (r < 0) {
+            return r == DEIS_NOT_FOUND
+                       ? deis_err_set(err, r, "%s/%s is not set", component, *keys)
+                       : r;
+        }
+    }
+    return 0;
+}
+
+static int config_list(struct deis_etcd *etcd, const char *component, struct deis_err *err)
+{
+    char prefix[DEIS_KEY_MAX];
+    deis_autorange struct deis_etcd_range range = { 0 };
+    int r = deis_etcd_list(etcd, deis_key(prefix, "config/%s/", component), 0, &range, err);
+
+    for (size_t i = 0; r == 0 && i < range.count; i++) {
+        printf("%s=%.*s\n", range.kvs[i].key + strlen(prefix), DEIS_STR_ARG(range.kvs[i].value));
+    }
+    return r;
+}
+
+int command_config(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err)
+{
+    if (argc < 3) {
+        return deis_err_set(err, DEIS_INVALID, "a component and get, set, rm or list are needed");
+    }
+    const char *component = argv[1];
+    const char *verb = argv[2];
+
+    if (!is_config_name(deis_str(component), false)) {
+        return deis_err_set(err, DEIS_INVALID, "'%.64s' is no name of a component", component);
+    }
+    if (strcmp(verb, "list") == 0 && argc == 3) {
+        return config_list(etcd, component, err);
+    }
+    if (argc < 4) {
+        return deis_err_set(err, DEIS_INVALID, "'%.16s' needs at least one setting", verb);
+    }
+    if (strcmp(verb, "get") == 0) {
+        return config_get(etcd, component, argv + 3, err);
+    }
+    if (strcmp(verb, "set") == 0) {
+        return config_set(etcd, component, argv + 3, err);
+    }
+    if (strcmp(verb, "rm") == 0) {
+        return config_rm(etcd, component, argv + 3, err);
+    }
+    return deis_err_set(err, DEIS_INVALID, "'%.16s' is none of get, set, rm, list", verb);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* What the commands of deisctl share. Each returns 0, or a negative deis_code with err filled. */
+#ifndef DEISCTL_DEISCTL_H
+#define DEISCTL_DEISCTL_H
+
+#include "lib/etcd/etcd.h"
+
+int command_config(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
+int command_list(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
+int command_machines(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
+int command_status(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
+
+#endif

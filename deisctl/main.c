@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* deisctl: the operator's tool. It reads and writes the platform's state in etcd. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "deisctl/deisctl.h"
+
+#define DEFAULT_ENDPOINT "http://127.0.0.1:2379"
+
+struct command {
+    const char *name;
+    const char *usage;
+    const char *help;
+    int (*run)(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
+};
+
+static const struct command commands[] = {
+    { "config", "config <component> get|set|rm|list ...", "read and change the platform's settings",
+      command_config },
+    { "list", "list", "the services, and the units of all apps with their machines", command_list },
+    { "machines", "machines", "the machines and whether they are present", command_machines },
+    { "status", "status [<component>|<unit>]", "health of the platform, one service or one unit",
+      command_status },
+};
+
+static void print_help(void)
+{
+    printf("Usage: deisctl [--endpoint URL[,URL]] [--cafile F --certfile F --keyfile F] <command>\n"
+           "\nCommands:\n");
+    for (size_t i = 0; i < DEIS_COUNT(commands); i++) {
+        printf("  %-42s %s\n", commands[i].usage, commands[i].help);
+    }
+    printf("\nThe endpoint may also be given by DEISCTL_ENDPOINT; default " DEFAULT_ENDPOINT ".\n");
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < DEIS_COUNT(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int run(const struct deis_etcd_opts *opts, int argc, char **argv)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    const struct command *command = find_command(argv[0]);
+
+    if (!command) {
+        fprintf(stderr, "deisctl: no command '%.64s'; see 'deisctl --help'\n", argv[0]);
+        return 1;
+    }
+    struct deis_etcd *etcd = deis_etcd_new(opts, &err);
+    int r = etcd ? command->run(etcd, argc, argv, &err) : err.code;
+    deis_etcd_free(etcd);
+    if (r < 0) {
+        fprintf(stderr, "deisctl: %s\n", err.msg);
+        if (r == DEIS_INVALID) {
+            fprintf(stderr, "Usage: deisctl %s\n", command->usage);
+        }
+        return 1;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "endpoint", required_argument, NULL, 'e' }, { "cafile", required_argument, NULL, 'a' },
+        { "certfile", required_argument, NULL, 'c' }, { "keyfile", required_argument, NULL, 'k' },
+        { "help", no_argument, NULL, 'h' },           { "version", no_argument, NULL, 'v' },
+        { NULL, 0, NULL, 0 },
+    };
+    const char *env = getenv("DEISCTL_ENDPOINT");
+    struct deis_etcd_opts opts = { .endpoints = env && *env ? env : DEFAULT_ENDPOINT };
+    int c;
+
+    deis_runtime_init("deisctl");
+    while ((c = getopt_long(argc, argv, "+hv", options, NULL)) != -1) {
+        switch (c) {
+        case 'e': opts.endpoints = optarg; break;
+        case 'a': opts.tls.ca_file = optarg; break;
+        case 'c': opts.tls.cert_file = optarg; break;
+        case 'k': opts.tls.key_file = optarg; break;
+        case 'v': printf("%s\n", DEIS_VERSION); return 0;
+        case 'h': print_help(); return 0;
+        default: return 1;
+        }
+    }
+    if (optind >= argc || strcmp(argv[optind], "help") == 0) {
+        print_help();
+        return optind >= argc ? 1 : 0;
+    }
+    return run(&opts, argc - optind, argv + optind);
+}
