@@ -135,6 +135,7 @@ struct deis_rollout {
     char *reason;
     char *unit;
     char *machine;
+    int64_t settled; /* units with a create revision up to this belong to the last rollout that was done */
 };
 
 int deis_rollout_parse(struct deis_str text, struct deis_rollout *ret, struct deis_err *err)

@@ -37,6 +37,7 @@ static int state_parse(const json_t *obj, enum deis_rollout_state *ret, struct d
 int deis_rollout_parse(struct deis_str text, struct deis_rollout *ret, struct deis_err *err)
 {
     struct deis_rollout o = { 0 };
+    uint64_t settled = 0;
     deis_autojson json_t *obj = deis_json_parse(text, err);
     int r;
 
@@ -52,10 +53,12 @@ int deis_rollout_parse(struct deis_str text, struct deis_rollout *ret, struct de
         (r = codec_u32(obj, "wanted", 0, &o.wanted, err)) < 0 ||
         (r = codec_text_or(obj, "reason", "", &o.reason, err)) < 0 ||
         (r = codec_text_or(obj, "unit", "", &o.unit, err)) < 0 ||
-        (r = codec_text_or(obj, "machine", "", &o.machine, err)) < 0) {
+        (r = codec_text_or(obj, "machine", "", &o.machine, err)) < 0 ||
+        (r = deis_json_u64_or(obj, "settled", 0, &settled, err)) < 0) {
         deis_rollout_clear(&o);
         return deis_err_wrap(err, "rollout");
     }
+    o.settled = (int64_t)settled;
     *ret = o;
     return 0;
 }
@@ -73,5 +76,6 @@ char *deis_rollout_format(const struct deis_rollout *r)
     codec_set_text(obj, "reason", r->reason);
     codec_set_text(obj, "unit", r->unit);
     codec_set_text(obj, "machine", r->machine);
+    codec_set_number(obj, "settled", (uint64_t)r->settled);
     return codec_dump(obj);
 }
