@@ -17,11 +17,15 @@ struct deis_key {
 int deis_key_load(const char *path, struct deis_key *ret, struct deis_err *err) deis_must_check;
 /* HKDF-SHA256 of the key for one purpose ("bus", "at-rest", "builder-hook"). */
 void deis_key_derive(const struct deis_key *key, const char *purpose, uint8_t out[32]);
+/* As above for one user of the purpose: context (200 bytes at most) joins the purpose after a NUL. */
+void deis_key_derive_for(const struct deis_key *key, const char *purpose, struct deis_str context,
+                         uint8_t out[32]);
 /* Derived key as 64 hex digits and NUL: the builder hook secret is purpose "builder-hook". */
 void deis_key_derive_hex(const struct deis_key *key, const char *purpose, char out[65]);
 
 /* At rest: AES-256-GCM, random nonce; text "v1:<key id hex>:<base64 of nonce, ciphertext, tag>". aad binds
- * the value to its place ("config/blog"): unsealing elsewhere fails. DEIS_INVALID when it can't be opened. */
+ * the value to its place ("config/blog"): unsealing elsewhere fails. DEIS_INVALID when it can't be opened,
+ * DEIS_LIMIT when out is too small. plain: 16 MiB at most. */
 void deis_seal(const struct deis_key *key, struct deis_str aad, struct deis_str plain,
                struct deis_buf *out);
 int deis_unseal(const struct deis_key *key, struct deis_str aad, struct deis_str sealed,
