@@ -270,10 +270,10 @@ struct job_list {
     struct job **tail;
 };
 
-/* A slot for a thread. ENDED: left for want of work, still to be joined. */
+/* A slot for a thread. A thread that left for want of work is still to be joined. */
 struct worker {
-    enum { WORKER_NONE, WORKER_LIVE, WORKER_ENDED } state;
-
+    bool started;
+    bool ended; /* set by the thread */
     pthread_t thread;
     struct deis_workers *owner;
 };
@@ -377,7 +377,7 @@ static void *worker_main(void *arg)
         }
         job_list_add(&w->finished, j);
     }
-    self->state = WORKER_ENDED;
+    self->ended = true;
     bool closing = w->closing;
     pthread_mutex_unlock(&w->lock);
     if (!closing) {
@@ -428,23 +428,21 @@ static int add_thread(struct deis_workers *w)
     struct worker *slot = NULL;
     bool any_live = false;
     for (unsigned i = 0; i < w->slot_count; i++) {
-        any_live = any_live || w->slots[i].state == WORKER_LIVE;
-        if (slot == NULL && w->slots[i].state != WORKER_LIVE) {
+        bool live = w->slots[i].started && !w->slots[i].ended;
+        any_live = any_live || live;
+        if (slot == NULL && !live) {
             slot = &w->slots[i];
         }
     }
     if (slot == NULL) {
         return 0;
     }
-    if (slot->state == WORKER_ENDED) {
+    if (slot->started) {
         pthread_join(slot->thread, NULL);
-        slot->state = WORKER_NONE;
     }
-    slot->owner = w;
+    *slot = (struct worker){ .owner = w };
     int rc = start_thread(slot);
-    if (rc == 0) {
-        slot->state = WORKER_LIVE;
-    }
+    slot->started = rc == 0;
     return any_live ? 0 : rc;
 }
 
@@ -485,7 +483,7 @@ void deis_workers_free(struct deis_workers *w)
     pthread_cond_broadcast(&w->work_came);
     pthread_mutex_unlock(&w->lock);
     for (unsigned i = 0; i < w->slot_count; i++) {
-        if (w->slots[i].state != WORKER_NONE) {
+        if (w->slots[i].started) {
             pthread_join(w->slots[i].thread, NULL);
         }
     }
