@@ -43,6 +43,7 @@ struct deis_httpc_answer {
     struct deis_buf body;
 };
 
+/* An answer starts zeroed ("= { 0 }"); a call clears what an earlier one left in it. */
 #define deis_autoanswer __attribute__((cleanup(deis_httpc_answer_clear)))
 void deis_httpc_answer_clear(struct deis_httpc_answer *a);
 /* Value of a header of the answer (case ignored), trimmed; NONE when absent. */
@@ -51,13 +52,17 @@ struct deis_str deis_httpc_header(const struct deis_httpc_answer *a, const char 
 /* A blocking client: kept-alive connections, one call at a time. thread: one owner */
 struct deis_httpc *deis_httpc_new(void);
 void deis_httpc_free(struct deis_httpc *c);
-/* 0 whatever the HTTP status is. DEIS_UNAVAILABLE: no connection, nothing was sent; DEIS_TIMEOUT;
- * DEIS_PROTOCOL; DEIS_LIMIT; DEIS_CANCELLED. */
+/* 0 whatever the HTTP status is. DEIS_UNAVAILABLE: no connection, nothing was sent; DEIS_TIMEOUT: no
+ * (whole) answer in time or the connection broke, the outcome is unknown; DEIS_PROTOCOL; DEIS_LIMIT;
+ * DEIS_CANCELLED (on_data, cancelled or read_body said so); DEIS_INVALID: url, method or a header line. */
 int deis_httpc_call(struct deis_httpc *c, const struct deis_httpc_request *req,
                     struct deis_httpc_answer *ret, struct deis_err *err) deis_must_check;
 
-/* Streams on the loop. One multi handle per loop; on_done is called once, also after cancel with
- * DEIS_CANCELLED. req is copied as needed; read_body and cancelled are not supported here. thread: loop */
+/* Streams on the loop. One multi handle per loop. on_done is called once, never from within start; err is
+ * NULL when the answer is complete; st is invalid afterwards. cancel calls it, with DEIS_CANCELLED, before
+ * it returns, and may be called from on_data. req is copied as needed; cancelled is not supported here,
+ * read_body must not block, answers are not collected. Freeing the streams cancels what is left; not from
+ * one of their callbacks. thread: loop */
 struct deis_httpc_streams;
 struct deis_httpc_streams *deis_httpc_streams_new(struct deis_loop *loop);
 void deis_httpc_streams_free(struct deis_httpc_streams *s);
