@@ -37,7 +37,8 @@ struct deis_h1_head {
     struct deis_str method;      /* requests */
     struct deis_str target;      /* requests: origin form, or "*" for OPTIONS; absolute form is split:
                                     target is its path and query, host its authority */
-    struct deis_str host;        /* requests: the Host field (or authority), with its port, valid */
+    struct deis_str host;        /* requests: the Host field, with its port, valid; an absolute target
+                                    must name the same */
     int status;                  /* answers: 100..599 */
     struct deis_str reason;      /* answers */
     struct deis_h1_header headers[DEIS_H1_MAX_HEADERS];
@@ -47,6 +48,7 @@ struct deis_h1_head {
     bool keep_alive;             /* the sender wants the connection kept (RFC 9112 section 9.3) */
     bool expect_continue;        /* requests: Expect: 100-continue */
     bool upgrade;                /* Connection names "upgrade" and an Upgrade field is there */
+    bool connection_names_fields; /* Connection has more than close, keep-alive and upgrade */
 };
 
 enum deis_h1_result {
@@ -57,7 +59,7 @@ enum deis_h1_result {
 
 /*
  * Parse a message head at the start of input, which holds all bytes received so far. The views in head
- * point into input. To keep repeated calls linear pass *scanned (0 at first) back unchanged.
+ * point into input (target may be a constant). To keep repeated calls linear pass *scanned (0 at first) back unchanged.
  *
  * DONE: *ret_used bytes were the head with its final empty line; the body follows.
  * Leading empty lines before a request line are skipped (RFC 9112 section 2.2), two at most.
@@ -80,7 +82,8 @@ const struct deis_h1_header *deis_h1_find(const struct deis_h1_head *head, const
 /* Does the comma-separated list field `name` hold this token (case ignored), in any of its lines? */
 bool deis_h1_has_token(const struct deis_h1_head *head, const char *name, const char *token);
 /* Is it one of Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade, or
- * named by a Connection field of head (RFC 9110 section 7.6.1)? */
+ * named by a Connection field of head (RFC 9110 section 7.6.1)? Host and Content-Length never are:
+ * naming them there is an attack. */
 bool deis_h1_is_hop_by_hop(const struct deis_h1_head *head, struct deis_str name);
 
 /* Chunked bodies (RFC 9112 section 7.1), incremental. Zero it to start. */
@@ -95,7 +98,7 @@ struct deis_h1_chunked {
  * Take bytes off *input; *ret_data gets body bytes (a view, may be empty). Call until input is empty or
  * DONE. DONE: the last chunk and the trailers (read and dropped, 8 KiB at most) are over, *input holds
  * what follows. MORE: all of *input was used up or *ret_data is to be taken and the call repeated.
- * Refused: bare LF, bad sizes, sizes over 2^60, extensions over 256 bytes.
+ * Refused: bare LF, bad sizes, sizes of 2^60 and more, extensions over 256 bytes.
  */
 enum deis_h1_result deis_h1_chunked_feed(struct deis_h1_chunked *c, struct deis_str *input,
                                          struct deis_str *ret_data, struct deis_err *err);
