@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# Destroying an app and the platform leaves nothing behind.
+
+check "deis destroy" run_with "done" in_app demo deis destroy --confirm=demo
+none_left() {
+    [ -z "$(docker ps -aq --filter label=deis.app=demo)" ] || { echo "a container is left"; return 1; }
+    [ -z "$(docker images -q --filter label=deis.app=demo)" ] || { echo "an image is left"; return 1; }
+    [ ! -e "$data/builder/repos/demo.git" ] || { echo "the repository is left"; return 1; }
+    ! curl -sf "http://127.0.0.1:5555/v2/demo/tags/list" | grep -q git- || { echo "the registry has it still"; return 1; }
+    [ "$(status_of demo)" = 404 ] || { echo "the route is left"; return 1; }
+    local keys
+    keys=$(docker exec -e ETCDCTL_API=3 deis-etcd etcdctl get --prefix /deis/ --keys-only | grep -v '^/deis/\(audit\|outcomes\)/' | grep -w demo)
+    [ -z "$keys" ] || { echo "keys are left: $keys"; return 1; }
+}
+check "no container, route, repository, image or key of the app is left" until_true 30 none_left
+none_left || true
+check "quickstart --down" "$root/deploy/quickstart" --down
+footprint >"$work/after"
+check "nothing is left behind" diff "$work/before" "$work/after"
+check "the data folder is gone" test ! -e "$data"

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+# kill -9 of each service in turn.
+
+pid_of() { docker inspect -f '{{.State.Pid}}' "deis-$1"; }
+is_back() { # COMPONENT OLD-PID: another process runs and answers
+    local p
+    p=$(pid_of "$1")
+    [ "$p" != 0 ] && [ "$p" != "$2" ] || return 1
+    case $1 in
+    controller) curl -sf -m 1 http://127.0.0.1:8000/healthz ;;
+    registry-proxy) curl -sf -m 1 http://127.0.0.1:5555/v2/ ;;
+    router) test "$(status_of demo)" = 200 ;;
+    builder) ssh-keyscan -T 1 -p 2223 127.0.0.1 2>/dev/null | grep -q . ;;
+    logger) ss -ltnH 'sport = :7002' | grep -q . ;;
+    scheduler) ss -ltnH 'sport = :7003' | grep -q . ;;
+    esac
+}
+units_before=$(docker ps -q --filter label=deis.agent --no-trunc | sort)
+load_start demo 50 kills
+for c in controller builder scheduler logger registry-proxy; do
+    old=$(pid_of "$c")
+    kill -9 "$old"
+    started=$(now_ms)
+    check "deis-$c is back within 5 s of kill -9" until_true 5 is_back "$c" "$old"
+    note "$c: $(($(now_ms) - started)) ms"
+done
+load_stop "running apps never noticed"
+old=$(pid_of router)
+kill -9 "$old"
+check "deis-router is back within 5 s of kill -9" until_true 5 is_back router "$old"
+check "no unit was restarted" test "$units_before" = "$(docker ps -q --filter label=deis.agent --no-trunc | sort)"
+until_true 20 deisctl status || not_ok "all components are registered again"
+
+# A push that is cut while it builds.
+cp -R "$work/demo" "$work/slow"
+git -C "$work/slow" remote remove deis
+check "an app for interrupted pushes" in_app slow deis create slow
+printf '\nRUN sleep 30\n' >>"$work/slow/Dockerfile"
+git -C "$work/slow" commit -qam "slow build"
+for how in client builder; do
+    (in_app slow git push deis master >"$work/slow.log" 2>&1) &
+    push_pid=$!
+    until_true 30 grep -q "sleep 30" "$work/slow.log" || not_ok "the slow build runs ($how)"
+    if [ "$how" = client ]; then
+        pkill -KILL -P "$push_pid"
+        pkill -KILL -f "$work/slow" 2>/dev/null
+        pkill -KILL -f "git-receive-pack '/slow.git'" 2>/dev/null
+    else
+        kill -9 "$(pid_of builder)"
+    fi
+    wait "$push_pid" 2>/dev/null
+    no_build() { [ -z "$(docker ps -q --filter label=deis.build)" ] && ! docker ps --format '{{.Command}}' | grep -q 'sleep 30'; }
+    check "interrupted push ($how): its build ends" until_true 60 no_build
+    no_ref() { until_true 15 is_back builder 0 && [ -z "$(git ls-remote "ssh://git@deis.$domain:$ssh_port/slow.git" 2>/dev/null)" ]; }
+    check "interrupted push ($how): no ref" no_ref
+    check "interrupted push ($how): no release" run_with "v1" in_app slow deis releases
+    check "interrupted push ($how): no image" test -z "$(docker images -q --filter label=deis.app=slow)"
+done
+sed -i '/sleep 30/d' "$work/slow/Dockerfile"
+git -C "$work/slow" commit -qam "quick build"
+check "the next push works" run_with "slow:v2 deployed" in_app slow git push deis master
+in_app slow deis destroy -a slow --confirm=slow >/dev/null
