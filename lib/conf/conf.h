@@ -27,19 +27,22 @@ struct deis_conf_row {
     const char *etcd_key; /* below /deis/config/<component>/, or NULL */
     enum deis_conf_type type;
     size_t offset;        /* of the field in the settings struct */
-    const char *def;      /* default as text */
+    const char *def;      /* default as text; NULL: no text, 0, false */
     unsigned flags;
     const char *help;     /* one line */
 };
 
-/* Parse argv and the environment into *settings (zeroed by the caller). All faults are collected into
- * err, one a line. "--help" prints the table to stdout and exits 0; "--version" likewise. Words that
- * are no flags: DEIS_INVALID unless ret_rest is given; *ret_rest is the index of the first in argv. */
+/* Parse argv and the environment into *settings (zeroed by the caller, stays where it is until
+ * deis_conf_free()). "--flag value" or "--flag=value"; a bool's value only with '='. All faults are
+ * collected into err, one a line. "--help" prints the table to stdout and exits 0; "--version"
+ * likewise. Words that are no flags: DEIS_INVALID unless ret_rest is given; *ret_rest is the index of
+ * the first in argv. */
 int deis_conf_load(const struct deis_conf_row *rows, size_t count, const char *program,
                    const char *summary, int argc, char **argv, void *settings, int *ret_rest,
                    struct deis_err *err) deis_must_check;
-/* Apply one value from etcd, unless the environment or a flag set that row. value NULL: back to the
- * default. DEIS_NOT_FOUND: no such key; DEIS_INVALID: bad value, the old one stays. */
+/* Apply one value from etcd, unless the environment or a flag set that row. A former text is freed.
+ * value NULL: back to the default. DEIS_NOT_FOUND: no such key; DEIS_INVALID: bad value, the old one
+ * stays. */
 int deis_conf_apply(const struct deis_conf_row *rows, size_t count, void *settings,
                     struct deis_str etcd_key, const char *value, struct deis_err *err)
     deis_must_check;
