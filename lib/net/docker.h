@@ -38,16 +38,33 @@ int deis_docker_list(struct deis_docker *d, const char *const *labels, json_t **
                      struct deis_err *err) deis_must_check;
 int deis_docker_wait(struct deis_docker *d, const char *id, int64_t *ret_exit_code,
                      struct deis_err *err) deis_must_check;
-/* Follow stdout and stderr of a container without a TTY until it ends or on_output returns false. Attach
- * before start to lose nothing: on_attached is called once the stream stands. */
+/* Follow stdout and stderr of a container without a TTY until it ends (0) or on_output returns false
+ * (DEIS_CANCELLED). Attach before start to lose nothing: on_attached is called once the stream stands.
+ * on_output is called with no data about once a second of silence, so that the caller can give up. An
+ * Engine that dies looks like an end: inspect. A reader that is slow holds up the container. */
 int deis_docker_attach(struct deis_docker *d, const char *id, void (*on_attached)(void *arg),
                        bool (*on_output)(int stream, struct deis_str data, void *arg), void *arg,
                        struct deis_err *err) deis_must_check;
 
+/* The same on the loop, for who follows many containers. on_end is called once, with NULL at the end of
+ * the stream. Stop it afterwards, too; from a callback is fine. ops is copied. thread: loop */
+struct deis_docker_attach_ops {
+    void (*on_attached)(void *arg); /* may be NULL */
+    void (*on_output)(int stream, struct deis_str data, void *arg);
+    void (*on_end)(const struct deis_err *err, void *arg);
+};
+struct deis_docker_attachment;
+struct deis_docker_attachment *deis_docker_attach_start(struct deis_docker *d,
+                                                        struct deis_loop *loop, const char *id,
+                                                        const struct deis_docker_attach_ops *ops,
+                                                        void *arg);
+void deis_docker_attach_stop(struct deis_docker_attachment *at); /* NULL is fine */
+
 /* --- images --- */
-/* Build from a tar that read_tar gives (as read_body of httpc). Every line of output goes to on_text as it
- * comes. *ret_image_id is yours. DEIS_INVALID: the build failed, err has the Engine's text. labels:
- * "k=v", NULL-terminated. Closing (cancelled returns true) stops the build in the Engine too. */
+/* Build from a tar that read_tar gives (as read_body of httpc). Output goes to on_text as it comes, with its
+ * line ends, in pieces that may be less than a line. *ret_image_id is yours. DEIS_INVALID: the build failed,
+ * err has the Engine's text. labels: "k=v", NULL-terminated. Closing (cancelled returns true) stops the
+ * build in the Engine too. */
 struct deis_docker_build {
     const char *tag;                 /* "127.0.0.1:5555/blog:git-1a2b3c4d", or NULL */
     const char *dockerfile;          /* NULL = Dockerfile */
@@ -62,7 +79,8 @@ struct deis_docker_build {
 };
 int deis_docker_build(struct deis_docker *d, const struct deis_docker_build *b, char **ret_image_id,
                       struct deis_err *err) deis_must_check;
-/* Push repo:tag; *ret_digest ("sha256:...") is yours. Errors inside the 200 stream are errors. */
+/* Push repo:tag; on_text (may be NULL) gets a line for each step. *ret_digest ("sha256:...") is
+ * yours. Errors inside the 200 stream are errors. */
 int deis_docker_push(struct deis_docker *d, const char *repo, const char *tag,
                      void (*on_text)(struct deis_str text, void *arg), void *arg, char **ret_digest,
                      struct deis_err *err) deis_must_check;

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams over a socket of our own: attach needs a connection without framing, events the moment at
+ * which the Engine has answered. */
+#include "lib/base/clock.h"
+#include "lib/net/docker_client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define HEAD_TIMEOUT_MS  30000u
+#define READ_BYTES       16384
+#define READS_PER_TURN   8
+#define POLL_INTERVAL_MS 1000
+
+static int connect_socket(const char *socket_path, int *ret_fd, struct deis_err *err)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+    if (strlen(socket_path) >= sizeof(addr.sun_path)) {
+        return deis_err_set(err, DEIS_INVALID, "path of the Docker socket is too long");
+    }
+    memcpy(addr.sun_path, socket_path, strlen(socket_path) + 1);
+    *ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*ret_fd < 0) {
+        return deis_err_errno(err, errno, "can't make a socket");
+    }
+    /* A local socket connects at once or not at all. */
+    if (connect(*ret_fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
+        return deis_err_set(err, DEIS_UNAVAILABLE, "Docker Engine at '%s': %s", socket_path,
+                            strerrordesc_np(errno));
+    }
+    return DEIS_OK;
+}
+
+int docker_stream_open(const struct deis_docker *d, const char *method, const char *path,
+                       bool upgrade, int *ret_fd, struct deis_err *err)
+{
+    deis_autofree char *head =
+        deis_asprintf("%s " DOCKER_API "%s HTTP/1.1\r\nHost: docker\r\n%s%s\r\n", method, path,
+                      upgrade ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "",
+                      strcmp(method, "POST") == 0 ? "Content-Length: 0\r\n" : "");
+    deis_autoclose int fd = -1;
+    size_t len = strlen(head);
+
+    int rc = connect_socket(docker_socket(d), &fd, err);
+    if (rc < 0) {
+        return rc;
+    }
+    /* It fits into the empty buffer of the socket as a whole. */
+    if (send(fd, head, len, MSG_NOSIGNAL) != (ssize_t)len) {
+        return deis_err_set(err, DEIS_UNAVAILABLE, "Docker Engine at '%s' takes no request",
+                            docker_socket(d));
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return DEIS_OK;
+}
+
+/* The stream is over without an answer that says so. */
+static int ended_early(const struct docker_answer *a, struct deis_err *err)
+{
+    if (a->status >= 400) {
+        return docker_refused(a->status, deis_buf_str(&a->refusal), err);
+    }
+    if (a->status == 0 || a->framing != DEIS_H1_UNTIL_CLOSE) {
+        return deis_err_set(err, DEIS_UNAVAILABLE, "Docker Engine closed the connection");
+    }
+    return DEIS_OK;
+}
+
+static char *attach_path(const char *id)
+{
+    deis_autobuf struct deis_buf path = DEIS_BUF_INIT(16 * 1024);
+
+    deis_buf_add_cstr(&path, "/containers/");
+    deis_buf_add_urlencoded(&path, deis_str(id), false);
+    deis_buf_add_cstr(&path, "/attach?stream=1&stdout=1&stderr=1");
+    return deis_buf_take(&path, NULL);
+}
+
+/* --- blocking --- */
+
+struct attach {
+    struct docker_answer answer;
+    struct deis_docker_demux demux;
+    bool attached;
+    void (*on_attached)(void *arg);
+    bool (*on_output)(int stream, struct deis_str data, void *arg);
+    void *arg;
+};
+
+/* DONE: over; BAD: err. */
+static enum deis_h1_result attach_take(struct attach *at, struct deis_str input,
+                                       struct deis_err *err)
+{
+    enum deis_h1_result r = DEIS_H1_MORE;
+
+    while (r == DEIS_H1_MORE && input.len > 0) {
+        struct deis_str data;
+        struct deis_str piece;
+        int stream;
+        r = docker_answer_feed(&at->answer, &input, &data, err);
+        if (!at->attached && at->answer.status > 0 && at->answer.status < 400) {
+            at->attached = true;
+            if (at->on_attached) {
+                at->on_attached(at->arg);
+            }
+        }
+        while (r != DEIS_H1_BAD && deis_docker_demux_feed(&at->demux, &data, &stream, &piece)) {
+            if (!at->on_output(stream, piece, at->arg)) {
+                deis_err_set(err, DEIS_CANCELLED, "output is not wanted any more");
+                return DEIS_H1_BAD;
+            }
+        }
+    }
+    return r;
+}
+
+static int attach_read(struct attach *at, int fd, struct deis_err *err)
+{
+    uint64_t deadline_ms = deis_now_ms() + HEAD_TIMEOUT_MS;
+    char data[READ_BYTES];
+
+    for (;;) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        int n = poll(&p, 1, POLL_INTERVAL_MS);
+        if (n < 0 && errno != EINTR) {
+            return deis_err_errno(err, errno, "can't wait for output");
+        }
+        if (!at->attached && deis_now_ms() > deadline_ms) {
+            return deis_err_set(err, DEIS_TIMEOUT, "Docker Engine does not answer");
+        }
+        if (n <= 0) {
+            if (at->attached && !at->on_output(1, DEIS_STR(""), at->arg)) {
+                return deis_err_set(err, DEIS_CANCELLED, "output is not wanted any more");
+            }
+            continue;
+        }
+        ssize_t got = read(fd, data, sizeof(data));
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            continue;
+        }
+        if (got <= 0) {
+            return ended_early(&at->answer, err);
+        }
+        struct deis_err why = DEIS_ERR_INIT;
+        enum deis_h1_result r = attach_take(at, deis_str_n(data, (size_t)got), &why);
+        if (r != DEIS_H1_MORE) {
+            return r == DEIS_H1_DONE ? DEIS_OK : deis_err_set(err, why.code, "%s", why.msg);
+        }
+    }
+}
+
+int deis_docker_attach(struct deis_docker *d, const char *id, void (*on_attached)(void *arg),
+                       bool (*on_output)(int stream, struct deis_str data, void *arg), void *arg,
+                       struct deis_err *err)
+{
+    struct attach at = { .on_attached = on_attached, .on_output = on_output, .arg = arg };
+    deis_autofree char *path = attach_path(id);
+    deis_autoclose int fd = -1;
+
+    int rc = docker_stream_open(d, "POST", path, true, &fd, err);
+    if (rc < 0) {
+        return rc;
+    }
+    docker_answer_init(&at.answer);
+    rc = attach_read(&at, fd, err);
+    docker_answer_clear(&at.answer);
+    return rc;
+}
+
+/* --- on the loop --- */
+
+struct docker_stream {
+    struct docker_stream_ops ops;
+    void *arg;
+    int fd; /* -1: over */
+    struct event *readable;
+    struct deis_timer *timer; /* until the head is there, or to tell that it could not begin */
+    struct docker_answer answer;
+    struct deis_err start_err;
+    bool opened;
+    bool busy;  /* in stream_take */
+    bool freed; /* while busy */
+};
+
+static void stream_end(struct docker_stream *s, const struct deis_err *err)
+{
+    if (s->readable) {
+        event_free(s->readable);
+        s->readable = NULL;
+    }
+    if (s->fd >= 0) {
+        close(s->fd);
+        s->fd = -1;
+    }
+    deis_timer_cancel(s->timer);
+    s->ops.on_end(err, s->arg); /* s may be gone now */
+}
+
+/* false: s may be gone. */
+static bool stream_take(struct docker_stream *s, struct deis_str input)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    enum deis_h1_result r = DEIS_H1_MORE;
+
+    s->busy = true;
+    while (r == DEIS_H1_MORE && input.len > 0 && !s->freed) {
+        struct deis_str data;
+        r = docker_answer_feed(&s->answer, &input, &data, &err);
+        if (!s->opened && s->answer.status > 0 && s->answer.status < 400) {
+            s->opened = true;
+            deis_timer_cancel(s->timer);
+            s->ops.on_open(s->arg);
+        }
+        if (!s->freed && r != DEIS_H1_BAD && data.len > 0) {
+            s->ops.on_data(data, s->arg);
+        }
+    }
+    s->busy = false;
+    if (s->freed) {
+        docker_stream_free(s);
+        return false;
+    }
+    if (r != DEIS_H1_MORE) {
+        stream_end(s, r == DEIS_H1_BAD ? &err : NULL);
+        return false;
+    }
+    return true;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct docker_stream *s = arg;
+    char data[READ_BYTES];
+
+    for (int i = 0; i < READS_PER_TURN; i++) {
+        ssize_t n = read(fd, data, sizeof(data));
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (n <= 0) {
+            struct deis_err err = DEIS_ERR_INIT;
+            int rc = ended_early(&s->answer, &err);
+            stream_end(s, rc < 0 ? &err : NULL);
+            return;
+        }
+        if (!stream_take(s, deis_str_n(data, (size_t)n))) {
+            return;
+        }
+    }
+}
+
+static void on_timer(void *arg)
+{
+    struct docker_stream *s = arg;
+
+    if (s->start_err.code == DEIS_OK) {
+        deis_err_set(&s->start_err, DEIS_TIMEOUT, "Docker Engine does not answer");
+    }
+    const struct deis_err err = s->start_err;
+    stream_end(s, &err);
+}
+
+struct docker_stream *docker_stream_start(const struct deis_docker *d, struct deis_loop *loop,
+                                          const char *method, const char *path, bool upgrade,
+                                          const struct docker_stream_ops *ops, void *arg)
+{
+    struct docker_stream *s = deis_alloc(sizeof(*s));
+
+    s->ops = *ops;
+    s->arg = arg;
+    s->fd = -1;
+    s->timer = deis_timer_new(loop, on_timer, s);
+    docker_answer_init(&s->answer);
+    if (docker_stream_open(d, method, path, upgrade, &s->fd, &s->start_err) < 0) {
+        deis_timer_after(s->timer, 0);
+        return s;
+    }
+    s->readable = event_new(deis_loop_base(loop), s->fd, EV_READ | EV_PERSIST, on_readable, s);
+    if (!s->readable || event_add(s->readable, NULL) < 0) {
+        abort();
+    }
+    deis_timer_after(s->timer, HEAD_TIMEOUT_MS);
+    return s;
+}
+
+void docker_stream_free(struct docker_stream *s)
+{
+    if (!s) {
+        return;
+    }
+    if (s->busy) {
+        s->freed = true;
+        return;
+    }
+    if (s->readable) {
+        event_free(s->readable);
+    }
+    if (s->fd >= 0) {
+        close(s->fd);
+    }
+    deis_timer_free(s->timer);
+    docker_answer_clear(&s->answer);
+    free(s);
+}
+
+/* --- attach on the loop --- */
+
+struct deis_docker_attachment {
+    struct docker_stream *stream;
+    struct deis_docker_demux demux;
+    struct deis_docker_attach_ops ops;
+    void *arg;
+    bool busy;    /* in on_attach_data */
+    bool stopped; /* while busy */
+};
+
+static void on_attach_open(void *arg)
+{
+    const struct deis_docker_attachment *at = arg;
+    if (at->ops.on_attached) {
+        at->ops.on_attached(at->arg);
+    }
+}
+
+static void on_attach_data(struct deis_str data, void *arg)
+{
+    struct deis_docker_attachment *at = arg;
+    struct deis_str piece;
+    int stream;
+
+    at->busy = true;
+    while (!at->stopped && deis_docker_demux_feed(&at->demux, &data, &stream, &piece)) {
+        at->ops.on_output(stream, piece, at->arg);
+    }
+    at->busy = false;
+    if (at->stopped) {
+        deis_docker_attach_stop(at);
+    }
+}
+
+static void on_attach_end(const struct deis_err *err, void *arg)
+{
+    const struct deis_docker_attachment *at = arg;
+    at->ops.on_end(err, at->arg);
+}
+
+struct deis_docker_attachment *deis_docker_attach_start(struct deis_docker *d,
+                                                        struct deis_loop *loop, const char *id,
+                                                        const struct deis_docker_attach_ops *ops,
+                                                        void *arg)
+{
+    static const struct docker_stream_ops stream_ops = {
+        .on_open = on_attach_open,
+        .on_data = on_attach_data,
+        .on_end = on_attach_end,
+    };
+    struct deis_docker_attachment *at = deis_alloc(sizeof(*at));
+    deis_autofree char *path = attach_path(id);
+
+    at->ops = *ops;
+    at->arg = arg;
+    at->stream = docker_stream_start(d, loop, "POST", path, true, &stream_ops, at);
+    return at;
+}
+
+void deis_docker_attach_stop(struct deis_docker_attachment *at)
+{
+    if (!at) {
+        return;
+    }
+    if (at->busy) {
+        at->stopped = true;
+        return;
+    }
+    docker_stream_free(at->stream);
+    free(at);
+}
