@@ -29,8 +29,9 @@ struct deis_httpd_opts {
  * body in pieces by on_body (limit: none but yours) instead of collected. An answer may be sent at once
  * from any of these; the rest of the body is then discarded (a little) or the connection closed.
  * on_request is called once when the request is complete.
- * on_gone: the peer went away before the answer was complete; the req must not be used after return.
- *   It is not called once the answer has been handed over whole.
+ * on_gone: the peer went away (or sent a body that had to be refused) before the answer was complete; the
+ *   req must not be answered, nor used after return. It is not called once the answer has been handed over
+ *   whole. A peer that ends its side of the connection before it has its answer counts as gone.
  */
 struct deis_httpd_ops {
     void (*on_head)(struct deis_http_req *req, void *arg);
@@ -46,11 +47,13 @@ struct deis_httpd *deis_httpd_new(struct deis_loop *loop, const char *address,
                                   const struct deis_httpd_ops *ops, void *arg, struct deis_err *err)
     deis_must_check;
 uint16_t deis_httpd_port(const struct deis_httpd *s);
-/* Stop accepting; idle connections close at once, others after their answer. on_done when none is left. */
+/* Stop accepting; idle connections close at once, others after their answer. on_done (from the loop; it
+ * may free the server) when none is left. */
 void deis_httpd_drain(struct deis_httpd *s, void (*on_done)(void *arg), void *arg);
-void deis_httpd_free(struct deis_httpd *s); /* closes what is left, calling on_gone */
+/* Closes what is left, calling on_gone. Not from within a callback of a request. NULL is fine. */
+void deis_httpd_free(struct deis_httpd *s);
 
-/* --- the request: valid until its answer is complete or on_gone returned --- */
+/* --- the request: valid until its answer is handed over whole, aborted, or on_gone returned --- */
 const struct deis_h1_head *deis_http_head(const struct deis_http_req *req);
 struct deis_str deis_http_path(const struct deis_http_req *req);  /* raw, without the query */
 struct deis_str deis_http_query(const struct deis_http_req *req);
@@ -74,6 +77,8 @@ void deis_http_reply_json(struct deis_http_req *req, int status, const json_t *v
 void deis_http_reply_start(struct deis_http_req *req, int status, const char *type, uint64_t length,
                            void (*on_writable)(struct deis_http_req *req, void *arg), void *arg);
 void deis_http_reply_chunk(struct deis_http_req *req, struct deis_str data);
+/* Bytes given that have not gone out. Beyond 8 MiB the next chunk closes the connection. */
+size_t deis_http_unsent(const struct deis_http_req *req);
 void deis_http_reply_end(struct deis_http_req *req);
 void deis_http_reply_abort(struct deis_http_req *req);
 /* Whole answer from a file: length bytes of fd from offset on; fd is taken over and closed. */
