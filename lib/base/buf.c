@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* Stands for every buffer without memory; only ever holds a NUL. */
+/* Stands for every buffer without memory. Threads share it: never written. */
 char deis_buf_empty[1] = "";
 
 void deis_buf_init(struct deis_buf *b, size_t max_bytes)
@@ -24,7 +24,9 @@ void deis_buf_reset(struct deis_buf *b)
 {
     b->len = 0;
     b->failed = false;
-    b->data[0] = '\0';
+    if (b->cap > 0) {
+        b->data[0] = '\0';
+    }
 }
 
 bool deis_buf_failed(const struct deis_buf *b)
@@ -75,6 +77,9 @@ char *deis_buf_reserve(struct deis_buf *b, size_t n)
 void deis_buf_added(struct deis_buf *b, size_t n)
 {
     assert(n <= b->cap - b->len);
+    if (n == 0) {
+        return;
+    }
     b->len += n;
     b->data[b->len] = '\0';
 }
@@ -155,7 +160,7 @@ void deis_buf_add_urlencoded(struct deis_buf *b, struct deis_str s, bool keep_sl
 
 static bool is_json_plain(unsigned char c)
 {
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
 static void add_json_escape(struct deis_buf *b, char c)

@@ -173,12 +173,10 @@ int deis_url_parse(struct deis_str text, struct deis_url *ret, struct deis_err *
     struct deis_str rest = text;
     ptrdiff_t colon = deis_str_find(text, ':');
 
-    if (colon >= 0 && deis_str_starts(deis_str_skip(text, (size_t)colon), "://")) {
+    if (colon >= 0 && deis_str_starts(deis_str_skip(text, (size_t)colon), "://") &&
+        is_scheme(deis_str_first(text, (size_t)colon))) {
         url.scheme = deis_str_first(text, (size_t)colon);
         rest = deis_str_skip(text, (size_t)colon + 3);
-        if (!is_scheme(url.scheme)) {
-            return deis_err_set(err, DEIS_INVALID, "invalid scheme");
-        }
     }
     ptrdiff_t slash = deis_str_find(rest, '/');
     struct deis_str authority = slash < 0 ? rest : deis_str_first(rest, (size_t)slash);
