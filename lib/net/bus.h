@@ -25,9 +25,12 @@ struct deis_bus_method {
     /* msg is unpacked and valid until the answer. Answer with deis_bus_reply() or deis_bus_fail(), now or
      * later, exactly once. thread: loop */
     void (*handle)(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
+    /* A repeat after the answer may run again (reads, appends by position): its answers are not kept. */
+    bool repeatable;
 };
 
-/* address: "tcp://127.0.0.1:7001". methods is borrowed for the server's life. */
+/* address: "tcp://127.0.0.1:7001". methods is borrowed for the server's life; service is a DNS label. Calls
+ * that are open when the server is freed are still to be answered; nothing is sent then. */
 struct deis_bus_server *deis_bus_server_new(struct deis_loop *loop, const char *address,
                                             const struct deis_key *key, const char *service,
                                             const struct deis_bus_method *methods, size_t count,
@@ -36,15 +39,20 @@ void deis_bus_server_free(struct deis_bus_server *s);
 void deis_bus_reply(struct deis_bus_call *call, const ProtobufCMessage *msg); /* thread: any */
 void deis_bus_fail(struct deis_bus_call *call, const struct deis_err *err);   /* thread: any */
 const char *deis_bus_peer(const struct deis_bus_call *call); /* the sender's service name, authenticated */
+/* Frames that were dropped as not authentic or repeated. thread: loop */
+uint64_t deis_bus_server_refused(const struct deis_bus_server *s);
 
 /* --- client on the loop --- */
 struct deis_bus_client;
 struct deis_bus_client *deis_bus_client_new(struct deis_loop *loop, const struct deis_key *key,
                                             const char *service);
-void deis_bus_client_free(struct deis_bus_client *c); /* pending calls end with DEIS_CANCELLED */
-/* Call a method at address. request is packed before return. on_done gets the answer (valid during the
- * call) or err: DEIS_TIMEOUT (outcome unknown; may be repeated with the same op), or what the server
- * failed with. op: an operation id of at most 64 bytes, NULL = a fresh one. thread: loop */
+/* Pending calls end with DEIS_CANCELLED. Not from within on_done. */
+void deis_bus_client_free(struct deis_bus_client *c);
+/* Call a method at address. request is packed before return. on_done is called later, never from within,
+ * with the answer (valid during the call) or err: DEIS_TIMEOUT (outcome unknown; may be repeated with the
+ * same op), DEIS_UNAVAILABLE (never sent: no connection until the deadline), DEIS_LIMIT (request too
+ * large, or too many pending), or what the server failed with. op: an operation id of at most 64 bytes,
+ * NULL = a fresh one. The request is sent again when nothing comes back. thread: loop */
 void deis_bus_send(struct deis_bus_client *c, const char *address, const char *method, const char *op,
                    const ProtobufCMessage *request, const ProtobufCMessageDescriptor *answer,
                    uint64_t timeout_ms,
@@ -53,7 +61,7 @@ void deis_bus_send(struct deis_bus_client *c, const char *address, const char *m
 
 /* --- client for worker threads and short programs --- */
 /* One request, blocking; *ret (free with protobuf_c_message_free_unpacked) may be NULL. Resends with the
- * same op within the deadline. thread: any */
+ * same op within the deadline; failures as above. A few connections are kept for later calls. thread: any */
 struct deis_bus_sync;
 struct deis_bus_sync *deis_bus_sync_new(const struct deis_key *key, const char *service);
 void deis_bus_sync_free(struct deis_bus_sync *c);
