@@ -20,6 +20,11 @@ if(DEIS_SANITIZE)
   add_link_options(-fsanitize=${DEIS_SANITIZE})
 endif()
 
+# All of our code, not the targets alone: the fuzzer is led by what the code under test covers.
+if(DEIS_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 if(DEIS_HARDEN)
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong
                       -fstack-clash-protection -fcf-protection -fPIE -g1)

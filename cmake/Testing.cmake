@@ -48,7 +48,6 @@ function(deis_fuzz_target name)
   deis_test_binary(fuzz_${name} ${ARGN})
   if(DEIS_FUZZ)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
-    target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer-no-link)
   else()
     target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.c)
     add_test(NAME replay.${name}
