@@ -152,23 +152,29 @@ void deis_etcd_streams_unref(struct deis_etcd *e)
 
 /* --- one call --- */
 
-enum kind { READ, WRITE };
+struct request {
+    enum { READ, WRITE } kind;
+
+    const char *path; /* below /v3/ */
+    const struct deis_buf *body;
+    uint64_t timeout_ms; /* on one endpoint; 0 = the client's */
+};
 
 static enum deis_etcd_fault call_endpoint(struct deis_etcd *e, const char *endpoint,
-                                          const char *path, const struct deis_buf *body,
-                                          struct deis_httpc_answer *ret, struct deis_err *err)
+                                          const struct request *r, struct deis_httpc_answer *ret,
+                                          struct deis_err *err)
 {
     static const char *const headers[] = { "Content-Type: application/json", DEIS_ETCD_HAS_LEADER,
                                            NULL };
-    deis_autofree char *url = deis_asprintf("%s/v3/%s", endpoint, path);
+    deis_autofree char *url = deis_asprintf("%s/v3/%s", endpoint, r->path);
+    uint64_t timeout_ms = r->timeout_ms > 0 ? r->timeout_ms : e->timeout_ms;
     const struct deis_httpc_request req = {
         .method = "POST",
         .url = url,
         .headers = headers,
-        .body = deis_buf_str(body),
-        .timeout_ms = e->timeout_ms,
-        .connect_timeout_ms =
-            e->timeout_ms < DEIS_ETCD_CONNECT_MS ? e->timeout_ms : DEIS_ETCD_CONNECT_MS,
+        .body = deis_buf_str(r->body),
+        .timeout_ms = timeout_ms,
+        .connect_timeout_ms = timeout_ms < DEIS_ETCD_CONNECT_MS ? timeout_ms : DEIS_ETCD_CONNECT_MS,
         .tls = &e->tls,
     };
 
@@ -185,32 +191,29 @@ static enum deis_etcd_fault call_endpoint(struct deis_etcd *e, const char *endpo
 }
 
 /*
- * Send body to one member after the other until one answers with 200. Returns what err says, which
- * is DEIS_CONFLICT for a compacted revision. A write goes on to the next member only when nothing
- * was done.
+ * Ask one member after the other until one answers with 200. Returns what err says, which is
+ * DEIS_CONFLICT for a compacted revision. A write goes on to the next member only when nothing was
+ * done.
  */
-static int call(struct deis_etcd *e, enum kind kind, const char *path, const struct deis_buf *body,
-                struct deis_httpc_answer *ret, struct deis_err *err)
+static int call(struct deis_etcd *e, const struct request *r, struct deis_httpc_answer *ret,
+                struct deis_err *err)
 {
     struct deis_err why = DEIS_ERR_INIT;
 
-    if (deis_buf_failed(body)) {
+    if (deis_buf_failed(r->body)) {
         return deis_err_set(err, DEIS_LIMIT, "request is larger than etcd takes");
     }
     for (unsigned i = 0; i < e->count; i++) {
         unsigned number = deis_etcd_preferred(e);
-        *ret = (struct deis_httpc_answer){ 0 };
-        enum deis_etcd_fault fault =
-            call_endpoint(e, deis_etcd_endpoint(e, number), path, body, ret, &why);
+        enum deis_etcd_fault fault = call_endpoint(e, deis_etcd_endpoint(e, number), r, ret, &why);
         if (fault == DEIS_ETCD_FINE) {
             return DEIS_OK;
         }
-        deis_httpc_answer_clear(ret);
         if (fault == DEIS_ETCD_FINAL || fault == DEIS_ETCD_COMPACTED) {
             return deis_err_set(err, why.code, "%s", why.msg);
         }
         deis_etcd_avoid(e, number);
-        if (fault == DEIS_ETCD_UNKNOWN && kind == WRITE) {
+        if (fault == DEIS_ETCD_UNKNOWN && r->kind == WRITE) {
             return deis_err_set(err, DEIS_TIMEOUT, "outcome of a write to etcd is unknown: %s",
                                 why.msg);
         }
@@ -222,8 +225,9 @@ static int call(struct deis_etcd *e, enum kind kind, const char *path, const str
 static int write_call(struct deis_etcd *e, const char *path, const struct deis_buf *body,
                       struct deis_err *err)
 {
+    const struct request r = { .kind = WRITE, .path = path, .body = body };
     deis_autoanswer struct deis_httpc_answer answer = { 0 };
-    return call(e, WRITE, path, body, &answer, err);
+    return call(e, &r, &answer, err);
 }
 
 /* --- reads --- */
@@ -233,6 +237,7 @@ int deis_etcd_get(struct deis_etcd *e, const char *key, struct deis_etcd_range *
 {
     const struct deis_etcd_range_args args = { .key = deis_str(key) };
     deis_autobuf struct deis_buf body = DEIS_BUF_INIT(DEIS_ETCD_BODY_MAX);
+    const struct request r = { .kind = READ, .path = "kv/range", .body = &body };
     deis_autobuf struct deis_buf last = DEIS_BUF_INIT(DEIS_ETCD_KEY_MAX);
     deis_autoanswer struct deis_httpc_answer answer = { 0 };
     struct deis_etcd_header header;
@@ -240,7 +245,7 @@ int deis_etcd_get(struct deis_etcd *e, const char *key, struct deis_etcd_range *
 
     *ret = (struct deis_etcd_range){ 0 };
     deis_etcd_encode_range(&args, &body);
-    int rc = call(e, READ, "kv/range", &body, &answer, err);
+    int rc = call(e, &r, &answer, err);
     if (rc == DEIS_OK) {
         rc = deis_etcd_decode_range(deis_buf_str(&answer.body), ret, &header, &more, &last, err);
     }
@@ -257,10 +262,11 @@ static int read_page(struct deis_etcd *e, struct deis_etcd_pager *pager,
                      struct deis_etcd_range *ret, struct deis_err *err)
 {
     deis_autobuf struct deis_buf body = DEIS_BUF_INIT(DEIS_ETCD_BODY_MAX);
+    const struct request r = { .kind = READ, .path = "kv/range", .body = &body };
     deis_autoanswer struct deis_httpc_answer answer = { 0 };
 
     deis_etcd_pager_request(pager, &body);
-    int rc = call(e, READ, "kv/range", &body, &answer, err);
+    int rc = call(e, &r, &answer, err);
     if (rc == DEIS_LIMIT && deis_etcd_pager_shrink(pager)) {
         return DEIS_OK;
     }
@@ -341,6 +347,7 @@ int deis_etcd_commit(struct deis_etcd *e, struct deis_etcd_txn *t, struct deis_e
                      int64_t *ret_revision, struct deis_err *err)
 {
     deis_autobuf struct deis_buf body = DEIS_BUF_INIT(DEIS_ETCD_BODY_MAX);
+    const struct request r = { .kind = WRITE, .path = "kv/txn", .body = &body };
     deis_autoanswer struct deis_httpc_answer answer = { 0 };
     unsigned get_count = deis_etcd_txn_gets(t);
 
@@ -353,7 +360,7 @@ int deis_etcd_commit(struct deis_etcd *e, struct deis_etcd_txn *t, struct deis_e
         return rc;
     }
     deis_etcd_encode_txn(t, &body);
-    rc = call(e, WRITE, "kv/txn", &body, &answer, err);
+    rc = call(e, &r, &answer, err);
     if (rc == DEIS_OK) {
         rc = deis_etcd_decode_txn(deis_buf_str(&answer.body), rets, get_count, ret_revision, err);
     }
@@ -368,9 +375,10 @@ int deis_etcd_commit(struct deis_etcd *e, struct deis_etcd_txn *t, struct deis_e
 static int lease_call(struct deis_etcd *e, const char *path, const struct deis_buf *body,
                       int64_t *ret_lease, unsigned *ret_ttl_s, struct deis_err *err)
 {
+    const struct request r = { .kind = WRITE, .path = path, .body = body };
     deis_autoanswer struct deis_httpc_answer answer = { 0 };
 
-    int rc = call(e, WRITE, path, body, &answer, err);
+    int rc = call(e, &r, &answer, err);
     return rc < 0 ? rc
                   : deis_etcd_decode_lease(deis_buf_str(&answer.body), ret_lease, ret_ttl_s, err);
 }
@@ -398,11 +406,24 @@ int deis_etcd_lease_keepalive(struct deis_etcd *e, int64_t lease, unsigned *ret_
     return rc;
 }
 
-int deis_etcd_lease_revoke(struct deis_etcd *e, int64_t lease, struct deis_err *err)
+int deis_etcd_revoke_within(struct deis_etcd *e, int64_t lease, uint64_t timeout_ms,
+                            struct deis_err *err)
 {
     deis_autobuf struct deis_buf body = DEIS_BUF_INIT(DEIS_ETCD_BODY_MAX);
+    const struct request r = {
+        .kind = WRITE,
+        .path = "lease/revoke",
+        .body = &body,
+        .timeout_ms = timeout_ms,
+    };
+    deis_autoanswer struct deis_httpc_answer answer = { 0 };
 
     deis_etcd_encode_lease_id(lease, &body);
-    int rc = write_call(e, "lease/revoke", &body, err);
+    int rc = call(e, &r, &answer, err);
     return rc == DEIS_NOT_FOUND ? DEIS_OK : rc;
+}
+
+int deis_etcd_lease_revoke(struct deis_etcd *e, int64_t lease, struct deis_err *err)
+{
+    return deis_etcd_revoke_within(e, lease, 0, err);
 }

@@ -21,6 +21,7 @@ struct deis_etcd_opts {
 
 struct deis_etcd *deis_etcd_new(const struct deis_etcd_opts *opts, struct deis_err *err)
     deis_must_check;
+/* After its watches and leases were stopped. */
 void deis_etcd_free(struct deis_etcd *e);
 
 struct deis_etcd_kv {
@@ -41,7 +42,9 @@ struct deis_etcd_range {
 #define deis_autorange __attribute__((cleanup(deis_etcd_range_clear)))
 void deis_etcd_range_clear(struct deis_etcd_range *r);
 
-/* All linearizable. DEIS_UNAVAILABLE: no member answered or no quorum. */
+/* All linearizable. DEIS_UNAVAILABLE: no member answered, no quorum, or etcd is out of space; nothing was
+ * done. DEIS_TIMEOUT (writes only): unknown. DEIS_LIMIT: over the 1.5 MiB that etcd takes. A deletion of
+ * nothing is fine. ret is cleared on failure. */
 
 /* One key: DEIS_NOT_FOUND when absent. */
 int deis_etcd_get(struct deis_etcd *e, const char *key, struct deis_etcd_range *ret,
@@ -92,6 +95,8 @@ struct deis_etcd_lease;
 void deis_etcd_lease_start(struct deis_etcd *e, struct deis_loop *loop, unsigned ttl_s,
                            void (*on_granted)(int64_t lease, void *arg),
                            void (*on_lost)(void *arg), void *arg, struct deis_etcd_lease **ret);
+/* From its callbacks too; NULL is fine. revoke gives the lease back before it returns (waits for 0.5 s an
+ * endpoint at most; it expires by itself when that fails). */
 void deis_etcd_lease_stop(struct deis_etcd_lease *l, bool revoke);
 /* Blocking single calls, for tools and tests. */
 int deis_etcd_lease_grant(struct deis_etcd *e, unsigned ttl_s, int64_t *ret, struct deis_err *err)
@@ -109,7 +114,10 @@ int deis_etcd_lease_revoke(struct deis_etcd *e, int64_t lease, struct deis_err *
  * on_change: value NULL = deleted. kv->key, kv->value borrowed; mod_revision set.
  * on_synced: the first list is complete, and again after each batch: the mirror is consistent at
  *   `revision`. Act here, not in on_change.
- * on_state: connected or not (for /healthz and for "etcd is away"); may be NULL. thread: loop
+ * on_state: connected or not (for /healthz and for "etcd is away"); may be NULL. First called when the
+ *   watch stands, or when the first try has failed; not called with what was said last.
+ * etcd should run with a progress interval of 5 s: a stream that is silent for 20 s counts as dead.
+ * thread: loop
  */
 struct deis_etcd_watch_ops {
     void (*on_change)(const struct deis_etcd_kv *kv, bool deleted, void *arg);
@@ -120,6 +128,6 @@ struct deis_etcd_watch;
 struct deis_etcd_watch *deis_etcd_watch_start(struct deis_etcd *e, struct deis_loop *loop,
                                               const char *prefix,
                                               const struct deis_etcd_watch_ops *ops, void *arg);
-void deis_etcd_watch_stop(struct deis_etcd_watch *w);
+void deis_etcd_watch_stop(struct deis_etcd_watch *w); /* from its callbacks too; NULL is fine */
 
 #endif

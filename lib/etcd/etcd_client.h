@@ -17,6 +17,10 @@ void deis_etcd_avoid(struct deis_etcd *e, unsigned number);
 const struct deis_httpc_tls *deis_etcd_tls(const struct deis_etcd *e);
 uint64_t deis_etcd_timeout_ms(const struct deis_etcd *e);
 
+/* deis_etcd_lease_revoke() for who can't wait long. thread: any */
+int deis_etcd_revoke_within(struct deis_etcd *e, int64_t lease, uint64_t timeout_ms,
+                            struct deis_err *err) deis_must_check;
+
 /* The one set of streams of the client, made with the first use and freed with the last. thread:
  * loop */
 struct deis_httpc_streams *deis_etcd_streams_ref(struct deis_etcd *e, struct deis_loop *loop);
