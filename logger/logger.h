@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* What the shell of the logger shares. thread: loop */
+#ifndef LOGGER_LOGGER_H
+#define LOGGER_LOGGER_H
+
+#include "lib/net/bus.h"
+#include "logger/sources.h"
+#include "logger/store.h"
+
+struct logger_conf {
+    char *etcd;
+    char *key_file;
+    char *instance;
+    char *bus;
+    char *data;
+    uint64_t segment_bytes;
+    uint64_t app_bytes;
+    uint64_t total_bytes;
+};
+
+struct waiter;  /* a logger.read that waits for a line */
+struct syncing; /* logger.append calls whose lines are being synced */
+
+struct logger {
+    struct logger_conf conf;
+    struct deis_loop *loop;
+    struct deis_workers *workers;
+    struct deis_bus_server *bus;
+    struct sources *sources;
+    struct log_store *store;
+    struct syncing *pending; /* appended, waiting for the next sync */
+    bool sync_running;
+    struct waiter *waiters;
+    size_t waiter_count;
+    uint64_t dropped; /* lines refused for a bad app or process name */
+};
+
+/* ingest.c */
+void logger_append(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
+
+/* query.c */
+void logger_read(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
+void logger_delete(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
+void logger_wake(struct logger *l, struct deis_str app); /* the app has new lines */
+void logger_waiters_free(struct logger *l);
+
+#endif

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+#include "logger/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/map.h"
+#include "lib/net/log.h"
+
+#define PATH_BYTES      1024
+#define SEGMENT_NAME    16 /* hex digits */
+#define SEGMENT_MAX     (64 * 1024 * 1024)
+#define OPEN_APPS_MAX   64 /* newest segments held open */
+#define RECORD_ROOM     (RECORD_TEXT_MAX + 4 * RECORD_NAME_MAX)
+
+struct segment {
+    uint64_t first_seq;
+    uint64_t bytes;
+};
+
+struct app_log {
+    char *name;
+    struct segment *segments; /* oldest first */
+    size_t count;
+    uint64_t next_seq;
+    int fd;       /* of the newest segment, or -1 */
+    bool dirty;
+    uint64_t used_ms;
+};
+
+struct log_store {
+    struct log_store_opts opts;
+    char *root;
+    struct sources *sources;
+    struct deis_map *apps;
+    size_t open_fds;
+    struct deis_buf scratch;
+};
+
+static void close_app(struct log_store *s, struct app_log *a)
+{
+    if (a->fd >= 0) {
+        close(a->fd);
+        a->fd = -1;
+        s->open_fds--;
+    }
+}
+
+static void app_free(void *arg)
+{
+    struct app_log *a = arg;
+
+    if (a->fd >= 0) {
+        close(a->fd);
+    }
+    free(a->segments);
+    free(a->name);
+    free(a);
+}
+
+static char *segment_path(const struct log_store *s, const struct app_log *a, uint64_t first_seq,
+                          char out[PATH_BYTES])
+{
+    snprintf(out, PATH_BYTES, "%s/apps/%s/%016llx.log", s->root, a->name,
+             (unsigned long long)first_seq);
+    return out;
+}
+
+/* --- opening --- */
+
+static int compare_segments(const void *a, const void *b)
+{
+    const struct segment *x = a;
+    const struct segment *y = b;
+
+    return x->first_seq < y->first_seq ? -1 : x->first_seq > y->first_seq;
+}
+
+static void add_segment(struct app_log *a, uint64_t first_seq, uint64_t bytes)
+{
+    a->segments = deis_realloc_array(a->segments, a->count + 1, sizeof(*a->segments));
+    a->segments[a->count++] = (struct segment){ first_seq, bytes };
+}
+
+static int list_segments(struct log_store *s, struct app_log *a, struct deis_err *err)
+{
+    char path[PATH_BYTES];
+    const struct dirent *e;
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/apps/%s", s->root, a->name);
+    DIR *dir = opendir(path);
+    if (!dir) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    while ((e = readdir(dir)) != NULL) {
+        char *end;
+        uint64_t first = strtoull(e->d_name, &end, 16);
+        if (end == e->d_name + SEGMENT_NAME && strcmp(end, ".log") == 0 &&
+            stat(segment_path(s, a, first, path), &st) == 0) {
+            add_segment(a, first, (uint64_t)st.st_size);
+        }
+    }
+    closedir(dir);
+    qsort(a->segments, a->count, sizeof(*a->segments), compare_segments);
+    return 0;
+}
+
+/* A segment's bytes in s->scratch. */
+static int load_segment(struct log_store *s, const struct app_log *a, const struct segment *seg,
+                        struct deis_err *err)
+{
+    char path[PATH_BYTES];
+    deis_autoclose int fd = open(segment_path(s, a, seg->first_seq, path), O_RDONLY | O_CLOEXEC);
+    size_t left = seg->bytes < SEGMENT_MAX ? (size_t)seg->bytes : SEGMENT_MAX;
+
+    deis_buf_reset(&s->scratch);
+    if (fd < 0) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    while (left > 0) {
+        char *room = deis_buf_reserve(&s->scratch, left);
+        ssize_t n = room ? read(fd, room, left) : -1;
+        if (n < 0) {
+            return deis_err_errno(err, errno, "can't read '%s'", path);
+        }
+        if (n == 0) {
+            break;
+        }
+        deis_buf_added(&s->scratch, (size_t)n);
+        left -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Learn the next seq and the sources' positions from the newest segment; cut off a torn end. */
+static int recover(struct log_store *s, struct app_log *a, struct deis_err *err)
+{
+    char path[PATH_BYTES];
+    struct record r;
+
+    a->next_seq = 1;
+    if (a->count == 0) {
+        return 0;
+    }
+    struct segment *newest = &a->segments[a->count - 1];
+    int rc = load_segment(s, a, newest, err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct deis_str rest = deis_buf_str(&s->scratch);
+    enum record_result result;
+    a->next_seq = newest->first_seq;
+    while ((result = record_decode(&rest, &r)) == RECORD_OK) {
+        a->next_seq = r.seq + 1;
+        sources_store(s->sources, r.source, r.position, r.time_ms);
+    }
+    if (result == RECORD_TORN) {
+        uint64_t good = newest->bytes - rest.len;
+        deis_warn("torn end of a log cut off", KV_S("app", a->name), KV_I("bytes", rest.len));
+        if (truncate(segment_path(s, a, newest->first_seq, path), (off_t)good) < 0) {
+            return deis_err_errno(err, errno, "can't mend '%s'", path);
+        }
+        newest->bytes = good;
+    }
+    return 0;
+}
+
+static struct app_log *add_app(struct log_store *s, struct deis_str name)
+{
+    struct app_log *a = deis_alloc(sizeof(*a));
+
+    a->name = deis_str_dup(name);
+    a->fd = -1;
+    a->next_seq = 1;
+    deis_map_set(s->apps, name, a);
+    return a;
+}
+
+static int open_apps(struct log_store *s, struct deis_err *err)
+{
+    char path[PATH_BYTES];
+    const struct dirent *e;
+    int r = 0;
+
+    snprintf(path, sizeof(path), "%s/apps", s->root);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+        return deis_err_errno(err, errno, "can't make '%s'", path);
+    }
+    DIR *dir = opendir(path);
+    if (!dir) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    while (r == 0 && (e = readdir(dir)) != NULL) {
+        if (deis_str_is_label(deis_str(e->d_name))) {
+            struct app_log *a = add_app(s, deis_str(e->d_name));
+            r = list_segments(s, a, err);
+            if (r == 0) {
+                r = recover(s, a, err);
+            }
+        }
+    }
+    closedir(dir);
+    return r;
+}
+
+struct log_store *log_store_open(const struct log_store_opts *opts, struct sources *sources,
+                                 struct deis_err *err)
+{
+    struct log_store *s = deis_alloc(sizeof(*s));
+
+    s->opts = *opts;
+    s->root = deis_strdup(opts->root);
+    s->sources = sources;
+    s->apps = deis_map_new(app_free);
+    deis_buf_init(&s->scratch, SEGMENT_MAX + 1);
+    if (open_apps(s, err) < 0) {
+        log_store_free(s);
+        return NULL;
+    }
+    deis_buf_clear(&s->scratch);
+    return s;
+}
+
+void log_store_free(struct log_store *s)
+{
+    if (s) {
+        deis_map_free(s->apps);
+        deis_buf_clear(&s->scratch);
+        free(s->root);
+        free(s);
+    }
+}
+
+/* --- room --- */
+
+static void remove_oldest(struct log_store *s, struct app_log *a)
+{
+    char path[PATH_BYTES];
+
+    if (unlink(segment_path(s, a, a->segments[0].first_seq, path)) < 0 && errno != ENOENT) {
+        deis_error("old log can't be removed", KV_S("path", path));
+    }
+    memmove(a->segments, a->segments + 1, (a->count - 1) * sizeof(*a->segments));
+    a->count--;
+}
+
+static struct retention_app retention_of(const struct app_log *a)
+{
+    struct retention_app r = { .segments = a->count,
+                               .oldest_bytes = a->count > 0 ? a->segments[0].bytes : 0 };
+
+    for (size_t i = 0; i < a->count; i++) {
+        r.bytes += a->segments[i].bytes;
+    }
+    return r;
+}
+
+static void make_room(struct log_store *s)
+{
+    size_t count = deis_map_count(s->apps);
+    deis_autofree struct retention_app *rows = deis_alloc((count + 1) * sizeof(*rows));
+    deis_autofree struct app_log **apps = deis_alloc((count + 1) * sizeof(*apps));
+    size_t cursor = 0;
+    size_t n = 0;
+    struct deis_str name;
+    void *value;
+    ptrdiff_t next;
+
+    while (deis_map_next(s->apps, &cursor, &name, &value)) {
+        apps[n] = value;
+        rows[n] = retention_of(apps[n]);
+        n++;
+    }
+    while ((next = retention_next(rows, n, &s->opts.limits)) >= 0) {
+        remove_oldest(s, apps[next]);
+        rows[next] = retention_of(apps[next]);
+    }
+}
+
+/* --- writing --- */
+
+/* Keep few descriptors: close the one that was written longest ago. */
+static void limit_open(struct log_store *s)
+{
+    size_t cursor = 0;
+    struct deis_str name;
+    void *value;
+    struct app_log *oldest = NULL;
+
+    if (s->open_fds < OPEN_APPS_MAX) {
+        return;
+    }
+    while (deis_map_next(s->apps, &cursor, &name, &value)) {
+        struct app_log *a = value;
+        if (a->fd >= 0 && !a->dirty && (!oldest || a->used_ms < oldest->used_ms)) {
+            oldest = a;
+        }
+    }
+    if (oldest) {
+        close_app(s, oldest);
+    }
+}
+
+static int open_segment(struct log_store *s, struct app_log *a, bool fresh, struct deis_err *err)
+{
+    char path[PATH_BYTES];
+
+    limit_open(s);
+    snprintf(path, sizeof(path), "%s/apps/%s", s->root, a->name);
+    if (fresh && mkdir(path, 0700) < 0 && errno != EEXIST) {
+        return deis_err_errno(err, errno, "can't make '%s'", path);
+    }
+    uint64_t first = fresh ? a->next_seq : a->segments[a->count - 1].first_seq;
+    a->fd = open(segment_path(s, a, first, path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (a->fd < 0) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    s->open_fds++;
+    if (fresh) {
+        add_segment(a, first, 0);
+    }
+    return 0;
+}
+
+static int finish_segment(struct log_store *s, struct app_log *a, struct deis_err *err)
+{
+    if (a->fd >= 0 && fdatasync(a->fd) < 0) {
+        return deis_err_errno(err, errno, "can't sync the log of '%s'", a->name);
+    }
+    close_app(s, a);
+    a->dirty = false;
+    return sources_save(s->sources, deis_wall_ms(), err);
+}
+
+static int ready_segment(struct log_store *s, struct app_log *a, struct deis_err *err)
+{
+    bool full = a->count > 0 && a->segments[a->count - 1].bytes >= s->opts.segment_bytes;
+
+    if (full) {
+        int r = finish_segment(s, a, err);
+        if (r < 0) {
+            return r;
+        }
+        make_room(s);
+    }
+    if (a->fd >= 0) {
+        return 0;
+    }
+    return open_segment(s, a, full || a->count == 0, err);
+}
+
+int log_store_append(struct log_store *s, struct deis_str app, struct record *r,
+                     struct deis_err *err)
+{
+    struct app_log *a = deis_map_get(s->apps, app);
+    deis_autobuf struct deis_buf bytes = DEIS_BUF_INIT(RECORD_ROOM);
+    int rc;
+
+    if (!a) {
+        a = add_app(s, app);
+    }
+    rc = ready_segment(s, a, err);
+    if (rc < 0) {
+        return rc;
+    }
+    r->seq = a->next_seq;
+    record_encode(r, &bytes);
+    struct segment *newest = &a->segments[a->count - 1];
+    ssize_t n = write(a->fd, bytes.data, bytes.len);
+    if (n != (ssize_t)bytes.len) {
+        rc = deis_err_errno(err, n < 0 ? errno : ENOSPC, "can't write the log of '%s'", a->name);
+        if (n > 0 && ftruncate(a->fd, (off_t)newest->bytes) < 0) {
+            deis_error("torn log can't be cut", KV_S("app", a->name));
+        }
+        return rc;
+    }
+    newest->bytes += bytes.len;
+    a->next_seq++;
+    a->dirty = true;
+    a->used_ms = deis_now_ms();
+    return 0;
+}
+
+size_t log_store_take_dirty(struct log_store *s, int **ret)
+{
+    int *fds = deis_alloc((deis_map_count(s->apps) + 1) * sizeof(*fds));
+    size_t cursor = 0;
+    size_t count = 0;
+    struct deis_str name;
+    void *value;
+
+    while (deis_map_next(s->apps, &cursor, &name, &value)) {
+        struct app_log *a = value;
+        if (a->dirty && a->fd >= 0) {
+            int fd = fcntl(a->fd, F_DUPFD_CLOEXEC, 0);
+            if (fd >= 0) {
+                fds[count++] = fd;
+                a->dirty = false;
+            }
+        }
+    }
+    *ret = fds;
+    return count;
+}
+
+/* --- reading --- */
+
+uint64_t log_store_next_seq(const struct log_store *s, struct deis_str app)
+{
+    const struct app_log *a = deis_map_get(s->apps, app);
+
+    return a ? a->next_seq : 1;
+}
+
+/* Find where the last `lines` matching records begin: the seq of the first of them. */
+static int find_tail(struct log_store *s, const struct app_log *a, const struct log_query *q,
+                     uint64_t *ret_from, struct deis_err *err)
+{
+    deis_autofree uint64_t *ring = deis_alloc((q->lines + 1) * sizeof(*ring));
+    size_t wanted = q->lines;
+
+    *ret_from = a->next_seq;
+    for (size_t i = a->count; i-- > 0 && wanted > 0;) {
+        struct record r;
+        size_t seen = 0;
+        int rc = load_segment(s, a, &a->segments[i], err);
+        if (rc < 0) {
+            return rc;
+        }
+        struct deis_str rest = deis_buf_str(&s->scratch);
+        while (record_decode(&rest, &r) == RECORD_OK) {
+            if (record_matches(&r, q->filter)) {
+                ring[seen++ % wanted] = r.seq;
+            }
+        }
+        if (seen > 0) {
+            *ret_from = seen >= wanted ? ring[seen % wanted] : ring[0];
+            wanted -= seen < wanted ? seen : wanted;
+        }
+    }
+    return 0;
+}
+
+int log_store_read(struct log_store *s, const struct log_query *q,
+                   void (*fn)(const struct record *r, void *arg), void *arg, uint64_t *ret_next,
+                   bool *ret_more, struct deis_err *err)
+{
+    const struct app_log *a = deis_map_get(s->apps, q->app);
+    uint64_t from = q->from_seq;
+    size_t bytes = 0;
+    int rc = 0;
+
+    *ret_more = false;
+    *ret_next = a ? a->next_seq : 1;
+    if (!a) {
+        return 0;
+    }
+    if (from == 0) {
+        rc = find_tail(s, a, q, &from, err);
+    }
+    for (size_t i = 0; rc == 0 && !*ret_more && i < a->count; i++) {
+        struct record r;
+        if (i + 1 < a->count && a->segments[i + 1].first_seq <= from) {
+            continue;
+        }
+        rc = load_segment(s, a, &a->segments[i], err);
+        struct deis_str rest = deis_buf_str(&s->scratch);
+        while (rc == 0 && record_decode(&rest, &r) == RECORD_OK) {
+            if (r.seq < from || !record_matches(&r, q->filter)) {
+                continue;
+            }
+            if (bytes > 0 && bytes + r.text.len > q->max_bytes) {
+                *ret_more = true;
+                *ret_next = r.seq;
+                break;
+            }
+            bytes += r.text.len + RECORD_NAME_MAX;
+            fn(&r, arg);
+        }
+    }
+    deis_buf_clear(&s->scratch);
+    return rc;
+}
+
+int log_store_delete(struct log_store *s, struct deis_str app, struct deis_err *err)
+{
+    struct app_log *a = deis_map_get(s->apps, app);
+    char path[PATH_BYTES];
+
+    if (!a) {
+        return 0;
+    }
+    close_app(s, a);
+    while (a->count > 0) {
+        remove_oldest(s, a);
+    }
+    snprintf(path, sizeof(path), "%s/apps/%s", s->root, a->name);
+    deis_map_remove(s->apps, app);
+    if (rmdir(path) < 0 && errno != ENOENT) {
+        return deis_err_errno(err, errno, "can't remove '%s'", path);
+    }
+    return 0;
+}

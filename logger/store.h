@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lines of each app on disk: <root>/apps/<app>/<first seq, 16 hex digits>.log, segments of records
+ * (core/record.h). The newest segment is written, older ones only read and, when room is needed, removed.
+ * thread: loop
+ */
+#ifndef LOGGER_STORE_H
+#define LOGGER_STORE_H
+
+#include "logger/core/record.h"
+#include "logger/core/retention.h"
+#include "logger/sources.h"
+
+struct log_store;
+
+struct log_store_opts {
+    const char *root;
+    uint64_t segment_bytes;
+    struct retention_limits limits;
+};
+
+/* Opens what is there; a torn end of a newest segment is cut off. The positions found in the newest segments
+ * are given to sources, whose copy on disk is renewed whenever a segment is finished. */
+struct log_store *log_store_open(const struct log_store_opts *opts, struct sources *sources,
+                                 struct deis_err *err) deis_must_check;
+void log_store_free(struct log_store *s);
+
+/* Append a line (seq is set here). It is in the file when this returns, but not synced. */
+int log_store_append(struct log_store *s, struct deis_str app, struct record *r,
+                     struct deis_err *err) deis_must_check;
+/* Descriptors of all segments written since the last call, duplicated: sync and close them, on any thread.
+ * *ret is yours. */
+size_t log_store_take_dirty(struct log_store *s, int **ret);
+
+/* The last `lines` matching records of an app, oldest first, as many as fit in max_bytes; or all from seq on.
+ * *ret_next is the seq to continue with. fn's record is valid during the call. No such app: 0 calls,
+ * *ret_next = 1. *ret_more: cut at max_bytes. */
+struct log_query {
+    struct deis_str app;
+    struct deis_str filter;
+    uint64_t from_seq; /* 0: the last `lines` */
+    size_t lines;
+    size_t max_bytes;
+};
+int log_store_read(struct log_store *s, const struct log_query *q,
+                   void (*fn)(const struct record *r, void *arg), void *arg, uint64_t *ret_next,
+                   bool *ret_more, struct deis_err *err) deis_must_check;
+/* The seq that the app's next line will have. */
+uint64_t log_store_next_seq(const struct log_store *s, struct deis_str app);
+int log_store_delete(struct log_store *s, struct deis_str app, struct deis_err *err)
+    deis_must_check;
+
+#endif
