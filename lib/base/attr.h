@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attributes, cleanup macros and banned calls. Every file of ours includes this, directly or through
- * another header of lib/base.
+ * Attributes, cleanup macros and banned calls. Every file of ours includes this, directly or
+ * through another header of lib/base.
  */
 #ifndef DEIS_BASE_ATTR_H
 #define DEIS_BASE_ATTR_H
@@ -42,8 +42,8 @@ void deis_autoclose_(int *fd);
 
 /* malloc family that ends the process when memory is exhausted: sizes that a peer controls are
  * limited before they get here, so running out is not an error to handle. thread: any */
-void *deis_alloc(size_t size) __attribute__((malloc));                /* zeroed */
-void *deis_realloc_array(void *p, size_t count, size_t size);         /* checks the product */
+void *deis_alloc(size_t size) __attribute__((malloc));        /* zeroed */
+void *deis_realloc_array(void *p, size_t count, size_t size); /* checks the product */
 char *deis_strdup(const char *s);
 char *deis_asprintf(const char *format, ...) deis_printf(1, 2);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a failure travels: a negative code as the return value, and a text for people in a struct that
- * the caller owns and passes as the last parameter. Messages are lower case, name the failure first,
- * quote the subject in single quotes and end without a full stop. Whoever handles a failure logs it;
- * whoever passes it on adds context with deis_err_wrap() and does not log.
+ * How a failure travels: a negative code as the return value, and a text for people in a struct
+ * that the caller owns and passes as the last parameter. Messages are lower case, name the failure
+ * first, quote the subject in single quotes and end without a full stop. Whoever handles a failure
+ * logs it; whoever passes it on adds context with deis_err_wrap() and does not log.
  */
 #ifndef DEIS_BASE_ERR_H
 #define DEIS_BASE_ERR_H
@@ -30,14 +30,18 @@ struct deis_err {
     char msg[512];
 };
 
-#define DEIS_ERR_INIT { DEIS_OK, "" }
+#define DEIS_ERR_INIT                                                                              \
+    {                                                                                              \
+        DEIS_OK, ""                                                                                \
+    }
 
 /* Fill err (may be NULL) and return the code. thread: any */
 int deis_err_set(struct deis_err *err, enum deis_code code, const char *format, ...)
     deis_printf(3, 4);
 
-/* As deis_err_set() with ": <text of errno>" appended; the code is DEIS_SYSTEM, or DEIS_NOT_FOUND for
- * ENOENT, DEIS_DENIED for EACCES and EPERM, DEIS_LIMIT for ENOSPC, EDQUOT, EMFILE and ENFILE. */
+/* As deis_err_set() with ": <text of errno>" appended; the code is DEIS_SYSTEM, or DEIS_NOT_FOUND
+ * for ENOENT, DEIS_DENIED for EACCES and EPERM, DEIS_LIMIT for ENOSPC, EDQUOT, EMFILE and ENFILE.
+ */
 int deis_err_errno(struct deis_err *err, int errnum, const char *format, ...) deis_printf(3, 4);
 
 /* Put "context: " in front of err's message; returns err->code. */
@@ -46,7 +50,8 @@ int deis_err_wrap(struct deis_err *err, const char *format, ...) deis_printf(2, 
 /* "not found" and so on: a constant. */
 const char *deis_code_name(enum deis_code code);
 
-/* The HTTP status that tells a client about this failure: 400, 404, 409, 403, 413, 503, 502, 500. */
+/* The HTTP status that tells a client about this failure: 400, 404, 409, 403, 413, 503, 502, 500.
+ */
 int deis_code_http_status(enum deis_code code);
 
 #endif

@@ -7,8 +7,10 @@
 
 void deis_b64_encode(struct deis_str data, struct deis_buf *out);
 /* DEIS_INVALID: "incorrect padding" or "invalid character". Appends to out. */
-int deis_b64_decode(struct deis_str text, struct deis_buf *out, struct deis_err *err) deis_must_check;
+int deis_b64_decode(struct deis_str text, struct deis_buf *out,
+                    struct deis_err *err) deis_must_check;
 void deis_hex_encode(struct deis_str data, struct deis_buf *out);
-int deis_hex_decode(struct deis_str text, struct deis_buf *out, struct deis_err *err) deis_must_check;
+int deis_hex_decode(struct deis_str text, struct deis_buf *out,
+                    struct deis_err *err) deis_must_check;
 
 #endif

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Strict JSON on jansson: duplicate keys, trailing bytes, deep nesting and invalid UTF-8 are refused.
- * Getters name the field in the error. thread: any, one owner per value
+ * Strict JSON on jansson: duplicate keys, trailing bytes, deep nesting and invalid UTF-8 are
+ * refused. Getters name the field in the error. thread: any, one owner per value
  */
 #ifndef DEIS_WIRE_JSON_H
 #define DEIS_WIRE_JSON_H
 
-#include <jansson.h>
-
 #include "lib/base/buf.h"
+
+#include <jansson.h>
 
 #define DEIS_JSON_MAX_DEPTH 32
 
 #define deis_autojson __attribute__((cleanup(deis_json_autofree_)))
+
 static inline void deis_json_autofree_(json_t **j)
 {
     json_decref(*j);
@@ -23,24 +24,24 @@ json_t *deis_json_parse(struct deis_str text, struct deis_err *err) deis_must_ch
 /* Compact, keys in insertion order; yours (free). Never NULL. */
 char *deis_json_dump(const json_t *value);
 
-/* Typed members of an object. "get" = required: DEIS_INVALID "field 'x' is missing" or "field 'x' must
- * be a string". The _or forms give the default when the member is absent or null; a wrong type is an
- * error in both. Texts are borrowed from the value. */
-int deis_json_get_str(const json_t *obj, const char *key, const char **ret, struct deis_err *err)
-    deis_must_check;
-int deis_json_get_u64(const json_t *obj, const char *key, uint64_t *ret, struct deis_err *err)
-    deis_must_check;
-int deis_json_get_bool(const json_t *obj, const char *key, bool *ret, struct deis_err *err)
-    deis_must_check;
-int deis_json_get_object(const json_t *obj, const char *key, json_t **ret, struct deis_err *err)
-    deis_must_check;
-int deis_json_get_array(const json_t *obj, const char *key, json_t **ret, struct deis_err *err)
-    deis_must_check;
+/* Typed members of an object. "get" = required: DEIS_INVALID "field 'x' is missing" or "field 'x'
+ * must be a string". The _or forms give the default when the member is absent or null; a wrong type
+ * is an error in both. Texts are borrowed from the value. */
+int deis_json_get_str(const json_t *obj, const char *key, const char **ret,
+                      struct deis_err *err) deis_must_check;
+int deis_json_get_u64(const json_t *obj, const char *key, uint64_t *ret,
+                      struct deis_err *err) deis_must_check;
+int deis_json_get_bool(const json_t *obj, const char *key, bool *ret,
+                       struct deis_err *err) deis_must_check;
+int deis_json_get_object(const json_t *obj, const char *key, json_t **ret,
+                         struct deis_err *err) deis_must_check;
+int deis_json_get_array(const json_t *obj, const char *key, json_t **ret,
+                        struct deis_err *err) deis_must_check;
 int deis_json_str_or(const json_t *obj, const char *key, const char *def, const char **ret,
                      struct deis_err *err) deis_must_check;
 int deis_json_u64_or(const json_t *obj, const char *key, uint64_t def, uint64_t *ret,
                      struct deis_err *err) deis_must_check;
-int deis_json_bool_or(const json_t *obj, const char *key, bool def, bool *ret, struct deis_err *err)
-    deis_must_check;
+int deis_json_bool_or(const json_t *obj, const char *key, bool def, bool *ret,
+                      struct deis_err *err) deis_must_check;
 
 #endif
