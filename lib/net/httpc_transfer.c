@@ -230,7 +230,7 @@ static enum deis_code code_of(CURLcode code, bool sent)
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CACERT_BADFILE: return DEIS_INVALID;
+    case CURLE_SSL_CACERT_BADFILE: return sent ? DEIS_PROTOCOL : DEIS_INVALID; /* sent: HTTP/0.9 */
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:

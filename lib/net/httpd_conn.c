@@ -152,9 +152,14 @@ static void feed_body(struct conn *c, struct deis_str *in)
     }
 }
 
+static bool is_answered_for_good(const struct conn *c)
+{
+    return c->answer == ANSWER_WHOLE && !c->keep_alive && flushed(c);
+}
+
 static bool read_body(struct conn *c)
 {
-    if (c->answer == ANSWER_WHOLE && !c->keep_alive && flushed(c)) {
+    if (is_answered_for_good(c)) {
         start_linger(c);
         return false;
     }
@@ -167,7 +172,7 @@ static bool read_body(struct conn *c)
     struct deis_str rest = deis_buf_str(&c->in);
     feed_body(c, &rest);
     deis_buf_drain(&c->in, c->in.len - rest.len);
-    return c->state != CONN_BODY;
+    return c->state != CONN_BODY || is_answered_for_good(c);
 }
 
 static void begin_request(struct conn *c, const struct deis_h1_head *head, size_t used)
