@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pre-receive hook: judges the update, builds, pushes the image, has it deployed. git moves the
+ * ref when this ends well, and drops the pushed objects when it does not.
+ *
+ * Until the controller is asked to deploy, a client that goes away ends the build and nothing is
+ * left of it. From then on the push is completed whether somebody looks on or not, so that ref and
+ * release agree.
+ */
+#include "builder/control.h"
+#include "builder/core/push_output.h"
+#include "builder/core/push_policy.h"
+#include "builder/image.h"
+#include "builder/roles.h"
+#include "builder/tree_tar.h"
+
+#include "lib/crypto/secret.h"
+
+#include <errno.h>
+#include <git2.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define FILE_BYTES_MAX    (128ULL << 20)
+#define ENTRIES_MAX       100000
+#define DISK_FREE_PERCENT 3
+#define TEXT_MAX          (1u << 20)
+
+struct hook {
+    const char *settings_path;
+    const char *user;
+    const char *app;
+    int client; /* leads to the client, or -1 */
+    struct settings settings;
+    struct push_update update;
+    struct tree_tar *tree;
+    struct procfile procfile;
+    struct record record;
+    struct deis_docker *docker;
+    struct push_output filter;
+    uint64_t printed;
+    bool too_much;
+    bool gone; /* the client */
+};
+
+static volatile sig_atomic_t stop_wanted;
+
+static void on_signal(int number)
+{
+    stop_wanted = 1;
+}
+
+/* --- to the pusher --- */
+
+static void print(struct hook *h, struct deis_str text)
+{
+    while (text.len > 0 && !h->gone) {
+        ssize_t n = write(STDOUT_FILENO, text.ptr, text.len);
+        if (n < 0 && errno != EINTR) {
+            h->gone = true;
+        }
+        text = deis_str_skip(text, n > 0 ? (size_t)n : 0);
+    }
+}
+
+static void print_phase(struct hook *h, const char *text)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(TEXT_MAX);
+
+    push_output_phase(&out, text);
+    print(h, deis_buf_str(&out));
+}
+
+static void print_note(struct hook *h, const char *text)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(TEXT_MAX);
+
+    push_output_note(&out, deis_str(text));
+    print(h, deis_buf_str(&out));
+}
+
+static void print_error(struct hook *h, const struct deis_err *err)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(TEXT_MAX);
+
+    push_output_error(&out, err->msg);
+    print(h, deis_buf_str(&out));
+}
+
+/* Has the pusher hung up, or was git killed under us? */
+static bool is_interrupted(struct hook *h)
+{
+    struct pollfd p = { .fd = h->client };
+
+    if (h->client >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR))) {
+        h->gone = true;
+    }
+    return h->gone || stop_wanted;
+}
+
+/* --- what was pushed --- */
+
+static int read_update(struct hook *h, struct deis_err *err)
+{
+    deis_autobuf struct deis_buf lines = DEIS_BUF_INIT(PUSH_POLICY_INPUT_MAX);
+
+    for (;;) {
+        char data[4096];
+        ssize_t n = read(STDIN_FILENO, data, sizeof(data));
+        if (n == 0) {
+            break;
+        }
+        if (n < 0 && errno != EINTR) {
+            return deis_err_errno(err, errno, "can't read the ref updates");
+        }
+        if (n > 0) {
+            deis_buf_add(&lines, data, (size_t)n);
+        }
+    }
+    if (deis_buf_failed(&lines)) {
+        return deis_err_set(err, DEIS_LIMIT, "push one branch at a time");
+    }
+    return push_policy_check(deis_buf_str(&lines), &h->update, err);
+}
+
+static int read_procfile(struct hook *h, struct deis_err *err)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(PROCFILE_MAX_BYTES);
+    deis_autobuf struct deis_buf names = DEIS_BUF_INIT(TEXT_MAX);
+
+    if (!tree_tar_has(h->tree, "Procfile")) {
+        return DEIS_OK;
+    }
+    int rc = tree_tar_get(h->tree, "Procfile", &text, err);
+    if (rc == DEIS_OK) {
+        rc = procfile_parse(deis_buf_str(&text), &h->procfile, err);
+    }
+    if (rc < 0 || h->procfile.count == 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < h->procfile.count; i++) {
+        deis_buf_addf(&names, "%s%s", i ? ", " : "Procfile declares types -> ",
+                      h->procfile.types[i].name);
+    }
+    print_phase(h, "Discovering process types");
+    print_note(h, names.data);
+    return DEIS_OK;
+}
+
+static int read_tree(struct hook *h, struct deis_err *err)
+{
+    struct tree_tar_limits limits = {
+        .total_bytes = h->settings.context_max,
+        .file_bytes = FILE_BYTES_MAX,
+        .entries = ENTRIES_MAX,
+    };
+
+    int rc =
+        tree_tar_open(".", getenv("GIT_QUARANTINE_PATH"), h->update.commit, &limits, &h->tree, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (!tree_tar_has(h->tree, "Dockerfile")) {
+        return deis_err_set(
+            err, DEIS_INVALID,
+            "there is no Dockerfile in the root of the repository; apps without one "
+            "(buildpacks) can't be built yet");
+    }
+    return read_procfile(h, err);
+}
+
+static int check_disk(const struct hook *h, struct deis_err *err)
+{
+    struct statvfs st;
+
+    if (statvfs(h->settings.data, &st) == 0 && st.f_blocks > 0 &&
+        st.f_bavail * 100 / st.f_blocks < DISK_FREE_PERCENT) {
+        return deis_err_set(
+            err, DEIS_LIMIT,
+            "the disk of the platform is full: builds are refused until an operator "
+            "has made room");
+    }
+    return DEIS_OK;
+}
+
+/* --- the image --- */
+
+static int set_phase(struct hook *h, enum record_phase phase, struct deis_err *err)
+{
+    h->record.phase = phase;
+    return record_save(&h->settings, &h->record, err);
+}
+
+static int begin_record(struct hook *h, struct deis_err *err)
+{
+    deis_random_hex(h->record.id, RECORD_ID_BYTES);
+    h->record.app = deis_strdup(h->app);
+    h->record.tag = deis_asprintf("git-%.8s", h->update.commit);
+    h->record.pid = getpid();
+    return set_phase(h, RECORD_BUILDING, err);
+}
+
+static ptrdiff_t read_tar(char *data, size_t cap, void *arg)
+{
+    struct hook *h = arg;
+
+    return tree_tar_read(h->tree, data, cap);
+}
+
+static void on_build_text(struct deis_str text, void *arg)
+{
+    struct hook *h = arg;
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(4 * TEXT_MAX);
+
+    h->printed += text.len;
+    if (h->printed > h->settings.output_max) {
+        h->too_much = true;
+        return;
+    }
+    push_output_feed(&h->filter, text, &out);
+    print(h, deis_buf_str(&out));
+}
+
+static bool is_build_over(void *arg)
+{
+    struct hook *h = arg;
+
+    return h->too_much || is_interrupted(h);
+}
+
+/* Say what a failed build means for a pusher. */
+static int explain_build(struct hook *h, int rc, struct deis_err *err)
+{
+    if (h->too_much) {
+        return deis_err_set(err, DEIS_LIMIT, "the build printed more than %llu MB",
+                            (unsigned long long)(h->settings.output_max >> 20));
+    }
+    if (tree_tar_error(h->tree)->code != DEIS_OK) {
+        return deis_err_set(err, DEIS_INTERNAL, "%s", tree_tar_error(h->tree)->msg);
+    }
+    if (rc == DEIS_TIMEOUT) {
+        return deis_err_set(err, DEIS_TIMEOUT, "the build took longer than %llu s",
+                            (unsigned long long)(h->settings.build_timeout_ms / 1000));
+    }
+    return deis_err_wrap(err, "build failed");
+}
+
+static int build(struct hook *h, struct deis_err *err)
+{
+    deis_autofree char *tag =
+        deis_asprintf("%s/%s:%s", h->settings.registry, h->app, h->record.tag);
+    deis_autofree char *app_label = deis_asprintf(IMAGE_LABEL_APP "=%s", h->app);
+    deis_autofree char *build_label = deis_asprintf(IMAGE_LABEL_BUILD "=%s", h->record.id);
+    const char *const labels[] = { app_label, build_label, NULL };
+    deis_autofree char *image_id = NULL;
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(TEXT_MAX);
+    struct deis_docker_build b = {
+        .tag = tag,
+        .labels = labels,
+        .memory_bytes = h->settings.build_memory,
+        .read_tar = read_tar,
+        .on_text = on_build_text,
+        .cancelled = is_build_over,
+        .arg = h,
+        .timeout_ms = h->settings.build_timeout_ms,
+    };
+
+    print_phase(h, "Building Docker image");
+    int rc = deis_docker_build(h->docker, &b, &image_id, err);
+    push_output_flush(&h->filter, &out);
+    print(h, deis_buf_str(&out));
+    return rc < 0 ? explain_build(h, rc, err) : DEIS_OK;
+}
+
+/* *ret_image, yours, is the reference by digest. */
+static int push_image(struct hook *h, char **ret_image, struct deis_err *err)
+{
+    deis_autofree char *repository = deis_asprintf("%s/%s", h->settings.registry, h->app);
+    deis_autofree char *digest = NULL;
+
+    print_phase(h, "Pushing image to private registry");
+    int rc = set_phase(h, RECORD_PUSHING, err);
+    if (rc == DEIS_OK) {
+        rc = deis_docker_push(h->docker, repository, h->record.tag, NULL, NULL, &digest, err);
+    }
+    if (rc < 0) {
+        return deis_err_wrap(err, "the image could not be stored");
+    }
+    *ret_image = deis_asprintf("%s@%s", repository, digest);
+    return DEIS_OK;
+}
+
+/* --- the release --- */
+
+static void on_deploy_line(const char *line, void *arg)
+{
+    print_note(arg, line);
+}
+
+static bool give_up_deploy(void *arg)
+{
+    return stop_wanted;
+}
+
+static int deploy(struct hook *h, const char *image, struct deis_err *err)
+{
+    struct control *control = NULL;
+    struct control_deployed done = { 0 };
+    struct control_deploy d = {
+        .operation = h->record.id,
+        .user = h->user,
+        .app = h->app,
+        .commit = h->update.commit,
+        .image = image,
+        .procfile = &h->procfile,
+        .on_line = on_deploy_line,
+        .give_up = give_up_deploy,
+        .arg = h,
+    };
+
+    int rc = control_open(h->settings_path, &control, err);
+    if (rc == DEIS_OK) {
+        rc = set_phase(h, RECORD_DEPLOYING, err);
+    }
+    if (rc == DEIS_OK) {
+        print_phase(h, "Launching... ");
+        rc = control_deploy(control, &d, &done, err);
+    }
+    control_free(control);
+    if (rc == DEIS_OK) {
+        deis_autobuf struct deis_buf out = DEIS_BUF_INIT(TEXT_MAX);
+        push_output_done(&out, h->app, done.version, done.url);
+        print(h, deis_buf_str(&out));
+        free(done.url);
+    }
+    return rc;
+}
+
+/* --- the whole --- */
+
+static int build_and_deploy(struct hook *h, struct deis_err *err)
+{
+    deis_autofree char *image = NULL;
+
+    int rc = begin_record(h, err);
+    if (rc == DEIS_OK) {
+        rc = build(h, err);
+    }
+    if (rc == DEIS_OK) {
+        rc = push_image(h, &image, err);
+    }
+    if (rc == DEIS_OK && is_interrupted(h)) {
+        rc = deis_err_set(err, DEIS_CANCELLED, "interrupted");
+    }
+    if (rc == DEIS_OK) {
+        rc = deploy(h, image, err);
+    }
+    return rc;
+}
+
+/* Removes the record when all is as it should be; else the daemon sees to it later. */
+static void settle(struct hook *h, int rc)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    bool unknown =
+        h->record.phase == RECORD_DEPLOYING && (rc == DEIS_TIMEOUT || rc == DEIS_CANCELLED);
+
+    if (!h->record.app || unknown) {
+        return;
+    }
+    if (rc == DEIS_OK || image_forget_build(&h->settings, h->docker, &h->record, &err) == DEIS_OK) {
+        record_remove(&h->settings, h->record.id);
+    }
+}
+
+static int run(struct hook *h, struct deis_err *err)
+{
+    int rc = read_update(h, err);
+
+    if (rc == DEIS_OK) {
+        rc = read_tree(h, err);
+    }
+    if (rc == DEIS_OK) {
+        rc = check_disk(h, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    h->docker = deis_docker_new(h->settings.docker);
+    rc = build_and_deploy(h, err);
+    settle(h, rc);
+    deis_docker_free(h->docker);
+    return rc;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction stop = { .sa_handler = on_signal };
+
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGHUP, &stop, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    /* Without git nobody takes the outcome. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() == 1) {
+        stop_wanted = 1;
+    }
+}
+
+int pre_receive_main(void)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct hook h = { .client = -1 };
+    uint64_t client = 0;
+
+    h.settings_path = getenv(ENV_SETTINGS);
+    h.user = getenv(ENV_USER);
+    h.app = getenv(ENV_APP);
+    if (!h.settings_path || !h.user || !h.app) {
+        return role_usage("pre-receive (called by git only)");
+    }
+    catch_signals();
+    if (deis_str_to_u64(deis_str(getenv(ENV_CLIENT)), 0, 1024, &client, &err) == DEIS_OK) {
+        h.client = (int)client;
+    }
+    git_libgit2_init();
+    int rc = settings_load(h.settings_path, &h.settings, &err);
+    if (rc == DEIS_OK) {
+        rc = run(&h, &err);
+    }
+    if (rc < 0) {
+        print_error(&h, &err);
+    }
+    procfile_clear(&h.procfile);
+    tree_tar_free(h.tree);
+    record_clear(&h.record);
+    settings_clear(&h.settings);
+    git_libgit2_shutdown();
+    return rc < 0 ? 1 : 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Images that builds made: removed from the Docker Engine and from the registry by their labels, so
+ * that never another one goes that has the same tag. Blocking. thread: any
+ */
+#ifndef DEIS_BUILDER_IMAGE_H
+#define DEIS_BUILDER_IMAGE_H
+
+#include "builder/record.h"
+
+#include "lib/net/docker.h"
+
+#define IMAGE_LABEL_APP   "deis.app"
+#define IMAGE_LABEL_BUILD "deis.build"
+
+/* Remove the image of one build, wherever it got to. Nothing there is success. */
+int image_forget_build(const struct settings *s, struct deis_docker *docker, const struct record *r,
+                       struct deis_err *err) deis_must_check;
+/* Remove from the Engine what was built for an app, references of exactly this app only. */
+int image_forget_app(const struct settings *s, struct deis_docker *docker, const char *app,
+                     struct deis_err *err) deis_must_check;
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bare repositories, <data>/repos/<app>.git, and the lock of an app, <data>/locks/<app>. The lock
+ * is an flock: it is held by all processes of a push and ends with the last of them, however they
+ * end.
+ */
+#ifndef DEIS_BUILDER_REPO_H
+#define DEIS_BUILDER_REPO_H
+
+#include "builder/settings.h"
+
+/* "<data>/repos/<app>.git": yours. */
+char *repo_path(const struct settings *s, const char *app);
+bool repo_exists(const struct settings *s, const char *app);
+
+/* Take the lock of an app without waiting: DEIS_CONFLICT when somebody has it. *ret_fd is
+ * close-on-exec; closing it in all processes that have it releases the lock. thread: any */
+int repo_lock(const struct settings *s, const char *app, int *ret_fd,
+              struct deis_err *err) deis_must_check;
+
+/* With the lock held: make the repository if it is not there, and remove what an interrupted push
+ * left in it (quarantine folders, temporary packs, ref locks). */
+int repo_prepare(const struct settings *s, const char *app, struct deis_err *err) deis_must_check;
+/* Let HEAD name the branch that is there, master or main, so that a clone checks it out. */
+void repo_fix_head(const struct settings *s, const char *app);
+/* With the lock held: remove the repository and the lock file. */
+int repo_remove(const struct settings *s, const char *app, struct deis_err *err) deis_must_check;
+/* Remove repositories whose removal was interrupted. */
+void repo_sweep(const struct settings *s);
+/* Call fn for each app that has a repository. */
+void repo_each(const struct settings *s, void (*fn)(const char *app, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "builder/sshd.h"
+
+#include "builder/file.h"
+
+#include "lib/wire/url.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CONFIG_MAX_BYTES 8192
+
+static const char *const key_types[] = { "ed25519", "ecdsa" };
+
+static char *key_path(const struct settings *s, const char *type)
+{
+    return deis_asprintf("%s/ssh/ssh_host_%s_key", s->data, type);
+}
+
+static int make_key(const char *type, const char *path, struct deis_err *err)
+{
+    deis_autofree char *type_arg = deis_strdup(type);
+    deis_autofree char *temporary = deis_asprintf("%s.new", path);
+    char *const argv[] = { "ssh-keygen", "-q",   "-t", type_arg,  "-N", "",
+                           "-C",         "deis", "-f", temporary, NULL };
+    char *const environment[] = { "PATH=/usr/bin:/bin", NULL };
+    pid_t pid = 0;
+    int status = 0;
+
+    unlink(temporary);
+    int rc = posix_spawnp(&pid, "ssh-keygen", NULL, NULL, argv, environment);
+    if (rc != 0) {
+        return deis_err_errno(err, rc, "can't start ssh-keygen");
+    }
+    if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        return deis_err_set(err, DEIS_SYSTEM, "ssh-keygen could not make '%s'", path);
+    }
+    /* The private key under its name is the proof that both halves are there. */
+    deis_autofree char *public_new = deis_asprintf("%s.pub", temporary);
+    deis_autofree char *public_key = deis_asprintf("%s.pub", path);
+    if (rename(public_new, public_key) < 0 || rename(temporary, path) < 0) {
+        return deis_err_errno(err, errno, "can't keep host key '%s'", path);
+    }
+    return DEIS_OK;
+}
+
+/* sshd and the keys command run as the user that we are: no other account can log in. */
+static int login_name(char out[64], struct deis_err *err)
+{
+    const struct passwd *pw = getpwuid(geteuid());
+
+    if (geteuid() == 0) {
+        return deis_err_set(err, DEIS_INVALID, "the builder must not run as root");
+    }
+    if (!pw || strlen(pw->pw_name) >= 64) {
+        return deis_err_set(err, DEIS_INVALID, "user %d has no name in the passwd file",
+                            (int)geteuid());
+    }
+    memcpy(out, pw->pw_name, strlen(pw->pw_name) + 1);
+    return DEIS_OK;
+}
+
+static void add_host_keys(const struct settings *s, struct deis_buf *out)
+{
+    for (size_t i = 0; i < DEIS_COUNT(key_types); i++) {
+        deis_autofree char *path = key_path(s, key_types[i]);
+        deis_buf_addf(out, "HostKey %s\n", path);
+    }
+}
+
+static int write_config(const struct settings *s, const char *self, const char *settings_path,
+                        struct deis_err *err)
+{
+    static const char fixed[] = "PidFile none\n"
+                                "UsePAM no\n"
+                                "StrictModes no\n"
+                                "UseDNS no\n"
+                                "LogLevel INFO\n"
+                                "AuthenticationMethods publickey\n"
+                                "PubkeyAuthentication yes\n"
+                                "PasswordAuthentication no\n"
+                                "KbdInteractiveAuthentication no\n"
+                                "HostbasedAuthentication no\n"
+                                "AuthorizedKeysFile none\n"
+                                "AcceptEnv GIT_PROTOCOL\n"
+                                "DisableForwarding yes\n"
+                                "PermitTTY no\n"
+                                "PermitTunnel no\n"
+                                "PermitUserRC no\n"
+                                "PermitUserEnvironment no\n"
+                                "PrintMotd no\n"
+                                "PrintLastLog no\n"
+                                "Compression no\n"
+                                "MaxAuthTries 10\n"
+                                "MaxSessions 4\n"
+                                "MaxStartups 20:30:60\n"
+                                "LoginGraceTime 20\n"
+                                "ClientAliveInterval 15\n"
+                                "ClientAliveCountMax 4\n";
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(CONFIG_MAX_BYTES);
+    deis_autofree char *path = deis_asprintf("%s/ssh/sshd_config", s->data);
+    struct deis_str host;
+    uint16_t port = 0;
+    char login[64];
+
+    int rc = login_name(login, err);
+    if (rc == DEIS_OK) {
+        rc = deis_addr_split(deis_str(s->ssh), &host, &port, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    deis_buf_addf(&out, "ListenAddress %s\n", s->ssh);
+    add_host_keys(s, &out);
+    deis_buf_addf(&out, "AllowUsers %s\nAuthorizedKeysCommandUser %s\n", login, login);
+    deis_buf_addf(&out, "AuthorizedKeysCommand %s keys %s %%f %%t %%k\n", self, settings_path);
+    deis_buf_add_cstr(&out, fixed);
+    if (deis_buf_failed(&out)) {
+        return deis_err_set(err, DEIS_LIMIT, "sshd_config is over %d bytes", CONFIG_MAX_BYTES);
+    }
+    return file_replace(path, deis_buf_str(&out), err);
+}
+
+int sshd_prepare(const struct settings *s, const char *self, const char *settings_path,
+                 struct deis_err *err)
+{
+    for (size_t i = 0; i < DEIS_COUNT(key_types); i++) {
+        deis_autofree char *path = key_path(s, key_types[i]);
+        if (access(path, F_OK) < 0) {
+            int rc = make_key(key_types[i], path, err);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    }
+    return write_config(s, self, settings_path, err);
+}
+
+int sshd_start(const struct settings *s, pid_t *ret_pid, struct deis_err *err)
+{
+    deis_autofree char *config = deis_asprintf("%s/ssh/sshd_config", s->data);
+    char *const argv[] = { s->sshd, "-D", "-e", "-f", config, NULL };
+    char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", NULL };
+
+    pid_t pid = fork();
+    if (pid < 0) {
+        return deis_err_errno(err, errno, "can't start sshd");
+    }
+    if (pid == 0) {
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        signal(SIGPIPE, SIG_DFL);
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        execve(s->sshd, argv, environment);
+        _exit(127);
+    }
+    *ret_pid = pid;
+    return DEIS_OK;
+}
