@@ -258,7 +258,7 @@ static void httpc__failures_have_their_codes(void **state)
         { "SSH-2.0-OpenSSH_9.2\r\n" CLOSE, DEIS_PROTOCOL },
         { "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n12345678901234567", DEIS_LIMIT },
         { "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n1234567890123456", 0 },
-        { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", DEIS_PROTOCOL },
+        { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", DEIS_TIMEOUT },
         { "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", 0 },
     };
 
