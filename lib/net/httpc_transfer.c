@@ -173,13 +173,13 @@ static void set_connection(CURL *easy, const struct deis_httpc_request *req)
     uint64_t connect_ms =
         req->connect_timeout_ms > 0 ? req->connect_timeout_ms : CONNECT_TIMEOUT_MS;
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (req->unix_socket != NULL) {
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
     }
     if (req->tls == NULL) {
         return;
     }
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, req->tls->insecure ? 0L : 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, req->tls->insecure ? 0L : 2L);
     if (req->tls->ca_file != NULL) {

@@ -8,6 +8,7 @@
 #include <event2/thread.h>
 #include <jansson.h>
 #include <malloc.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -53,6 +54,8 @@ void deis_runtime_init(const char *service)
     mallopt(M_TRIM_THRESHOLD, 64 * 1024);
     mallopt(M_MMAP_THRESHOLD, 64 * 1024);
     json_object_seed(0);
+    /* Before curl does it: neither openssl.cnf nor error texts are worth their memory to us. */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, NULL);
     if (evthread_use_pthreads() != 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
         deis_error("cannot initialise libevent or libcurl");
         abort();
