@@ -26,9 +26,9 @@ static const struct deis_conf_row rows[] = {
 };
 
 static const struct deis_bus_method methods[] = {
-    { "logger.append", &deis__log_append__descriptor, logger_append },
-    { "logger.read", &deis__log_read__descriptor, logger_read },
-    { "logger.delete", &deis__log_delete__descriptor, logger_delete },
+    { "logger.append", &deis__log_append__descriptor, logger_append, true },
+    { "logger.read", &deis__log_read__descriptor, logger_read, true },
+    { "logger.delete", &deis__log_delete__descriptor, logger_delete, true },
 };
 
 struct service {
