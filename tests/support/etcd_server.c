@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support/etcd_server.h"
+
+#include "tests/support/test.h"
+
+#include "lib/base/clock.h"
+#include "lib/etcd/etcd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define READY_MAX_MS 20000u
+
+bool test_etcd_installed(const char *test)
+{
+    const char *path = getenv("PATH");
+    struct deis_str rest = deis_str(path ? path : "/usr/bin");
+    struct deis_str dir;
+
+    while (deis_str_split(&rest, ':', &dir)) {
+        deis_autofree char *file = deis_asprintf("%.*s/etcd", DEIS_STR_ARG(dir));
+        if (access(file, X_OK) == 0) {
+            return true;
+        }
+    }
+    printf("SKIP %s: no etcd is installed\n", test);
+    return false;
+}
+
+uint16_t test_free_port(void)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(addr);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+    close(fd);
+    return ntohs(addr.sin_port);
+}
+
+void test_etcd_init(struct test_etcd *s)
+{
+    *s = (struct test_etcd){ 0 };
+    snprintf(s->dir, sizeof(s->dir), "/tmp/deis-test-etcd-XXXXXX");
+    assert_non_null(mkdtemp(s->dir));
+    s->port = test_free_port();
+    s->peer_port = test_free_port();
+    snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", s->port);
+}
+
+/* In the child. */
+static void exec_etcd(const struct test_etcd *s, const char *client, const char *peer)
+{
+    deis_autofree char *cluster = deis_asprintf("test=%s", peer);
+    deis_autofree char *log = deis_asprintf("%s/log", s->dir);
+    deis_autofree char *data = deis_asprintf("%s/data", s->dir);
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+    if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) {
+        _exit(126);
+    }
+    signal(SIGPIPE, SIG_DFL);
+    execlp("etcd", "etcd", "--name", "test", "--data-dir", data, "--listen-client-urls", client,
+           "--advertise-client-urls", client, "--listen-peer-urls", peer,
+           "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster,
+           "--experimental-watch-progress-notify-interval", "1s", (char *)NULL);
+    _exit(127);
+}
+
+void test_etcd_start_on(struct test_etcd *s, uint16_t port)
+{
+    deis_autofree char *client = deis_asprintf("http://127.0.0.1:%u", port);
+    deis_autofree char *peer = deis_asprintf("http://127.0.0.1:%u", s->peer_port);
+    const struct deis_etcd_opts opts = { .endpoints = client, .timeout_ms = 1000 };
+    struct deis_err err = DEIS_ERR_INIT;
+    struct deis_etcd *e = deis_etcd_new(&opts, &err);
+    uint64_t start_ms = deis_now_ms();
+
+    assert_non_null(e);
+    assert_int_equal(s->pid, 0);
+    s->pid = fork();
+    assert_true(s->pid >= 0);
+    if (s->pid == 0) {
+        exec_etcd(s, client, peer);
+    }
+    for (;;) {
+        struct deis_etcd_range r;
+        int rc = deis_etcd_get(e, "ready?", &r, &err);
+        if (rc == DEIS_NOT_FOUND || rc == DEIS_OK) {
+            deis_etcd_range_clear(&r);
+            break;
+        }
+        if (deis_now_ms() - start_ms > READY_MAX_MS || waitpid(s->pid, NULL, WNOHANG) != 0) {
+            fail_msg("etcd does not start, see %s/log: %s", s->dir, err.msg);
+        }
+        usleep(20000);
+    }
+    deis_etcd_free(e);
+}
+
+void test_etcd_start(struct test_etcd *s)
+{
+    test_etcd_start_on(s, s->port);
+}
+
+void test_etcd_kill(struct test_etcd *s)
+{
+    if (s->pid > 0) {
+        kill(s->pid, SIGKILL);
+        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+        s->pid = 0;
+    }
+}
+
+void test_etcd_freeze(struct test_etcd *s)
+{
+    assert_int_equal(kill(s->pid, SIGSTOP), 0);
+}
+
+void test_etcd_thaw(struct test_etcd *s)
+{
+    assert_int_equal(kill(s->pid, SIGCONT), 0);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+void test_etcd_clear(struct test_etcd *s)
+{
+    test_etcd_kill(s);
+    nftw(s->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
