@@ -6,7 +6,7 @@
 
 struct deis_httpc {
     CURLM
-        *multi; /* keeps the connections; easy handles live for one call, idle clients stay small */
+    *multi; /* keeps the connections; easy handles live for one call, idle clients stay small */
 };
 
 struct deis_httpc *deis_httpc_new(void)

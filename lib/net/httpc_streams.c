@@ -113,21 +113,26 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *arg)
     return 0;
 }
 
+static void start_transfer(struct deis_httpc_stream *st)
+{
+    if (st->start_err.code == DEIS_OK) {
+        st->added = curl_multi_add_handle(st->owner->multi, st->t.easy) == CURLM_OK;
+        if (!st->added) {
+            deis_err_set(&st->start_err, DEIS_INTERNAL, "cannot start a request");
+        }
+    }
+    if (!st->added) {
+        finish(st, &st->start_err);
+    }
+}
+
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
     struct deis_httpc_streams *s = arg;
     struct deis_httpc_stream *next = NULL;
     for (struct deis_httpc_stream *st = TAILQ_FIRST(&s->all); st != NULL; st = next) {
         if (!st->dead && !st->added) {
-            if (st->start_err.code == DEIS_OK) {
-                st->added = curl_multi_add_handle(s->multi, st->t.easy) == CURLM_OK;
-                if (!st->added) {
-                    deis_err_set(&st->start_err, DEIS_INTERNAL, "cannot start a request");
-                }
-            }
-            if (!st->added) {
-                finish(st, &st->start_err);
-            }
+            start_transfer(st);
         }
         next = TAILQ_NEXT(st, link);
         if (st->dead) {
@@ -160,9 +165,10 @@ void deis_httpc_streams_free(struct deis_httpc_streams *s)
     if (s == NULL) {
         return;
     }
-    while (!TAILQ_EMPTY(&s->all)) {
-        struct deis_httpc_stream *st = TAILQ_FIRST(&s->all);
+    struct deis_httpc_stream *next = NULL;
+    for (struct deis_httpc_stream *st = TAILQ_FIRST(&s->all); st != NULL; st = next) {
         deis_httpc_stream_cancel(st);
+        next = TAILQ_NEXT(st, link);
         reap(st);
     }
     curl_multi_cleanup(s->multi);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/net/httpc_transfer.h"
 
-#define HEADERS_MAX        (64 * 1024)
+#define HEADERS_MAX        65536U
 #define ANSWER_MAX         ((size_t)16 * 1024 * 1024)
 #define CONNECT_TIMEOUT_MS 2000
 
@@ -29,6 +29,7 @@ static void parse_status_line(struct httpc_transfer *t, struct deis_str line)
     }
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */
 static size_t on_header(char *data, size_t size, size_t count, void *arg)
 {
     struct httpc_transfer *t = arg;
@@ -50,6 +51,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     return line.len;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
     struct httpc_transfer *t = arg;
@@ -82,6 +84,23 @@ static size_t on_read(char *data, size_t size, size_t count, void *arg)
 }
 
 /* --- the request goes out --- */
+
+/*
+ * When a kept connection dies before the first byte of an answer, curl sends the request again. The
+ * peer may have acted on it, though: only what changes nothing may go out twice.
+ */
+static int on_before_request(void *arg, char *remote_ip, char *local_ip, int remote_port,
+                             int local_port)
+{
+    struct httpc_transfer *t = arg;
+    long sent = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+    if (++t->attempts > 1 && sent > 0 && !t->repeatable) {
+        t->halt = HTTPC_LOST;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    return CURL_PREREQFUNC_OK;
+}
 
 static bool has_field(const char *const *headers, const char *name)
 {
@@ -139,6 +158,7 @@ static int set_method(struct httpc_transfer *t, const struct deis_httpc_request 
     if (*method == '\0' || method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0') {
         return deis_err_set(err, DEIS_INVALID, "invalid request method");
     }
+    t->repeatable = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     if (req->read_body != NULL) {
         t->read_body = req->read_body;
         t->read_arg = req->read_arg;
@@ -214,6 +234,8 @@ int httpc_transfer_init(struct httpc_transfer *t, const struct deis_httpc_reques
         rc = set_method(t, req, err);
     }
     curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->error);
+    curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, on_before_request);
+    curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -250,6 +272,8 @@ int httpc_transfer_result(struct httpc_transfer *t, CURLcode code, struct deis_e
     case HTTPC_GOING: break;
     case HTTPC_STOPPED: return deis_err_set(err, DEIS_CANCELLED, "request given up");
     case HTTPC_TOO_LARGE: return deis_err_set(err, DEIS_LIMIT, "the answer is too large");
+    case HTTPC_LOST:
+        return deis_err_set(err, DEIS_TIMEOUT, "the connection broke after the request was sent");
     case HTTPC_NO_BODY:
         return deis_err_set(err, DEIS_CANCELLED, "the body of the request could not be read");
     }

@@ -13,10 +13,18 @@ struct httpc_transfer {
     struct curl_slist *headers;
     char error[CURL_ERROR_SIZE];
 
-    enum { HTTPC_GOING, HTTPC_STOPPED, HTTPC_TOO_LARGE, HTTPC_NO_BODY } halt; /* we ended it */
+    enum {
+        HTTPC_GOING,
+        HTTPC_STOPPED,
+        HTTPC_TOO_LARGE,
+        HTTPC_NO_BODY,
+        HTTPC_LOST
+    } halt;                           /* we ended it */
     struct deis_httpc_answer *answer; /* headers and body are collected when set */
-    int status;                       /* of the head that was read last */
-    bool head_done;                   /* of the final answer */
+    bool repeatable;                  /* curl may send it again over another connection */
+    unsigned attempts;
+    int status;     /* of the head that was read last */
+    bool head_done; /* of the final answer */
     bool (*on_data)(int status, struct deis_str data, void *arg);
     void *arg;
     ptrdiff_t (*read_body)(char *data, size_t cap, void *arg);

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define ACCEPT_STEP     64
-#define ACCEPT_RETRY_MS 200
+#define ACCEPT_RETRY_US 200000
 
 /* --- connections come and go --- */
 
@@ -62,7 +62,7 @@ static bool accept_one(struct deis_httpd *s)
         return false;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        struct timeval delay = { 0, ACCEPT_RETRY_MS * 1000 };
+        struct timeval delay = { 0, ACCEPT_RETRY_US };
         deis_warn("cannot accept connections for now", KV_S("err", strerror(errno)));
         event_del(s->accept_ev);
         event_add(s->retry_ev, &delay);
@@ -228,13 +228,18 @@ static int listen_tcp(struct deis_httpd *s, const char *text, struct deis_err *e
     if (rc != 0) {
         return rc;
     }
-    struct sockaddr_storage bound;
+
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } bound = { .in6 = { 0 } };
+
     socklen_t len = sizeof(bound);
-    if (getsockname(s->fd, (struct sockaddr *)&bound, &len) != 0) {
+    if (getsockname(s->fd, &bound.any, &len) != 0) {
         return deis_err_errno(err, errno, "cannot read the address of '%s'", text);
     }
-    s->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                : ((struct sockaddr_in *)&bound)->sin_port);
+    s->port = ntohs(bound.any.sa_family == AF_INET6 ? bound.in6.sin6_port : bound.in.sin_port);
     return 0;
 }
 
@@ -262,13 +267,13 @@ static void set_opts(struct deis_httpd *s, const struct deis_httpd_opts *opts)
         s->opts = *opts;
     }
     if (s->opts.head_timeout_ms == 0) {
-        s->opts.head_timeout_ms = 30 * 1000;
+        s->opts.head_timeout_ms = 30000;
     }
     if (s->opts.idle_timeout_ms == 0) {
-        s->opts.idle_timeout_ms = 75 * 1000;
+        s->opts.idle_timeout_ms = 75000;
     }
     if (s->opts.body_max == 0) {
-        s->opts.body_max = 1024 * 1024;
+        s->opts.body_max = 1048576;
     }
     if (s->opts.max_connections == 0) {
         s->opts.max_connections = 1024;

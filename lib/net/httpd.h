@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP/1.1 server on the loop, on lib/wire/h1. For the controller, the registry-proxy and the small
- * /healthz, /metrics pages (the router has its own I/O). Keep-alive and pipelining (answers in order),
- * 100-continue, limits and deadlines on all that a peer sends. thread: loop
+ * /healthz, /metrics pages (the router has its own I/O). Keep-alive and pipelining (answers in
+ * order), 100-continue, limits and deadlines on all that a peer sends. thread: loop
  */
 #ifndef DEIS_NET_HTTPD_H
 #define DEIS_NET_HTTPD_H
@@ -15,23 +15,25 @@ struct deis_httpd;
 struct deis_http_req; /* one request and its answer */
 
 struct deis_httpd_opts {
-    uint64_t head_timeout_ms;  /* from the first byte to the end of the head; default 30 s */
-    uint64_t idle_timeout_ms;  /* silence while reading a body or between requests; default 75 s */
-    size_t body_max;           /* bytes of a collected body; 413 beyond; default 1 MiB */
-    unsigned max_connections;  /* default 1024; beyond: accept pauses */
-    bool upper_reason;         /* reason phrases in upper case (the API contract) */
+    uint64_t head_timeout_ms; /* from the first byte to the end of the head; default 30 s */
+    uint64_t idle_timeout_ms; /* silence while reading a body or between requests; default 75 s */
+    size_t body_max;          /* bytes of a collected body; 413 beyond; default 1 MiB */
+    unsigned max_connections; /* default 1024; beyond: accept pauses */
+    bool upper_reason;        /* reason phrases in upper case (the API contract) */
 };
 
 /*
  * What a service implements. Only on_request is required.
  *
- * on_head (optional) is called when the head is complete: call deis_http_stream_body() there to get the
- * body in pieces by on_body (limit: none but yours) instead of collected. An answer may be sent at once
- * from any of these; the rest of the body is then discarded (a little) or the connection closed.
- * on_request is called once when the request is complete.
- * on_gone: the peer went away (or sent a body that had to be refused) before the answer was complete; the
- *   req must not be answered, nor used after return. It is not called once the answer has been handed over
- *   whole. A peer that ends its side of the connection before it has its answer counts as gone.
+ * - on_head (optional) is called when the head is complete: call deis_http_stream_body() there to
+ * get the body in pieces by on_body (limit: none but yours) instead of collected. An answer may be
+ * sent at once from any of these; the rest of the body is then discarded (a little) or the
+ * connection closed.
+ * - on_request is called once when the request is complete.
+ * - on_gone: the peer went away (or sent a body that had to be refused) before the answer was
+ *   complete; the req must not be answered, nor used after return. It is not called once the answer
+ *   has been handed over whole. A peer that ends its side of the connection before it has its
+ * answer counts as gone.
  */
 struct deis_httpd_ops {
     void (*on_head)(struct deis_http_req *req, void *arg);
@@ -44,36 +46,36 @@ struct deis_httpd_ops {
  * copied; opts may be NULL. */
 struct deis_httpd *deis_httpd_new(struct deis_loop *loop, const char *address,
                                   const struct deis_httpd_opts *opts,
-                                  const struct deis_httpd_ops *ops, void *arg, struct deis_err *err)
-    deis_must_check;
+                                  const struct deis_httpd_ops *ops, void *arg,
+                                  struct deis_err *err) deis_must_check;
 uint16_t deis_httpd_port(const struct deis_httpd *s);
-/* Stop accepting; idle connections close at once, others after their answer. on_done (from the loop; it
- * may free the server) when none is left. */
+/* Stop accepting; idle connections close at once, others after their answer. on_done (from the
+ * loop; it may free the server) when none is left. */
 void deis_httpd_drain(struct deis_httpd *s, void (*on_done)(void *arg), void *arg);
 /* Closes what is left, calling on_gone. Not from within a callback of a request. NULL is fine. */
 void deis_httpd_free(struct deis_httpd *s);
 
 /* --- the request: valid until its answer is handed over whole, aborted, or on_gone returned --- */
 const struct deis_h1_head *deis_http_head(const struct deis_http_req *req);
-struct deis_str deis_http_path(const struct deis_http_req *req);  /* raw, without the query */
+struct deis_str deis_http_path(const struct deis_http_req *req); /* raw, without the query */
 struct deis_str deis_http_query(const struct deis_http_req *req);
-struct deis_str deis_http_body(const struct deis_http_req *req);  /* collected body */
-const char *deis_http_peer(const struct deis_http_req *req);      /* "10.0.0.7" */
-void deis_http_set_user(struct deis_http_req *req, void *user);   /* a pointer of yours */
+struct deis_str deis_http_body(const struct deis_http_req *req); /* collected body */
+const char *deis_http_peer(const struct deis_http_req *req);     /* "10.0.0.7" */
+void deis_http_set_user(struct deis_http_req *req, void *user);  /* a pointer of yours */
 void *deis_http_user(const struct deis_http_req *req);
-void deis_http_stream_body(struct deis_http_req *req);            /* from on_head */
-void deis_http_pause_body(struct deis_http_req *req, bool paused);/* back-pressure on the sender */
+void deis_http_stream_body(struct deis_http_req *req);             /* from on_head */
+void deis_http_pause_body(struct deis_http_req *req, bool paused); /* back-pressure on the sender */
 
 /* --- the answer --- */
 /* Add a field to the answer, before it starts. CR, LF and NUL in it are our bug: abort. */
 void deis_http_set(struct deis_http_req *req, const char *name, const char *value);
-/* Whole answer. type NULL: no Content-Type. HEAD sends no body but its length. Date and Content-Length
- * are added (not for 1xx, 204, 304). */
+/* Whole answer. type NULL: no Content-Type. HEAD sends no body but its length. Date and
+ * Content-Length are added (not for 1xx, 204, 304). */
 void deis_http_reply(struct deis_http_req *req, int status, const char *type, struct deis_str body);
 void deis_http_reply_json(struct deis_http_req *req, int status, const json_t *value);
 /* Stream: start, chunk..., end. length UINT64_MAX = unknown (chunked, or until close for HTTP/1.0).
- * on_writable is called whenever all that was given has gone out: send the next then. abort closes the
- * connection so that the peer sees a truncated message. */
+ * on_writable is called whenever all that was given has gone out: send the next then. abort closes
+ * the connection so that the peer sees a truncated message. */
 void deis_http_reply_start(struct deis_http_req *req, int status, const char *type, uint64_t length,
                            void (*on_writable)(struct deis_http_req *req, void *arg), void *arg);
 void deis_http_reply_chunk(struct deis_http_req *req, struct deis_str data);

@@ -9,12 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_BYTES    (16 * 1024)
-#define IN_MAX        (128 * 1024) /* never reached: reading stops at IN_HIGH */
-#define IN_HIGH       (16 * 1024)  /* pipelined bytes that wait for an answer */
-#define DISCARD_MAX   (64 * 1024)  /* of a body that nobody wants, to keep the connection */
+#define READ_BYTES    16384U
+#define IN_MAX        131072U /* never reached: reading stops at IN_HIGH */
+#define IN_HIGH       16384U  /* pipelined bytes that wait for an answer */
+#define DISCARD_MAX   65536U  /* of a body that nobody wants, to keep the connection */
 #define LINGER_MS     1000
-#define LINGER_BYTES  (1024 * 1024)
+#define LINGER_BYTES  1048576U
 #define COLLECT_IDLES 4 /* a collected body must be complete after so many idle times */
 
 static bool flushed(const struct conn *c)

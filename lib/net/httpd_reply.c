@@ -4,7 +4,6 @@
 #include "lib/net/log.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/sendfile.h>
@@ -12,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIELDS_MAX    (32 * 1024)
+#define FIELDS_MAX    32768U
 #define OUT_MAX       ((size_t)8 * 1024 * 1024) /* a service that gives more ignores on_writable */
 #define SENDFILE_STEP ((size_t)512 * 1024)      /* then others have a turn */
 
@@ -38,7 +37,9 @@ static void queue_rest(struct conn *c, const struct iovec *iov, int count, size_
 
 static struct iovec iov_of(struct deis_str s)
 {
-    return (struct iovec){ .iov_base = (void *)(uintptr_t)s.ptr, .iov_len = s.len };
+    struct iovec iov = { .iov_len = s.len };
+    memcpy(&iov.iov_base, &s.ptr, sizeof(s.ptr)); /* the type lacks a const */
+    return iov;
 }
 
 static ssize_t send_now(int fd, struct iovec *iov, int count)
@@ -89,25 +90,30 @@ static int flush_buffer(struct conn *c)
     return 1;
 }
 
+static int file_too_short(void)
+{
+    deis_error("a file became shorter while it was sent");
+    return -1;
+}
+
 static int flush_file(struct conn *c)
 {
     size_t step = 0;
-    while (c->file_fd >= 0 && c->file_left > 0) {
-        if (step >= SENDFILE_STEP) {
-            return 0;
-        }
+    while (c->file_fd >= 0 && c->file_left > 0 && step < SENDFILE_STEP) {
         size_t want = c->file_left < SENDFILE_STEP ? (size_t)c->file_left : SENDFILE_STEP;
         ssize_t n = sendfile(c->fd, c->file_fd, &c->file_offset, want);
         if (n < 0) {
             return errno == EAGAIN || errno == EINTR ? 0 : -1;
         }
         if (n == 0) {
-            deis_error("a file became shorter while it was sent");
-            return -1;
+            return file_too_short();
         }
         c->write_ms = deis_now_ms();
         c->file_left -= (uint64_t)n;
         step += (size_t)n;
+    }
+    if (c->file_fd >= 0 && c->file_left > 0) {
+        return 0;
     }
     if (c->file_fd >= 0) {
         close(c->file_fd);
@@ -155,7 +161,11 @@ static void add_reason(struct deis_buf *b, int status, bool upper)
 {
     const char *reason = deis_h1_reason(status);
     for (; *reason != '\0'; reason++) {
-        deis_buf_add_char(b, upper ? (char)toupper((unsigned char)*reason) : *reason);
+        char c = *reason;
+        if (upper && c >= 'a' && c <= 'z') {
+            c = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[c - 'a'];
+        }
+        deis_buf_add_char(b, c);
     }
 }
 

@@ -2,8 +2,8 @@
 /*
  * Structured log: one logfmt line on stderr,
  *   ts=2026-03-05T17:14:27.123Z level=info svc=router msg="table swapped" routes=12
- * error = someone must look, warn = handled but odd, info = life-cycle, debug = free. Never give it a
- * password, token, config value or body. thread: any
+ * error = someone must look, warn = handled but odd, info = life-cycle, debug = free. Never give it
+ * a password, token, config value or body. thread: any
  */
 #ifndef DEIS_NET_LOG_H
 #define DEIS_NET_LOG_H
@@ -14,18 +14,21 @@ enum deis_log_level { DEIS_LOG_ERROR, DEIS_LOG_WARN, DEIS_LOG_INFO, DEIS_LOG_DEB
 
 struct deis_kv {
     const char *key;
+
     enum { DEIS_KV_TEXT, DEIS_KV_VIEW, DEIS_KV_NUMBER } kind;
+
     const char *text;
     struct deis_str view;
     int64_t number;
 };
 
-#define KV_S(k, v)   ((struct deis_kv){ .key = (k), .kind = DEIS_KV_TEXT, .text = (v) })
-#define KV_V(k, v)   ((struct deis_kv){ .key = (k), .kind = DEIS_KV_VIEW, .view = (v) })
-#define KV_I(k, v)   ((struct deis_kv){ .key = (k), .kind = DEIS_KV_NUMBER, .number = (int64_t)(v) })
-#define KV_ERR(err)  KV_S("err", (err)->msg)
+#define KV_S(k, v)  ((struct deis_kv){ .key = (k), .kind = DEIS_KV_TEXT, .text = (v) })
+#define KV_V(k, v)  ((struct deis_kv){ .key = (k), .kind = DEIS_KV_VIEW, .view = (v) })
+#define KV_I(k, v)  ((struct deis_kv){ .key = (k), .kind = DEIS_KV_NUMBER, .number = (int64_t)(v) })
+#define KV_ERR(err) KV_S("err", (err)->msg)
 
-/* service is printed as svc=; level from the environment variable DEIS_LOG (error, warn, info, debug). */
+/* service is printed as svc=; level from the environment variable DEIS_LOG (error, warn, info,
+ * debug). */
 void deis_log_init(const char *service);
 void deis_log_write(enum deis_log_level level, const char *msg, const struct deis_kv *kv, size_t n);
 

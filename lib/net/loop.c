@@ -118,28 +118,6 @@ struct deis_loop *deis_loop_new(void)
     return loop;
 }
 
-void deis_loop_free(struct deis_loop *loop)
-{
-    if (loop == NULL) {
-        return;
-    }
-    while (loop->workers != NULL) {
-        deis_workers_free(loop->workers);
-    }
-    for (int i = 0; i < FREE_ROUNDS && run_posts(loop); i++) {
-    }
-    for (struct post *p = take_posts(loop), *next; p != NULL; p = next) {
-        next = p->next;
-        free(p);
-    }
-    event_free(loop->posted);
-    event_free(loop->signals[0]);
-    event_free(loop->signals[1]);
-    event_base_free(loop->base);
-    pthread_mutex_destroy(&loop->lock);
-    free(loop);
-}
-
 struct event_base *deis_loop_base(struct deis_loop *loop)
 {
     return loop->base;
@@ -256,9 +234,9 @@ void deis_timer_free(struct deis_timer *t)
 #define IDLE_SECONDS 10
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#    define STACK_BYTES (1024 * 1024)
+#    define STACK_BYTES 1048576U
 #else
-#    define STACK_BYTES (256 * 1024)
+#    define STACK_BYTES 262144U
 #endif
 
 struct job {
@@ -503,6 +481,29 @@ void deis_workers_free(struct deis_workers *w)
     pthread_cond_destroy(&w->work_came);
     pthread_mutex_destroy(&w->lock);
     free(w);
+}
+
+void deis_loop_free(struct deis_loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    for (struct deis_workers *w = loop->workers, *next; w != NULL; w = next) {
+        next = w->next;
+        deis_workers_free(w);
+    }
+    for (int i = 0; i < FREE_ROUNDS && run_posts(loop); i++) {
+    }
+    for (struct post *p = take_posts(loop), *next; p != NULL; p = next) {
+        next = p->next;
+        free(p);
+    }
+    event_free(loop->posted);
+    event_free(loop->signals[0]);
+    event_free(loop->signals[1]);
+    event_base_free(loop->base);
+    pthread_mutex_destroy(&loop->lock);
+    free(loop);
 }
 
 uint64_t deis_backoff_ms(unsigned attempt, uint64_t base_ms, uint64_t max_ms)

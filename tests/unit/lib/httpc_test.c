@@ -120,6 +120,17 @@ static void script_start(struct script *s, const char *const *replies)
     snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u/x", ntohs(in.sin_port));
 }
 
+static int count_of(struct script *s, const char *text)
+{
+    int count = 0;
+    pthread_mutex_lock(&s->lock);
+    for (const char *at = strstr(s->requests.data, text); at != NULL; at = strstr(at + 1, text)) {
+        count++;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return count;
+}
+
 static void script_stop(struct script *s)
 {
     shutdown(s->fd, SHUT_RDWR);
@@ -274,6 +285,32 @@ static void httpc__failures_have_their_codes(void **state)
         deis_httpc_free(c);
         script_stop(&s);
     }
+}
+
+static void httpc__only_harmless_requests_are_sent_again(void **state)
+{
+    static const char *const replies[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "",
+        "HTTP/1.1 202 OK\r\nContent-Length: 0\r\n\r\n", NULL,
+    };
+    struct script s;
+    struct deis_err err = DEIS_ERR_INIT;
+    struct deis_httpc *c = deis_httpc_new();
+    deis_autoanswer struct deis_httpc_answer a = { 0 };
+    script_start(&s, replies);
+    struct deis_httpc_request get = { .url = s.url };
+    struct deis_httpc_request post = { .url = s.url, .method = "POST" };
+    post.body = DEIS_STR("x");
+    assert_int_equal(call(c, &get, &a, &err), 0);
+    assert_int_equal(call(c, &post, &a, &err), DEIS_TIMEOUT);
+    assert_int_equal(call(c, &get, &a, &err), 0);
+    assert_int_equal(call(c, &get, &a, &err), 0);
+    assert_int_equal(a.status, 202);
+    deis_httpc_free(c);
+    assert_int_equal(count_of(&s, "POST /x"), 1);
+    assert_int_equal(count_of(&s, "GET /x"), 4);
+    script_stop(&s);
 }
 
 static void httpc__what_cannot_be_sent(void **state)
@@ -521,6 +558,7 @@ int main(void)
         cmocka_unit_test(httpc__methods_have_the_length_they_need),
         cmocka_unit_test(httpc__body_in_pieces_is_sent_chunked),
         cmocka_unit_test(httpc__failures_have_their_codes),
+        cmocka_unit_test(httpc__only_harmless_requests_are_sent_again),
         cmocka_unit_test(httpc__what_cannot_be_sent),
         cmocka_unit_test(httpc__a_call_can_be_given_up),
         cmocka_unit_test(httpc__unix_socket),
