@@ -18,7 +18,7 @@ struct deis_h1_limits {
 
 #define DEIS_H1_LIMITS_DEFAULT                                                                     \
     {                                                                                              \
-        32 * 1024, 8 * 1024                                                                        \
+        32768, 8192                                                                                \
     }
 
 struct deis_h1_header {
