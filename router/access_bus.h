@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Carries the workers' access log to the logger, in batches. thread: main */
+#ifndef DEIS_ROUTER_ACCESS_BUS_H
+#define DEIS_ROUTER_ACCESS_BUS_H
+
+#include "router/router.h"
+
+#include "lib/crypto/secret.h"
+
+struct access_bus *access_bus_start(struct router *r, const struct deis_key *key);
+void access_bus_wake(struct access_bus *b); /* there are lines. NULL is fine */
+void access_bus_stop(struct access_bus *b); /* NULL is fine */
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/bufpool.h"
+
+static const uint32_t sizes[BUFPOOL_CLASSES] = { BUFPOOL_SMALL, BUFPOOL_MEDIUM, BUFPOOL_LARGE };
+static const unsigned keep_max[BUFPOOL_CLASSES] = { 64, 8, 8 };
+
+static int class_of(size_t need)
+{
+    for (int i = 0; i < BUFPOOL_CLASSES; i++) {
+        if (need <= sizes[i]) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static char *pool_take(struct bufpool *pool, int class)
+{
+    void *block = pool->free[class];
+
+    if (!block) {
+        return deis_realloc_array(NULL, sizes[class], 1);
+    }
+    memcpy(&pool->free[class], block, sizeof(void *));
+    pool->kept[class]--;
+    return block;
+}
+
+static void pool_give(struct bufpool *pool, int class, char *block)
+{
+    if (pool->kept[class] >= keep_max[class]) {
+        free(block);
+        return;
+    }
+    memcpy(block, &pool->free[class], sizeof(void *));
+    pool->free[class] = block;
+    pool->kept[class]++;
+}
+
+bool bytes_reserve(struct bufpool *pool, struct bytes *b, size_t need)
+{
+    if (need <= b->cap) {
+        return true;
+    }
+    int class = class_of(need);
+    if (class < 0) {
+        return false;
+    }
+    char *data = pool_take(pool, class);
+    if (b->data) {
+        memcpy(data, b->data, b->len);
+        pool_give(pool, class_of(b->cap), b->data);
+    }
+    b->data = data;
+    b->cap = sizes[class];
+    return true;
+}
+
+bool bytes_add(struct bufpool *pool, struct bytes *b, const void *data, size_t len)
+{
+    if (!bytes_reserve(pool, b, b->len + len)) {
+        return false;
+    }
+    memcpy(b->data + b->len, data, len);
+    b->len += (uint32_t)len;
+    return true;
+}
+
+void bytes_release(struct bufpool *pool, struct bytes *b)
+{
+    if (b->data) {
+        pool_give(pool, class_of(b->cap), b->data);
+    }
+    *b = (struct bytes){ NULL, 0, 0, 0 };
+}
+
+void bufpool_clear(struct bufpool *pool)
+{
+    for (int i = 0; i < BUFPOOL_CLASSES; i++) {
+        while (pool->kept[i] > 0) {
+            free(pool_take(pool, i));
+        }
+    }
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Buffers for bytes in flight, kept in free lists so that a request allocates nothing. thread:
+ * worker */
+#ifndef DEIS_ROUTER_BUFPOOL_H
+#define DEIS_ROUTER_BUFPOOL_H
+
+#include "lib/base/str.h"
+
+enum {
+    BUFPOOL_CLASSES = 3,
+    BUFPOOL_SMALL = 4096,
+    BUFPOOL_MEDIUM = 16 * 1024,
+    BUFPOOL_LARGE = 64 * 1024 + 8 * 1024, /* one read and a head */
+};
+
+struct bufpool {
+    void *free[BUFPOOL_CLASSES];
+    unsigned kept[BUFPOOL_CLASSES];
+};
+
+/* A buffer with content in [off, len). Zeroed: none. */
+struct bytes {
+    char *data;
+    uint32_t cap;
+    uint32_t off;
+    uint32_t len;
+};
+
+/* Make room for `need` bytes in all, moving what is there; false beyond BUFPOOL_LARGE. */
+bool bytes_reserve(struct bufpool *pool, struct bytes *b, size_t need);
+/* Append; false when it would not fit BUFPOOL_LARGE. */
+bool bytes_add(struct bufpool *pool, struct bytes *b, const void *data, size_t len);
+/* Give the memory back. */
+void bytes_release(struct bufpool *pool, struct bytes *b);
+void bufpool_clear(struct bufpool *pool);
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/client.h"
+
+#include "router/exchange.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    FREE_MAX = 256,       /* structs kept for new connections */
+    DRAIN_BUSY_MS = 1000, /* a client that was idle for less may send again at once */
+    DRAIN_IDLE_MS = 2000, /* and gets this long */
+    LINGER_READS = 64,    /* reads of a client that is being closed */
+};
+
+static const struct deis_h1_limits limits = DEIS_H1_LIMITS_DEFAULT;
+
+static struct client *client_take(struct worker *w)
+{
+    struct client *c = w->free_clients;
+
+    if (!c) {
+        return deis_alloc(sizeof(*c));
+    }
+    memcpy(&w->free_clients, c, sizeof(void *));
+    w->free_client_count--;
+    memset(c, 0, sizeof(*c));
+    return c;
+}
+
+static void client_give(struct worker *w, struct client *c)
+{
+    if (w->free_client_count >= FREE_MAX) {
+        free(c);
+        return;
+    }
+    memcpy(c, &w->free_clients, sizeof(void *));
+    w->free_clients = c;
+    w->free_client_count++;
+}
+
+void client_pool_clear(struct worker *w)
+{
+    while (w->free_clients) {
+        free(client_take(w));
+    }
+}
+
+static void client_settle(struct client *c)
+{
+    if (c->dead && !c->busy) {
+        struct worker *w = c->worker;
+        client_give(w, c);
+        worker_connection_closed(w);
+    }
+}
+
+static void client_let_go(struct client *c)
+{
+    if (c->reading) {
+        event_del(&c->readable);
+        c->reading = false;
+    }
+    deadline_clear(&c->deadline);
+    if (c->exchange) {
+        exchange_free(c->exchange);
+        c->exchange = NULL;
+    }
+    c->dead = true;
+}
+
+void client_close(struct client *c)
+{
+    if (c->dead) {
+        return;
+    }
+    client_let_go(c);
+    close(c->fd);
+    client_settle(c);
+}
+
+int client_detach(struct client *c)
+{
+    int fd = c->fd;
+
+    client_let_go(c);
+    /* The connection lives on: whoever takes the descriptor counts it from now on. */
+    atomic_fetch_add_explicit(&c->worker->counters.connections, 1, memory_order_relaxed);
+    client_settle(c);
+    return fd;
+}
+
+void client_abort(struct client *c)
+{
+    if (c->state == CLIENT_ACTIVE) {
+        c->exchange->page = PAGE_CUT_SHORT;
+        exchange_end(c->exchange, CLIENT_CLOSE);
+    } else {
+        client_close(c);
+    }
+}
+
+void client_read_enable(struct client *c, bool enable)
+{
+    if (enable && !c->reading) {
+        event_add(&c->readable, NULL);
+    } else if (!enable && c->reading) {
+        event_del(&c->readable);
+    }
+    c->reading = enable;
+}
+
+static void client_set_idle(struct client *c)
+{
+    if (c->exchange) {
+        exchange_free(c->exchange);
+        c->exchange = NULL;
+    }
+    c->state = CLIENT_IDLE;
+    worker_wait(c->worker, WAIT_IDLE, &c->deadline);
+    client_read_enable(c, true);
+}
+
+/* Look for a complete head in what has come. */
+static void client_parse(struct client *c)
+{
+    struct worker *w = c->worker;
+    struct exchange *x = c->exchange;
+    size_t used;
+    int status;
+
+    if (!exchange_has_input(x)) {
+        client_set_idle(c);
+        return;
+    }
+    switch (deis_h1_parse_request(deis_str_n(x->in.data, x->in.len), &limits, &x->scanned,
+                                  &w->request, &used, &status, NULL)) {
+    case DEIS_H1_DONE:
+        c->state = CLIENT_ACTIVE;
+        exchange_start(x, used);
+        break;
+    case DEIS_H1_BAD:
+        c->state = CLIENT_ACTIVE;
+        exchange_refuse(x, page_of_status(status));
+        break;
+    case DEIS_H1_MORE:
+        if (c->state != CLIENT_HEAD) {
+            c->state = CLIENT_HEAD;
+            worker_wait(w, WAIT_HEAD, &c->deadline);
+        }
+        client_read_enable(c, true);
+        break;
+    }
+}
+
+/* Take requests off the buffer until one has to wait for something. */
+static void client_run(struct client *c)
+{
+    bool was_busy = c->busy;
+
+    c->busy = true;
+    do {
+        c->again = false;
+        client_parse(c);
+    } while (c->again && !c->dead);
+    c->busy = was_busy;
+    client_settle(c);
+}
+
+static void client_read(struct client *c)
+{
+    struct worker *w = c->worker;
+    bool is_new = !c->exchange;
+
+    if (is_new) {
+        c->exchange = exchange_new(c);
+    }
+    struct bytes *in = &c->exchange->in;
+    if (in->len == in->cap) {
+        (void)bytes_reserve(&w->pool, in, in->cap + (size_t)1);
+    }
+    ssize_t n = recv(c->fd, in->data + in->len, exchange_room(c->exchange), 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (is_new) {
+            exchange_free(c->exchange);
+            c->exchange = NULL;
+        }
+        return;
+    }
+    if (n <= 0) {
+        client_close(c);
+        return;
+    }
+    in->len += (uint32_t)n;
+    client_run(c);
+}
+
+static void client_discard(struct client *c)
+{
+    for (int i = 0; i < LINGER_READS; i++) {
+        ssize_t n = recv(c->fd, c->worker->scratch, WORKER_SCRATCH, 0);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (n <= 0) {
+            client_close(c);
+            return;
+        }
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct client *c = arg;
+
+    c->busy = true;
+    switch (c->state) {
+    case CLIENT_IDLE:
+    case CLIENT_HEAD: client_read(c); break;
+    case CLIENT_ACTIVE: exchange_on_client_readable(c->exchange); break;
+    case CLIENT_LINGER: client_discard(c); break;
+    }
+    c->busy = false;
+    client_settle(c);
+}
+
+static void client_linger(struct client *c)
+{
+    if (c->exchange) {
+        exchange_free(c->exchange);
+        c->exchange = NULL;
+    }
+    c->state = CLIENT_LINGER;
+    (void)shutdown(c->fd, SHUT_WR);
+    worker_wait(c->worker, WAIT_LINGER, &c->deadline);
+    client_read_enable(c, true);
+}
+
+void client_exchange_done(struct client *c, enum client_end end)
+{
+    static const struct linger at_once = { 1, 0 };
+
+    switch (end) {
+    case CLIENT_KEEP:
+        exchange_next(c->exchange);
+        if (!exchange_has_input(c->exchange)) {
+            client_set_idle(c);
+        } else if (c->busy) {
+            c->state = CLIENT_IDLE;
+            c->again = true;
+        } else {
+            c->state = CLIENT_IDLE;
+            client_run(c);
+        }
+        break;
+    case CLIENT_CLOSE: client_close(c); break;
+    case CLIENT_CLOSE_LINGERING: client_linger(c); break;
+    case CLIENT_RESET:
+        (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        client_close(c);
+        break;
+    }
+}
+
+void client_on_deadline(struct deadline *d)
+{
+    struct client *c = DEADLINE_OWNER(d, struct client, deadline);
+
+    switch (c->state) {
+    case CLIENT_IDLE:
+    case CLIENT_LINGER: client_close(c); break;
+    case CLIENT_HEAD:
+        c->state = CLIENT_ACTIVE;
+        exchange_refuse(c->exchange, PAGE_REQUEST_TIMEOUT);
+        break;
+    case CLIENT_ACTIVE: exchange_on_deadline(c->exchange); break;
+    }
+}
+
+static void set_peer(struct client *c, const struct sockaddr_storage *peer)
+{
+    const void *ip = &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
+    int family = peer->ss_family;
+
+    if (family == AF_INET6) {
+        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
+        ip = v6;
+        if (IN6_IS_ADDR_V4MAPPED(v6)) {
+            ip = &v6->s6_addr[12];
+            family = AF_INET;
+        }
+    }
+    if (!inet_ntop(family, ip, c->peer, sizeof(c->peer))) {
+        c->peer[0] = '\0';
+    }
+    c->peer_len = (uint8_t)strlen(c->peer);
+}
+
+void client_accept(struct worker *w, int fd, const struct sockaddr_storage *peer)
+{
+    struct client *c = client_take(w);
+
+    c->worker = w;
+    c->fd = fd;
+    c->state = CLIENT_IDLE;
+    set_peer(c, peer);
+    event_assign(&c->readable, w->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+    client_read_enable(c, true);
+    /* A new connection has to send its first head in time, as if the first byte had come. */
+    worker_wait(w, WAIT_HEAD, &c->deadline);
+    /* Most send with the connection. */
+    on_readable(fd, EV_READ, c);
+}
+
+void client_drain_idle(struct worker *w)
+{
+    struct deadline_list *l = &w->waits[WAIT_IDLE];
+    struct deadline_list *heads = &w->waits[WAIT_HEAD];
+    uint64_t now_ms = worker_now_us() / 1000;
+    struct deadline *d;
+
+    for (d = heads->head.next; d != &heads->head;) {
+        struct deadline *next = d->next;
+        if (DEADLINE_OWNER(d, struct client, deadline)->state == CLIENT_IDLE) {
+            deadline_set(l, d, now_ms);
+        }
+        d = next;
+    }
+    deadline_expire(l, now_ms + l->ms - DRAIN_BUSY_MS);
+    l->ms = DRAIN_IDLE_MS;
+    for (d = l->head.next; d != &l->head; d = d->next) {
+        d->at_ms = now_ms + l->ms;
+    }
+}

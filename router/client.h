@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client's connection: reads heads, hands each complete one to an exchange, one at a time.
+ * Between requests it holds no buffer. thread: worker
+ */
+#ifndef DEIS_ROUTER_CLIENT_H
+#define DEIS_ROUTER_CLIENT_H
+
+#include "router/worker.h"
+
+#include <netinet/in.h>
+
+enum client_state {
+    CLIENT_IDLE,   /* nothing of a request has come */
+    CLIENT_HEAD,   /* part of a head has */
+    CLIENT_ACTIVE, /* an exchange is at work */
+    CLIENT_LINGER, /* answered and shut; what still comes is dropped */
+};
+
+struct client {
+    struct event readable;
+    struct deadline deadline;
+    struct worker *worker;
+    struct exchange *exchange; /* set while bytes are held */
+    int fd;
+    enum client_state state;
+    bool reading;
+    bool busy;  /* a callback is at work on it: closing only marks it */
+    bool again; /* there may be another request in the buffer */
+    bool dead;
+    uint8_t peer_len;
+    char peer[INET6_ADDRSTRLEN];
+};
+
+enum client_end {
+    CLIENT_KEEP,
+    CLIENT_CLOSE,
+    CLIENT_CLOSE_LINGERING, /* the client may still be sending */
+    CLIENT_RESET,           /* the answer is cut short and nothing else says so */
+};
+
+void client_accept(struct worker *w, int fd, const struct sockaddr_storage *peer);
+/* Read (or stop reading) the client's bytes. */
+void client_read_enable(struct client *c, bool enable);
+/* The exchange is over; it has let go of the client but for c->exchange. The client may be freed.
+ */
+void client_exchange_done(struct client *c, enum client_end end);
+/* Close at once. The client may be freed; no exchange may be active. */
+void client_close(struct client *c);
+/* The connection becomes part of a tunnel: give up the descriptor and free the client. */
+int client_detach(struct client *c);
+void client_on_deadline(struct deadline *d);
+/* Close whatever is under way. */
+void client_abort(struct client *c);
+/* The worker is to end: idle clients go, those that were busy a moment ago get a moment. */
+void client_drain_idle(struct worker *w);
+void client_pool_clear(struct worker *w);
+
+#endif

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/core/route_model.h"
+
+#include "lib/base/buf.h"
+
+enum { APP_ENDPOINTS_MAX = 10000 };
+
+struct m_place {
+    char *unit;
+    char *address;
+    bool gone; /* a service that went away: used until another one is there */
+};
+
+struct m_unit {
+    char *name;
+    struct m_app *app;
+    char *machine;
+    enum route_desired desired;
+    bool routable;
+    struct m_unit *next; /* of the same app */
+};
+
+struct m_app {
+    char *name;
+    bool known;
+    enum route_kind kind;
+    struct m_unit *units;
+    struct m_place *fixed;
+    size_t fixed_count;
+    bool dirty;
+    uint32_t index; /* in apps[] */
+    struct route_app *built;
+};
+
+struct route_model {
+    struct route_registry *registry;
+    struct deis_map *apps;   /* name -> m_app */
+    struct deis_map *units;  /* name -> m_unit */
+    struct deis_map *states; /* "machine/unit" -> address */
+    struct deis_map *lost;   /* machine -> anything */
+    struct deis_map *hosts;  /* host -> app name */
+    char *domain;
+    char *subdomain;
+    struct route_limits limits;
+    bool hosts_dirty;
+    bool apps_dirty;
+    bool limits_dirty;
+    struct route_hosts *built_hosts;
+    struct route_app **built_apps; /* borrowed from apps' built */
+    size_t built_count;
+};
+
+static void built_release(struct route_app *a)
+{
+    if (!a) {
+        return;
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        if (--a->endpoints[i]->uses == 0) {
+            atomic_store(&a->endpoints[i]->retired, true);
+        }
+    }
+    route_app_unref(a);
+}
+
+static void fixed_clear(struct m_app *a)
+{
+    for (size_t i = 0; i < a->fixed_count; i++) {
+        free(a->fixed[i].unit);
+        free(a->fixed[i].address);
+    }
+    free(a->fixed);
+    a->fixed = NULL;
+    a->fixed_count = 0;
+}
+
+static void on_free_app(void *value)
+{
+    struct m_app *a = value;
+
+    built_release(a->built);
+    fixed_clear(a);
+    free(a->name);
+    free(a);
+}
+
+static void on_free_unit(void *value)
+{
+    struct m_unit *u = value;
+
+    free(u->name);
+    free(u->machine);
+    free(u);
+}
+
+struct route_model *route_model_new(struct route_registry *registry)
+{
+    struct route_model *m = deis_alloc(sizeof(*m));
+
+    m->registry = registry;
+    m->apps = deis_map_new(on_free_app);
+    m->units = deis_map_new(on_free_unit);
+    m->states = deis_map_new(free);
+    m->lost = deis_map_new(NULL);
+    m->hosts = deis_map_new(free);
+    m->domain = deis_strdup("localhost");
+    m->subdomain = deis_strdup("deis");
+    m->limits = (struct route_limits){ UINT64_C(100) << 20, 1300 * 1000 };
+    m->hosts_dirty = true;
+    return m;
+}
+
+void route_model_free(struct route_model *m)
+{
+    if (!m) {
+        return;
+    }
+    route_hosts_unref(m->built_hosts);
+    free(m->built_apps);
+    deis_map_free(m->apps);
+    deis_map_free(m->units);
+    deis_map_free(m->states);
+    deis_map_free(m->lost);
+    deis_map_free(m->hosts);
+    free(m->domain);
+    free(m->subdomain);
+    free(m);
+}
+
+static void set_text(struct route_model *m, char **field, const char *value)
+{
+    if (strcmp(*field, value) != 0) {
+        free(*field);
+        *field = deis_strdup(value);
+        m->hosts_dirty = true;
+    }
+}
+
+void route_model_set_domain(struct route_model *m, const char *domain)
+{
+    set_text(m, &m->domain, domain);
+}
+
+void route_model_set_subdomain(struct route_model *m, const char *subdomain)
+{
+    set_text(m, &m->subdomain, subdomain);
+}
+
+void route_model_set_limits(struct route_model *m, const struct route_limits *limits)
+{
+    if (limits->body_max != m->limits.body_max ||
+        limits->answer_timeout_ms != m->limits.answer_timeout_ms) {
+        m->limits = *limits;
+        m->limits_dirty = true;
+    }
+}
+
+static void app_touch(struct route_model *m, struct m_app *a)
+{
+    a->dirty = true;
+    m->apps_dirty = true;
+}
+
+static struct m_app *app_get(struct route_model *m, const char *name)
+{
+    struct m_app *a = deis_map_get(m->apps, deis_str(name));
+
+    if (!a) {
+        a = deis_alloc(sizeof(*a));
+        a->name = deis_strdup(name);
+        deis_map_set(m->apps, deis_str(name), a);
+    }
+    return a;
+}
+
+static void app_forget_if_empty(struct route_model *m, struct m_app *a)
+{
+    if (!a->known && !a->units) {
+        deis_autofree char *name = deis_strdup(a->name);
+        deis_map_remove(m->apps, deis_str(name));
+    }
+}
+
+void route_model_set_app(struct route_model *m, const char *app, bool known)
+{
+    if (!known && !deis_map_get(m->apps, deis_str(app))) {
+        return;
+    }
+    struct m_app *a = app_get(m, app);
+    if (a->known != known) {
+        a->known = known;
+        m->hosts_dirty = true;
+        app_touch(m, a);
+        app_forget_if_empty(m, a);
+    }
+}
+
+void route_model_set_host(struct route_model *m, const char *host, const char *app)
+{
+    char name[ROUTE_HOST_MAX + 1];
+    size_t len = route_host_normalise(deis_str(host), name);
+    struct deis_str key = { name, len };
+
+    if (len == 0) {
+        return;
+    }
+    const char *old = deis_map_get(m->hosts, key);
+    if (app && (!old || strcmp(old, app) != 0)) {
+        deis_map_set(m->hosts, key, deis_strdup(app));
+        m->hosts_dirty = true;
+    } else if (!app && old) {
+        deis_map_remove(m->hosts, key);
+        m->hosts_dirty = true;
+    }
+}
+
+static void unit_unlink(struct route_model *m, struct m_unit *u)
+{
+    for (struct m_unit **p = &u->app->units; *p; p = &(*p)->next) {
+        if (*p == u) {
+            *p = u->next;
+            break;
+        }
+    }
+    app_touch(m, u->app);
+}
+
+void route_model_set_unit(struct route_model *m, const char *unit, const struct route_unit *u)
+{
+    struct m_unit *old = deis_map_get(m->units, deis_str(unit));
+
+    if (old && (!u || strcmp(old->app->name, u->app) != 0)) {
+        struct m_app *a = old->app;
+        unit_unlink(m, old);
+        deis_map_remove(m->units, deis_str(unit));
+        old = NULL;
+        app_forget_if_empty(m, a);
+    }
+    if (!u) {
+        return;
+    }
+    if (!old) {
+        old = deis_alloc(sizeof(*old));
+        old->name = deis_strdup(unit);
+        old->machine = deis_strdup(u->machine);
+        old->app = app_get(m, u->app);
+        old->next = old->app->units;
+        old->app->units = old;
+        deis_map_set(m->units, deis_str(unit), old);
+    } else if (strcmp(old->machine, u->machine) != 0) {
+        free(old->machine);
+        old->machine = deis_strdup(u->machine);
+    } else if (old->desired == u->desired && old->routable == u->routable) {
+        return;
+    }
+    old->desired = u->desired;
+    old->routable = u->routable;
+    app_touch(m, old->app);
+}
+
+void route_model_set_state(struct route_model *m, const char *machine, const char *unit,
+                           const char *address)
+{
+    deis_autofree char *key = deis_asprintf("%s/%s", machine, unit);
+    const char *old = deis_map_get(m->states, deis_str(key));
+
+    if (!address || address[0] == '\0') {
+        if (!old) {
+            return;
+        }
+        deis_map_remove(m->states, deis_str(key));
+    } else {
+        if (old && strcmp(old, address) == 0) {
+            return;
+        }
+        deis_map_set(m->states, deis_str(key), deis_strdup(address));
+    }
+    struct m_unit *u = deis_map_get(m->units, deis_str(unit));
+    if (u && strcmp(u->machine, machine) == 0) {
+        app_touch(m, u->app);
+    }
+}
+
+void route_model_set_machine_lost(struct route_model *m, const char *machine, bool lost)
+{
+    static char mark;
+    size_t cursor = 0;
+    struct deis_str key;
+    void *value;
+
+    if (lost == (deis_map_get(m->lost, deis_str(machine)) != NULL)) {
+        return;
+    }
+    if (lost) {
+        deis_map_set(m->lost, deis_str(machine), &mark);
+    } else {
+        deis_map_remove(m->lost, deis_str(machine));
+    }
+    while (deis_map_next(m->units, &cursor, &key, &value)) {
+        struct m_unit *u = value;
+        if (strcmp(u->machine, machine) == 0) {
+            app_touch(m, u->app);
+        }
+    }
+}
+
+static void fixed_add(struct m_app *a, const char *unit, const char *address)
+{
+    if (a->fixed_count >= APP_ENDPOINTS_MAX) {
+        return;
+    }
+    a->fixed = deis_realloc_array(a->fixed, a->fixed_count + 1, sizeof(*a->fixed));
+    a->fixed[a->fixed_count++] = (struct m_place){ deis_strdup(unit), deis_strdup(address), false };
+}
+
+static void fixed_drop(struct m_app *a, size_t i)
+{
+    free(a->fixed[i].unit);
+    free(a->fixed[i].address);
+    a->fixed[i] = a->fixed[--a->fixed_count];
+}
+
+void route_model_add_fixed(struct route_model *m, const char *app, enum route_kind kind,
+                           const char *unit, const char *address)
+{
+    struct m_app *a = app_get(m, app);
+
+    if (!a->known) {
+        a->known = true;
+        m->hosts_dirty = true;
+    }
+    a->kind = kind;
+    if (unit) {
+        fixed_add(a, unit, address);
+    }
+    app_touch(m, a);
+}
+
+void route_model_clear_fixed(struct route_model *m, const char *app)
+{
+    struct m_app *a = deis_map_get(m->apps, deis_str(app));
+
+    if (a) {
+        fixed_clear(a);
+        app_touch(m, a);
+    }
+}
+
+void route_model_set_service(struct route_model *m, const char *name, const char *instance,
+                             const char *address)
+{
+    deis_autofree char *unit = deis_asprintf("%s@%s", name, instance);
+
+    route_model_add_fixed(m, name, ROUTE_PLATFORM, NULL, NULL);
+    struct m_app *a = app_get(m, name);
+    for (size_t i = 0; i < a->fixed_count; i++) {
+        if (strcmp(a->fixed[i].unit, unit) == 0) {
+            if (!address) {
+                a->fixed[i].gone = true;
+                break;
+            }
+            fixed_drop(a, i);
+            break;
+        }
+    }
+    if (address) {
+        fixed_add(a, unit, address);
+    }
+    bool live = false;
+    for (size_t i = 0; i < a->fixed_count; i++) {
+        live = live || !a->fixed[i].gone;
+    }
+    for (size_t i = a->fixed_count; live && i > 0; i--) {
+        if (a->fixed[i - 1].gone) {
+            fixed_drop(a, i - 1);
+        }
+    }
+}
+
+struct endpoint_list {
+    struct route_endpoint **items;
+    size_t count;
+};
+
+static void list_add(struct route_model *m, struct endpoint_list *l, const char *unit,
+                     const char *address)
+{
+    struct route_endpoint *e = route_registry_endpoint(m->registry, unit, address);
+
+    if (e) {
+        l->items = deis_realloc_array(l->items, l->count + 1, sizeof(struct route_endpoint *));
+        l->items[l->count++] = e;
+    }
+}
+
+static unsigned collect(struct route_model *m, struct m_app *a, struct endpoint_list *l)
+{
+    unsigned wanted = 0;
+
+    for (size_t i = 0; i < a->fixed_count; i++) {
+        wanted++;
+        list_add(m, l, a->fixed[i].unit, a->fixed[i].address);
+    }
+    for (struct m_unit *u = a->units; u; u = u->next) {
+        if (u->desired != ROUTE_RUN || !u->routable || l->count >= APP_ENDPOINTS_MAX) {
+            continue;
+        }
+        wanted++;
+        deis_autofree char *key = deis_asprintf("%s/%s", u->machine, u->name);
+        const char *address = deis_map_get(m->states, deis_str(key));
+        if (address && !deis_map_get(m->lost, deis_str(u->machine))) {
+            list_add(m, l, u->name, address);
+        }
+    }
+    return wanted;
+}
+
+static void app_build(struct route_model *m, struct m_app *a)
+{
+    struct endpoint_list l = { NULL, 0 };
+    struct route_app *old = a->built;
+    unsigned wanted = collect(m, a, &l);
+    struct route_stats *stats = route_registry_stats(m->registry, a->name);
+
+    a->built = route_app_new(a->name, a->kind, wanted, stats, l.items, l.count);
+    for (size_t i = 0; i < l.count; i++) {
+        l.items[i]->uses++;
+        atomic_store(&l.items[i]->retired, false);
+        route_endpoint_unref(l.items[i]);
+    }
+    free(l.items);
+    route_stats_unref(stats);
+    built_release(old);
+    a->dirty = false;
+}
+
+static void build_hosts(struct route_model *m)
+{
+    size_t cursor = 0;
+    struct deis_str key;
+    void *value;
+    char host[ROUTE_HOST_MAX + 1];
+    struct deis_buf name = DEIS_BUF_INIT(1024);
+
+    route_hosts_unref(m->built_hosts);
+    m->built_hosts = route_hosts_new(deis_map_count(m->apps) + deis_map_count(m->hosts));
+    m->built_apps =
+        deis_realloc_array(m->built_apps, deis_map_count(m->apps) + 1, sizeof(struct route_app *));
+    m->built_count = 0;
+    struct m_app *controller = deis_map_get(m->apps, DEIS_STR(ROUTE_CONTROLLER));
+    while (deis_map_next(m->apps, &cursor, &key, &value)) {
+        struct m_app *a = value;
+        if (a->known) {
+            a->index = (uint32_t)m->built_count;
+            m->built_apps[m->built_count++] = a->built;
+        }
+    }
+    /* The platform's own name first, then the apps' own: nobody's custom domain takes these. */
+    if (controller && controller->known) {
+        deis_buf_addf(&name, "%s.%s", m->subdomain, m->domain);
+        size_t len = route_host_normalise(deis_buf_str(&name), host);
+        (void)route_hosts_add(m->built_hosts, (struct deis_str){ host, len }, controller->index);
+    }
+    cursor = 0;
+    while (m->domain[0] != '\0' && deis_map_next(m->apps, &cursor, &key, &value)) {
+        struct m_app *a = value;
+        if (a->known && a->kind == ROUTE_APP) {
+            deis_buf_reset(&name);
+            deis_buf_addf(&name, "%s.%s", a->name, m->domain);
+            size_t len = route_host_normalise(deis_buf_str(&name), host);
+            (void)route_hosts_add(m->built_hosts, (struct deis_str){ host, len }, a->index);
+        }
+    }
+    cursor = 0;
+    while (deis_map_next(m->hosts, &cursor, &key, &value)) {
+        struct m_app *a = deis_map_get(m->apps, deis_str(value));
+        if (a && a->known) {
+            (void)route_hosts_add(m->built_hosts, key, a->index);
+        }
+    }
+    deis_buf_clear(&name);
+}
+
+struct route_table *route_model_build(struct route_model *m, uint64_t generation)
+{
+    size_t cursor = 0;
+    struct deis_str key;
+    void *value;
+
+    if (!m->hosts_dirty && !m->apps_dirty && !m->limits_dirty) {
+        return NULL;
+    }
+    while (m->apps_dirty && deis_map_next(m->apps, &cursor, &key, &value)) {
+        struct m_app *a = value;
+        if (a->dirty) {
+            app_build(m, a);
+            if (!m->hosts_dirty && a->known) {
+                m->built_apps[a->index] = a->built;
+            }
+        }
+    }
+    if (m->hosts_dirty) {
+        build_hosts(m);
+    }
+    m->hosts_dirty = false;
+    m->apps_dirty = false;
+    m->limits_dirty = false;
+    return route_table_new(generation, &m->limits, m->built_hosts, m->built_apps, m->built_count);
+}
+
+bool route_model_next_unit(const struct route_model *m, size_t *cursor, const char **ret_unit,
+                           enum route_desired *ret_desired)
+{
+    struct deis_str key;
+    void *value;
+
+    while (deis_map_next(m->units, cursor, &key, &value)) {
+        const struct m_unit *u = value;
+        if (u->routable) {
+            *ret_unit = u->name;
+            *ret_desired = u->desired;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool route_model_unit(const struct route_model *m, const char *unit,
+                      enum route_desired *ret_desired)
+{
+    const struct m_unit *u = deis_map_get(m->units, deis_str(unit));
+
+    if (!u) {
+        return false;
+    }
+    *ret_desired = u->desired;
+    return true;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/core/route_table.h"
+
+struct host_slot {
+    uint32_t hash;
+    uint32_t name; /* offset in names */
+    uint32_t app;
+    uint32_t len; /* 0 = free */
+};
+
+struct route_hosts {
+    atomic_uint refs;
+    size_t count;
+    size_t mask;
+    struct host_slot *slots;
+    char *names;
+    size_t names_len;
+    size_t names_cap;
+};
+
+void route_endpoint_ref(struct route_endpoint *e)
+{
+    atomic_fetch_add(&e->refs, 1);
+}
+
+void route_endpoint_unref(struct route_endpoint *e)
+{
+    atomic_fetch_sub(&e->refs, 1);
+}
+
+void route_stats_unref(struct route_stats *s)
+{
+    if (s && atomic_fetch_sub(&s->refs, 1) == 1) {
+        free(s);
+    }
+}
+
+void route_app_ref(struct route_app *a)
+{
+    atomic_fetch_add_explicit(&a->refs, 1, memory_order_relaxed);
+}
+
+void route_app_unref(struct route_app *a)
+{
+    if (!a || atomic_fetch_sub(&a->refs, 1) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        route_endpoint_unref(a->endpoints[i]);
+    }
+    route_stats_unref(a->stats);
+    free(a->name);
+    free(a);
+}
+
+struct route_table *route_table_ref(struct route_table *t)
+{
+    atomic_fetch_add(&t->refs, 1);
+    return t;
+}
+
+void route_table_unref(struct route_table *t)
+{
+    if (!t || atomic_fetch_sub(&t->refs, 1) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < t->app_count; i++) {
+        route_app_unref(t->apps[i]);
+    }
+    free(t->apps);
+    route_hosts_unref(t->hosts);
+    free(t);
+}
+
+struct route_app *route_app_new(const char *name, enum route_kind kind, unsigned wanted,
+                                struct route_stats *stats, struct route_endpoint **endpoints,
+                                size_t count)
+{
+    struct route_app *a = deis_alloc(sizeof(*a) + count * sizeof(a->endpoints[0]));
+
+    atomic_init(&a->refs, 1);
+    a->kind = kind;
+    a->name = deis_strdup(name);
+    a->wanted = wanted;
+    a->stats = stats;
+    atomic_fetch_add(&stats->refs, 1);
+    a->count = count;
+    for (size_t i = 0; i < count; i++) {
+        route_endpoint_ref(endpoints[i]);
+        a->endpoints[i] = endpoints[i];
+    }
+    return a;
+}
+
+struct route_hosts *route_hosts_new(size_t expected)
+{
+    struct route_hosts *h = deis_alloc(sizeof(*h));
+    size_t size = 16;
+
+    while (size < expected * 2) {
+        size *= 2;
+    }
+    atomic_init(&h->refs, 1);
+    h->mask = size - 1;
+    h->slots = deis_alloc(size * sizeof(*h->slots));
+    return h;
+}
+
+void route_hosts_unref(struct route_hosts *h)
+{
+    if (!h || atomic_fetch_sub(&h->refs, 1) != 1) {
+        return;
+    }
+    free(h->slots);
+    free(h->names);
+    free(h);
+}
+
+static struct host_slot *host_slot_find(const struct route_hosts *h, struct deis_str host,
+                                        uint32_t hash)
+{
+    size_t i = hash & h->mask;
+
+    for (;;) {
+        struct host_slot *s = &h->slots[i];
+        if (s->len == 0 || (s->hash == hash && s->len == host.len &&
+                            memcmp(h->names + s->name, host.ptr, host.len) == 0)) {
+            return s;
+        }
+        i = (i + 1) & h->mask;
+    }
+}
+
+static void hosts_grow(struct route_hosts *h)
+{
+    struct host_slot *old = h->slots;
+    size_t old_size = h->mask + 1;
+
+    h->mask = old_size * 2 - 1;
+    h->slots = deis_alloc(old_size * 2 * sizeof(*h->slots));
+    for (size_t i = 0; i < old_size; i++) {
+        if (old[i].len > 0) {
+            struct deis_str name = { h->names + old[i].name, old[i].len };
+            *host_slot_find(h, name, old[i].hash) = old[i];
+        }
+    }
+    free(old);
+}
+
+bool route_hosts_add(struct route_hosts *h, struct deis_str host, uint32_t app)
+{
+    if (host.len == 0 || host.len > ROUTE_HOST_MAX) {
+        return false;
+    }
+    if ((h->count + 1) * 2 > h->mask + 1) {
+        hosts_grow(h);
+    }
+    uint32_t hash = (uint32_t)deis_hash(host);
+    struct host_slot *s = host_slot_find(h, host, hash);
+    if (s->len > 0) {
+        return false;
+    }
+    if (h->names_len + host.len > h->names_cap) {
+        h->names_cap = (h->names_len + host.len) * 3 / 2 + 256;
+        h->names = deis_realloc_array(h->names, h->names_cap, 1);
+    }
+    memcpy(h->names + h->names_len, host.ptr, host.len);
+    *s = (struct host_slot){ hash, (uint32_t)h->names_len, app, (uint32_t)host.len };
+    h->names_len += host.len;
+    h->count++;
+    return true;
+}
+
+size_t route_hosts_count(const struct route_hosts *h)
+{
+    return h->count;
+}
+
+bool route_hosts_next(const struct route_hosts *h, size_t *cursor, struct deis_str *ret_host,
+                      uint32_t *ret_app)
+{
+    for (; *cursor <= h->mask; (*cursor)++) {
+        const struct host_slot *s = &h->slots[*cursor];
+        if (s->len > 0) {
+            *ret_host = (struct deis_str){ h->names + s->name, s->len };
+            *ret_app = s->app;
+            (*cursor)++;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct route_table *route_table_new(uint64_t generation, const struct route_limits *limits,
+                                    struct route_hosts *hosts, struct route_app *const *apps,
+                                    size_t app_count)
+{
+    struct route_table *t = deis_alloc(sizeof(*t));
+
+    atomic_init(&t->refs, 1);
+    t->generation = generation;
+    t->limits = *limits;
+    atomic_fetch_add(&hosts->refs, 1);
+    t->hosts = hosts;
+    t->apps = deis_realloc_array(NULL, app_count > 0 ? app_count : 1, sizeof(*t->apps));
+    t->app_count = app_count;
+    for (size_t i = 0; i < app_count; i++) {
+        route_app_ref(apps[i]);
+        t->apps[i] = apps[i];
+    }
+    return t;
+}
+
+size_t route_host_normalise(struct deis_str host, char out[ROUTE_HOST_MAX + 1])
+{
+    size_t len = host.len;
+
+    for (size_t i = len; i > 0; i--) {
+        char c = host.ptr[i - 1];
+        if (c == ':') {
+            len = i - 1;
+            break;
+        }
+        if (c < '0' || c > '9') {
+            break;
+        }
+    }
+    if (len > 0 && host.ptr[len - 1] == '.') {
+        len--;
+    }
+    if (len > ROUTE_HOST_MAX) {
+        return 0;
+    }
+    for (size_t i = 0; i < len; i++) {
+        char c = host.ptr[i];
+        out[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    out[len] = '\0';
+    return len;
+}
+
+struct route_app *route_table_find(const struct route_table *t, struct deis_str host)
+{
+    const struct host_slot *s = host_slot_find(t->hosts, host, (uint32_t)deis_hash(host));
+
+    return s->len > 0 ? t->apps[s->app] : NULL;
+}
+
+struct route_app *route_table_app(const struct route_table *t, const char *name)
+{
+    for (size_t i = 0; i < t->app_count; i++) {
+        if (strcmp(t->apps[i]->name, name) == 0) {
+            return t->apps[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The routing table: host name -> app -> endpoints. A table is an immutable snapshot, shared by all
+ * workers; what it points to (apps, endpoints, counters) is shared between successive tables, so
+ * that a change of one app among thousands copies pointers only. Everything is counted by
+ * references; the registry alone creates and destroys endpoints and counters.
+ */
+#ifndef DEIS_ROUTER_ROUTE_TABLE_H
+#define DEIS_ROUTER_ROUTE_TABLE_H
+
+#include "lib/base/map.h"
+
+#include <stdatomic.h>
+
+#define ROUTE_HOST_MAX 253
+
+/* One address of one unit. Text and address never change; the atomics are shared by all threads. */
+struct route_endpoint {
+    atomic_uint refs;
+    atomic_int in_flight; /* requests and upgraded connections, over all workers */
+    atomic_bool retired;  /* not in the newest table: keep no idle connection to it */
+    atomic_uint failures; /* in a row */
+    _Atomic uint64_t ejected_until_ms;
+    uint32_t slot; /* small number, unique among the endpoints that exist */
+    unsigned uses; /* built apps that hold it; thread: main */
+    bool v6;
+    uint16_t port;
+    uint8_t ip[16]; /* 4 or 16 bytes, network order */
+    char *unit;
+    char *address; /* "172.18.0.5:5000" */
+};
+
+/* Counters of an app, kept over all its versions. */
+struct route_stats {
+    atomic_uint refs;
+    atomic_int in_flight;
+    _Atomic uint64_t answers[6]; /* by class; [0]: the client left before its answer */
+    _Atomic uint64_t bytes_in;   /* of bodies */
+    _Atomic uint64_t bytes_out;
+};
+
+enum route_kind {
+    ROUTE_APP,
+    ROUTE_PLATFORM, /* the controller, the builder: not an app of a user */
+};
+
+struct route_app {
+    atomic_uint refs;
+    enum route_kind kind;
+    char *name;
+    struct route_stats *stats;
+    unsigned wanted; /* units that should run; > 0 with no endpoint: none is ready */
+    size_t count;
+    struct route_endpoint *endpoints[];
+};
+
+struct route_limits {
+    uint64_t body_max;          /* bytes of a request body */
+    uint64_t answer_timeout_ms; /* silence of the unit while its answer is awaited or streamed */
+};
+
+struct route_hosts;
+
+struct route_table {
+    atomic_uint refs;
+    uint64_t generation;
+    struct route_limits limits;
+    struct route_hosts *hosts;
+    size_t app_count;
+    struct route_app **apps;
+};
+
+/* --- registry. thread: main --- */
+
+struct route_registry;
+
+struct route_registry *route_registry_new(void);
+void route_registry_free(struct route_registry *r); /* no table, no request may be left */
+
+/* The endpoint of this unit at this address ("1.2.3.4:80", "[::1]:80"): yours, unref it. NULL when
+ * the address is none. */
+struct route_endpoint *route_registry_endpoint(struct route_registry *r, const char *unit,
+                                               const char *address);
+struct route_stats *route_registry_stats(struct route_registry *r, const char *app); /* yours */
+/* Forget endpoints and counters that nothing refers to any more. */
+void route_registry_sweep(struct route_registry *r);
+uint32_t route_registry_slots(const struct route_registry *r); /* above every slot in use */
+/* Requests in flight to all endpoints of a unit. */
+int route_registry_in_flight(const struct route_registry *r, const char *unit);
+
+/* --- references. thread: any --- */
+
+void route_endpoint_ref(struct route_endpoint *e);
+void route_endpoint_unref(struct route_endpoint *e);
+void route_stats_unref(struct route_stats *s);
+void route_app_ref(struct route_app *a);
+void route_app_unref(struct route_app *a); /* NULL is fine */
+struct route_table *route_table_ref(struct route_table *t);
+void route_table_unref(struct route_table *t); /* NULL is fine */
+
+/* Takes refs of stats and endpoints. */
+struct route_app *route_app_new(const char *name, enum route_kind kind, unsigned wanted,
+                                struct route_stats *stats, struct route_endpoint **endpoints,
+                                size_t count);
+
+/* --- hosts --- */
+
+struct route_hosts *route_hosts_new(size_t expected);
+void route_hosts_unref(struct route_hosts *h);
+/* Host (lower case, no port) -> index into apps. False when the host is taken. Before sharing only.
+ */
+bool route_hosts_add(struct route_hosts *h, struct deis_str host, uint32_t app);
+size_t route_hosts_count(const struct route_hosts *h);
+/* Walk: start with *cursor = 0. */
+bool route_hosts_next(const struct route_hosts *h, size_t *cursor, struct deis_str *ret_host,
+                      uint32_t *ret_app);
+
+/* A new table; takes refs of hosts and apps. */
+struct route_table *route_table_new(uint64_t generation, const struct route_limits *limits,
+                                    struct route_hosts *hosts, struct route_app *const *apps,
+                                    size_t app_count);
+
+/* --- use. thread: any --- */
+
+/* Lower case, without port and final dot; the length, 0 when it is empty or too long. */
+size_t route_host_normalise(struct deis_str host, char out[ROUTE_HOST_MAX + 1]);
+/* The app of a normalised host, or NULL; borrowed from the table. */
+struct route_app *route_table_find(const struct route_table *t, struct deis_str host);
+struct route_app *route_table_app(const struct route_table *t, const char *name); /* linear */
+
+/*
+ * Choose an endpoint: of two at random the one with fewer requests in flight, leaving out those
+ * that were tried and, while another is left, those that are ejected. NULL when all were tried.
+ */
+struct route_endpoint *route_app_pick(const struct route_app *a, uint64_t now_ms, uint64_t random,
+                                      struct route_endpoint *const *tried, size_t tried_count);
+
+/* A connection failed: put the endpoint aside for a while, longer each time. */
+void route_endpoint_eject(struct route_endpoint *e, uint64_t now_ms);
+/* It closed without an answer: put aside after three times in a row. */
+void route_endpoint_suspect(struct route_endpoint *e, uint64_t now_ms);
+void route_endpoint_good(struct route_endpoint *e);
+
+/* "1.2.3.4:80" or "[::1]:80". */
+bool route_address_parse(struct deis_str text, uint8_t ip[16], bool *ret_v6, uint16_t *ret_port);
+
+#endif

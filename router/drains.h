@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tells the engine when a unit that is to go gets nothing more from this router: writes
+ * drained/<instance>/<unit> once every worker uses a table without the unit and nothing is in
+ * flight to it, and removes the key when the unit is gone or runs again. thread: main
+ */
+#ifndef DEIS_ROUTER_DRAINS_H
+#define DEIS_ROUTER_DRAINS_H
+
+#include "router/router.h"
+
+struct drains *drains_start(struct router *r);
+/* Something changed: the model, what workers use, what is in flight. NULL is fine. */
+void drains_update(struct drains *d);
+void drains_stop(struct drains *d); /* NULL is fine; no job may run */
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/* Life of an exchange: start, end, the router's own answers, deadlines. */
+#include "router/exchange.h"
+
+#include "router/core/http_head.h"
+
+enum {
+    FREE_MAX = 256,
+    INPUT_MAX = 64 * 1024, /* so that the request fits a buffer when it is written anew */
+};
+
+struct exchange *exchange_new(struct client *c)
+{
+    struct worker *w = c->worker;
+    struct exchange *x = w->free_exchanges;
+
+    if (x) {
+        w->free_exchanges = x->next_free;
+        w->free_exchange_count--;
+        memset(x, 0, sizeof(*x));
+    } else {
+        x = deis_alloc(sizeof(*x));
+    }
+    x->worker = w;
+    x->client = c;
+    return x;
+}
+
+static void release_buffers(struct exchange *x)
+{
+    struct bufpool *pool = &x->worker->pool;
+
+    bytes_release(pool, &x->to_unit);
+    bytes_release(pool, &x->to_client);
+    bytes_release(pool, &x->head);
+}
+
+void exchange_free(struct exchange *x)
+{
+    struct worker *w = x->worker;
+
+    release_buffers(x);
+    bytes_release(&w->pool, &x->in);
+    if (w->free_exchange_count >= FREE_MAX) {
+        free(x);
+        return;
+    }
+    x->next_free = w->free_exchanges;
+    w->free_exchanges = x;
+    w->free_exchange_count++;
+}
+
+void exchange_pool_clear(struct worker *w)
+{
+    while (w->free_exchanges) {
+        struct exchange *x = w->free_exchanges;
+        w->free_exchanges = x->next_free;
+        free(x);
+    }
+}
+
+void exchange_next(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    struct client *c = x->client;
+    struct bytes in = x->in;
+    uint32_t rest = in.len - x->taken;
+
+    if (rest > 0) {
+        memmove(in.data, in.data + x->taken, rest);
+    }
+    in.len = rest;
+    release_buffers(x);
+    memset(x, 0, sizeof(*x));
+    x->worker = w;
+    x->client = c;
+    x->in = in;
+}
+
+bool exchange_has_input(const struct exchange *x)
+{
+    return x->in.len > 0;
+}
+
+size_t exchange_room(const struct exchange *x)
+{
+    uint32_t cap = x->in.cap < INPUT_MAX ? x->in.cap : INPUT_MAX;
+
+    return cap > x->in.len ? cap - x->in.len : 0;
+}
+
+bool exchange_add_input(struct exchange *x, const char *data, size_t len)
+{
+    struct deis_str *views[4] = { &x->method, &x->target, &x->host, &x->request_id };
+    int count = x->request_id.ptr == x->own_id ? 3 : 4;
+    ptrdiff_t offsets[4];
+
+    if (x->in.len + len > INPUT_MAX) {
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        offsets[i] = views[i]->ptr - x->in.data;
+    }
+    bool added = bytes_add(&x->worker->pool, &x->in, data, len);
+    for (int i = 0; i < count; i++) {
+        views[i]->ptr = x->in.data + offsets[i];
+    }
+    return added;
+}
+
+static void set_request_id(struct exchange *x, const struct deis_h1_head *head)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    x->request_id = http_request_id(head);
+    if (x->request_id.ptr) {
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        uint64_t r = worker_random(x->worker);
+        for (int k = 0; k < 16; k++) {
+            x->own_id[i * 16 + k] = digits[(r >> (4 * k)) & 15];
+        }
+    }
+    x->request_id = deis_str_n(x->own_id, 32);
+}
+
+/* 200 for load balancers that check the router by a host name which is no app's. */
+static bool is_health_check(const struct exchange *x)
+{
+    return deis_str_eq_cstr(x->target, "/health-check") && x->request_done &&
+           (deis_str_eq_cstr(x->method, "GET") || x->head_only);
+}
+
+static void answer_health_check(struct exchange *x)
+{
+    static char ok[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n";
+    static char bye[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n"
+                        "Connection: close\r\n\r\n";
+    struct iovec iov = { ok, sizeof(ok) - 1 };
+
+    x->keep_alive = x->keep_alive && x->minor == 1 && !x->worker->draining;
+    if (!x->keep_alive) {
+        iov = (struct iovec){ bye, sizeof(bye) - 1 };
+    }
+    x->status = 200;
+    x->head_out = true;
+    if (exchange_to_client(x, &iov, 1)) {
+        (void)exchange_answer_done(x);
+    }
+}
+
+static void take_head(struct exchange *x, const struct deis_h1_head *head, size_t head_len)
+{
+    x->head_len = (uint32_t)head_len;
+    x->taken = x->head_len;
+    x->method = head->method;
+    x->target = head->target;
+    x->host = head->host;
+    x->framing = head->framing;
+    x->length = head->content_length;
+    x->minor = head->minor;
+    x->keep_alive = head->keep_alive && !x->worker->draining;
+    x->head_only = deis_str_eq_cstr(head->method, "HEAD");
+    x->idempotent = http_method_is_idempotent(head->method);
+    x->upgrade = http_upgrade_is_passed(head);
+    x->request_done = head->framing == DEIS_H1_NO_BODY;
+    set_request_id(x, head);
+}
+
+void exchange_start(struct exchange *x, size_t head_len)
+{
+    struct worker *w = x->worker;
+    const struct deis_h1_head *head = &w->request;
+    char host[ROUTE_HOST_MAX + 1];
+
+    x->start_us = worker_now_us();
+    atomic_fetch_add_explicit(&w->counters.requests, 1, memory_order_relaxed);
+    take_head(x, head, head_len);
+    struct deis_str name = { host, route_host_normalise(head->host, host) };
+    struct route_app *app = route_table_find(w->table, name);
+    if (!app) {
+        x->json = http_wants_json(head);
+        if (is_health_check(x)) {
+            answer_health_check(x);
+        } else {
+            (void)exchange_fail(x, PAGE_NO_APP);
+        }
+        return;
+    }
+    route_app_ref(app);
+    x->app = app;
+    atomic_fetch_add_explicit(&app->stats->in_flight, 1, memory_order_relaxed);
+    if (deis_str_eq_cstr(head->method, "TRACE")) {
+        (void)exchange_fail(x, PAGE_METHOD);
+    } else if (x->framing == DEIS_H1_LENGTH && x->length > w->table->limits.body_max) {
+        x->json = http_wants_json(head);
+        (void)exchange_fail(x, PAGE_TOO_LARGE);
+    } else {
+        (void)exchange_dispatch(x);
+    }
+}
+
+void exchange_refuse(struct exchange *x, enum page page)
+{
+    x->start_us = worker_now_us();
+    x->taken = x->in.len;
+    atomic_fetch_add_explicit(&x->worker->counters.bad_requests, 1, memory_order_relaxed);
+    (void)exchange_fail(x, page);
+}
+
+/* Errors are rare: the head is parsed again to see what kind of page is wanted. */
+static bool wants_json(struct exchange *x)
+{
+    struct deis_h1_limits limits = DEIS_H1_LIMITS_DEFAULT;
+    size_t scanned = 0;
+    size_t used;
+    int status;
+
+    return x->json ||
+           (x->head_len > 0 &&
+            deis_h1_parse_request(deis_str_n(x->in.data, x->head_len), &limits, &scanned,
+                                  &x->worker->request, &used, &status, NULL) == DEIS_H1_DONE &&
+            http_wants_json(&x->worker->request));
+}
+
+bool exchange_fail(struct exchange *x, enum page page)
+{
+    struct worker *w = x->worker;
+    size_t body;
+
+    x->page = page;
+    exchange_drop_up(x, false);
+    if (x->head_out) {
+        exchange_end(x, x->out == OUT_CLOSE ? CLIENT_RESET : CLIENT_CLOSE);
+        return false;
+    }
+    x->keep_alive = x->keep_alive && x->request_done && !w->draining;
+    struct page_opts opts = { wants_json(x), x->head_only, x->keep_alive, x->minor == 0,
+                              x->request_id };
+    struct iovec iov = { w->out, page_write(w->out, WORKER_OUT, page, &opts, &body) };
+    x->status = page_info(page)->status;
+    x->bytes_out = body;
+    x->head_out = true;
+    return exchange_to_client(x, &iov, 1) && exchange_answer_done(x);
+}
+
+void exchange_client_gone(struct exchange *x)
+{
+    x->page = PAGE_CLIENT_GONE;
+    exchange_end(x, CLIENT_CLOSE);
+}
+
+void exchange_drop_up(struct exchange *x, bool keep)
+{
+    if (x->up) {
+        x->up->exchange = NULL;
+        if (keep) {
+            upstream_keep(x->up, x->keep_s);
+        } else {
+            upstream_close(x->up);
+        }
+        x->up = NULL;
+    }
+}
+
+void exchange_drop_endpoint(struct exchange *x)
+{
+    if (x->endpoint) {
+        if (x->counted) {
+            worker_release_endpoint(x->worker, x->endpoint);
+        } else {
+            route_endpoint_unref(x->endpoint);
+        }
+        x->endpoint = NULL;
+        x->counted = false;
+    }
+}
+
+static void exchange_log(struct exchange *x)
+{
+    const struct page_info *p = page_info(x->page);
+    struct worker *w = x->worker;
+    uint64_t now_us = worker_now_us();
+    uint64_t connected = x->connect_us > 0 ? x->connect_us : x->start_us;
+
+    if (x->app) {
+        int status = x->page == PAGE_CLIENT_GONE || x->page == PAGE_CLIENT_STALLED ? 0 : x->status;
+        struct route_stats *s = x->app->stats;
+        atomic_fetch_add_explicit(&s->answers[status / 100], 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&s->bytes_in, x->body_bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&s->bytes_out, x->bytes_out, memory_order_relaxed);
+    }
+    if (w->log.fd < 0 && !(w->log.to_ring && x->app)) {
+        return;
+    }
+    struct log_line line = {
+        .method = x->method,
+        .target = x->target,
+        .host = x->host,
+        .request_id = x->request_id,
+        .client = deis_str_n(x->client->peer, x->client->peer_len),
+        .app = x->app ? x->app->name : NULL,
+        .unit = x->endpoint ? x->endpoint->unit : NULL,
+        .code = p->code,
+        .desc = x->page == PAGE_NO_APP ? NULL : p->desc,
+        .protocol = "http",
+        .connect_us = connected - x->start_us,
+        .service_us = now_us - connected,
+        .bytes = x->bytes_out,
+        .status = x->status > 0 ? x->status : p->status,
+    };
+    access_log_add(&w->log, &line, x->app && x->app->kind == ROUTE_APP);
+}
+
+void exchange_end(struct exchange *x, enum client_end end)
+{
+    if (x->writable_set) {
+        event_del(&x->client_writable);
+    }
+    exchange_drop_up(x, false);
+    exchange_log(x);
+    exchange_drop_endpoint(x);
+    if (x->app) {
+        atomic_fetch_sub_explicit(&x->app->stats->in_flight, 1, memory_order_relaxed);
+        route_app_unref(x->app);
+        x->app = NULL;
+    }
+    client_exchange_done(x->client, end);
+}
+
+bool exchange_answer_done(struct exchange *x)
+{
+    x->answer_done = true;
+    exchange_drop_up(x, x->reusable && x->request_done && !x->broken && x->to_unit.len == 0);
+    if (x->to_client.len > 0) {
+        /* The unit is done with; only the client is still at it. */
+        if (x->endpoint && x->counted) {
+            struct route_endpoint *e = x->endpoint;
+            route_endpoint_ref(e);
+            x->counted = false;
+            worker_release_endpoint(x->worker, e);
+        }
+        exchange_wait(x);
+        return true;
+    }
+    if (x->keep_alive && x->request_done) {
+        exchange_end(x, CLIENT_KEEP);
+    } else {
+        bool more = !x->request_done || x->in.len > x->taken;
+        exchange_end(x, more ? CLIENT_CLOSE_LINGERING : CLIENT_CLOSE);
+    }
+    return false;
+}
+
+static enum wait awaited(const struct exchange *x)
+{
+    if (x->to_client.len > 0) {
+        return WAIT_CLIENT;
+    }
+    if (x->up && !x->up->connected) {
+        return WAIT_CONNECT;
+    }
+    if (!x->request_done && x->to_unit.len == 0 && !x->head_out) {
+        return WAIT_BODY;
+    }
+    return WAIT_ANSWER;
+}
+
+void exchange_wait(struct exchange *x)
+{
+    worker_wait(x->worker, awaited(x), &x->client->deadline);
+}
+
+void exchange_on_deadline(struct exchange *x)
+{
+    switch (awaited(x)) {
+    case WAIT_CLIENT:
+        x->page = PAGE_CLIENT_STALLED;
+        exchange_end(x, CLIENT_RESET);
+        break;
+    case WAIT_CONNECT: (void)exchange_unit_failed(x, PAGE_CONNECT_TIMEOUT); break;
+    case WAIT_BODY: (void)exchange_fail(x, PAGE_REQUEST_TIMEOUT); break;
+    case WAIT_IDLE:
+    case WAIT_HEAD:
+    case WAIT_ANSWER:
+    case WAIT_LINGER:
+    case WAIT_UPSTREAM:
+    case WAIT_TUNNEL:
+    case WAIT_COUNT: (void)exchange_fail(x, PAGE_ANSWER_TIMEOUT); break;
+    }
+}

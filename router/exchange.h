@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One request and its answer: choice of a unit, retries, both bodies, the access log.
+ *
+ * Buffers: the head and the body bytes that came with it stay in `in` until the end, so that the
+ * request can be sent again; later body bytes pass through the worker's scratch. What a socket does
+ * not take is held in to_unit or to_client, and the other side is not read until it is gone: one
+ * read at most is held per direction. thread: worker
+ */
+#ifndef DEIS_ROUTER_EXCHANGE_H
+#define DEIS_ROUTER_EXCHANGE_H
+
+#include "router/client.h"
+#include "router/core/pages.h"
+#include "router/upstream.h"
+
+#include <sys/uio.h>
+
+enum { EXCHANGE_ATTEMPTS = 4 };
+
+enum out_framing { OUT_NONE, OUT_LENGTH, OUT_CHUNKED, OUT_CLOSE };
+
+struct exchange {
+    struct exchange *next_free;
+    struct worker *worker;
+    struct client *client;
+    struct event client_writable;
+    bool writable_set;
+    struct bytes in; /* head, body bytes, pipelined requests */
+    size_t scanned;  /* by the parser */
+
+    /* the request; views point into in */
+    struct deis_str method;
+    struct deis_str target;
+    struct deis_str host;
+    struct deis_str request_id;
+    char own_id[33];
+    uint32_t head_len;
+    uint32_t taken; /* bytes of in that belong to this request */
+    enum deis_h1_framing framing;
+    uint64_t length; /* of framing LENGTH */
+    uint64_t left;
+    struct deis_h1_chunked chunked;
+    uint64_t body_bytes;
+    int minor;
+    bool keep_alive;
+    bool head_only;
+    bool idempotent;
+    bool upgrade;
+    bool json;
+    bool request_done; /* all of it was read */
+    bool held;         /* all that was read of it is still in in */
+
+    /* the unit */
+    struct route_app *app; /* one ref */
+    struct route_endpoint *endpoint;
+    bool counted; /* in flight at the endpoint; else one ref */
+    struct upstream *up;
+    struct route_endpoint *tried[EXCHANGE_ATTEMPTS]; /* only compared */
+    unsigned tried_count;
+    unsigned attempts;
+    bool reused; /* up was kept alive */
+    bool fresh;  /* use no kept-alive connection */
+    bool sent;   /* bytes went to up */
+    bool broken; /* up takes no more bytes */
+    struct bytes to_unit;
+
+    /* the answer */
+    struct bytes head; /* of the unit, until it is complete */
+    size_t head_scanned;
+    bool received; /* any byte of up */
+    bool head_out; /* its head went to the client */
+    bool answer_done;
+    bool reusable; /* up may be kept */
+    unsigned keep_s;
+    int status;
+    enum deis_h1_framing answer_framing;
+    uint64_t answer_left;
+    struct deis_h1_chunked answer_chunked;
+    enum out_framing out;
+    unsigned interim; /* 1xx answers passed on */
+    struct bytes to_client;
+    uint64_t bytes_out; /* of the body */
+    enum page page;     /* what went wrong */
+
+    uint64_t start_us;
+    uint64_t connect_us; /* moment when the unit's connection stood; 0 = not yet */
+    uint64_t first_us;   /* moment of the answer's head */
+};
+
+struct exchange *exchange_new(struct client *c);
+void exchange_free(struct exchange *x);
+/* Forget the request that is over but keep what follows it in the buffer. */
+void exchange_next(struct exchange *x);
+bool exchange_has_input(const struct exchange *x);
+/* Bytes that may still be read into in. */
+size_t exchange_room(const struct exchange *x);
+void exchange_pool_clear(struct worker *w);
+
+/* worker->request holds a complete head of head_len bytes at the start of in. */
+void exchange_start(struct exchange *x, size_t head_len);
+/* The head is bad, or did not come in time: answer and close. */
+void exchange_refuse(struct exchange *x, enum page page);
+void exchange_on_client_readable(struct exchange *x);
+void exchange_on_unit_readable(struct exchange *x);
+void exchange_on_unit_writable(struct exchange *x);
+void exchange_on_deadline(struct exchange *x);
+
+/* --- between the files of the exchange. Those that return bool: false = the exchange is over. ---
+ */
+
+/* Choose a unit and send it what there is of the request. */
+bool exchange_dispatch(struct exchange *x);
+/* The unit failed: try another one if that is safe, or answer with this page. */
+bool exchange_unit_failed(struct exchange *x, enum page page);
+/* Answer with a page of ours, or break the answer off that has begun. */
+bool exchange_fail(struct exchange *x, enum page page);
+/* Send to the client, or hold what it does not take. */
+bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count);
+/* Send to the unit, or hold what it does not take. */
+bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count);
+/* The answer is complete: let go of the unit, and of the client when it has got all. */
+bool exchange_answer_done(struct exchange *x);
+void exchange_end(struct exchange *x, enum client_end end);
+void exchange_client_gone(struct exchange *x);
+/* Let go of the connection to the unit; keep: it can be used again. */
+void exchange_drop_up(struct exchange *x, bool keep);
+void exchange_drop_endpoint(struct exchange *x);
+/* Append to in, which may move: the views into it move along. False: too much. */
+bool exchange_add_input(struct exchange *x, const char *data, size_t len);
+/* Set the deadline that fits what is awaited. */
+void exchange_wait(struct exchange *x);
+
+/*
+ * Decode chunks in place: *len becomes the number of body bytes at data, *ret_rest what follows the
+ * last chunk (NONE unless done).
+ */
+enum deis_h1_result exchange_unchunk(struct deis_h1_chunked *state, char *data, size_t *len,
+                                     struct deis_str *ret_rest);
+
+enum { CHUNK_IOV = 3, CHUNK_LINE = 20 };
+
+/* A body piece as a chunk: fills up to CHUNK_IOV parts; line: CHUNK_LINE bytes that must live as
+ * long. */
+int exchange_chunk(struct iovec *iov, char *line, char *data, size_t len, bool last);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* The unit's answer on its way to the client. */
+#include "router/core/http_head.h"
+#include "router/exchange.h"
+#include "router/tunnel.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+enum {
+    INTERIM_MAX = 16,
+    KEEP_ALIVE_MAX_S = 3600,
+};
+
+static const struct deis_h1_limits limits = { 32 * 1024, 8 * 1024 };
+
+/* Body bytes of the answer (data may be changed), with the head in front when it is due. */
+static bool forward_answer(struct exchange *x, size_t head_len, char *data, size_t len)
+{
+    struct iovec iov[1 + CHUNK_IOV] = { { x->worker->out, head_len } };
+    char line[CHUNK_LINE];
+    struct deis_str rest = DEIS_STR_NONE;
+    bool done = false;
+    int count = head_len > 0 ? 1 : 0;
+
+    switch (x->answer_framing) {
+    case DEIS_H1_NO_BODY:
+        x->reusable = x->reusable && len == 0;
+        len = 0;
+        done = true;
+        break;
+    case DEIS_H1_LENGTH:
+        if (len > x->answer_left) {
+            x->reusable = false;
+            len = (size_t)x->answer_left;
+        }
+        x->answer_left -= len;
+        done = x->answer_left == 0;
+        break;
+    case DEIS_H1_CHUNKED:
+        switch (exchange_unchunk(&x->answer_chunked, data, &len, &rest)) {
+        case DEIS_H1_BAD: return exchange_fail(x, PAGE_CUT_SHORT);
+        case DEIS_H1_DONE: done = true; break;
+        case DEIS_H1_MORE: break;
+        }
+        x->reusable = x->reusable && rest.len == 0;
+        break;
+    case DEIS_H1_UNTIL_CLOSE: break;
+    }
+    x->bytes_out += len;
+    if (x->out == OUT_CHUNKED) {
+        count += exchange_chunk(iov + count, line, data, len, done);
+    } else if (len > 0) {
+        iov[count++] = (struct iovec){ data, len };
+    }
+    if (count > 0 && !exchange_to_client(x, iov, count)) {
+        return false;
+    }
+    return done ? exchange_answer_done(x) : true;
+}
+
+static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
+{
+    struct worker *w = x->worker;
+    const struct deis_h1_head *head = &w->answer;
+
+    x->first_us = worker_now_us();
+    x->status = head->status;
+    x->answer_framing = head->framing;
+    x->answer_left = head->content_length;
+    x->reusable = head->keep_alive;
+    x->keep_s = http_keep_alive_timeout(head, KEEP_ALIVE_MAX_S);
+    x->keep_alive = x->keep_alive && x->request_done && !w->draining;
+    switch (head->framing) {
+    case DEIS_H1_NO_BODY: x->out = OUT_NONE; break;
+    case DEIS_H1_LENGTH: x->out = OUT_LENGTH; break;
+    case DEIS_H1_CHUNKED:
+    case DEIS_H1_UNTIL_CLOSE:
+        x->out = x->minor == 1 ? OUT_CHUNKED : OUT_CLOSE;
+        x->keep_alive = x->keep_alive && x->out == OUT_CHUNKED;
+        break;
+    }
+    route_endpoint_good(x->endpoint);
+    struct http_answer answer = { x->out == OUT_CHUNKED, false, x->keep_alive, x->minor };
+    size_t len = http_head_write_answer(w->out, WORKER_OUT, head, &answer);
+    x->head_out = true;
+    return forward_answer(x, len, rest, rest_len);
+}
+
+/* 1xx: to clients that know of them. */
+static bool pass_interim(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    struct http_answer answer = { false, false, true, x->minor };
+
+    if (++x->interim > INTERIM_MAX) {
+        return exchange_fail(x, PAGE_BAD_ANSWER);
+    }
+    if (x->minor == 0) {
+        return true;
+    }
+    struct iovec iov = { w->out, http_head_write_answer(w->out, WORKER_OUT, &w->answer, &answer) };
+    return exchange_to_client(x, &iov, 1);
+}
+
+static bool start_tunnel(struct exchange *x, const char *rest, size_t rest_len)
+{
+    struct worker *w = x->worker;
+    struct http_answer answer = { false, true, true, x->minor };
+
+    if (!x->upgrade || x->to_unit.len > 0) {
+        return exchange_fail(x, PAGE_BAD_ANSWER);
+    }
+    route_endpoint_good(x->endpoint);
+    size_t len = http_head_write_answer(w->out, WORKER_OUT, &w->answer, &answer);
+    tunnel_start(x, deis_str_n(w->out, len), deis_str_n(rest, rest_len));
+    return false;
+}
+
+/* Bytes up to and with the final head. data lies in scratch, or in x->head. */
+static void take_heads(struct exchange *x, char *data, size_t len)
+{
+    struct worker *w = x->worker;
+    size_t used;
+
+    for (;;) {
+        switch (deis_h1_parse_response(deis_str_n(data, len), x->method, &limits, &x->head_scanned,
+                                       &w->answer, &used, NULL)) {
+        case DEIS_H1_BAD: (void)exchange_fail(x, PAGE_BAD_ANSWER); return;
+        case DEIS_H1_MORE:
+            if (x->head.data) {
+                memmove(x->head.data, data, len);
+                x->head.len = (uint32_t)len;
+            } else if (len > 0) {
+                (void)bytes_add(&w->pool, &x->head, data, len);
+            }
+            exchange_wait(x);
+            return;
+        case DEIS_H1_DONE: break;
+        }
+        x->head_scanned = 0;
+        data += used;
+        len -= used;
+        if (w->answer.status == 101) {
+            (void)start_tunnel(x, data, len);
+            return;
+        }
+        if (w->answer.status >= 200) {
+            break;
+        }
+        if (!pass_interim(x)) {
+            return;
+        }
+    }
+    /* Out of x before it is used: the exchange may be over, and another one begun, after the call.
+     */
+    struct bytes head = x->head;
+    x->head = (struct bytes){ NULL, 0, 0, 0 };
+    if (start_answer(x, data, len)) {
+        exchange_wait(x);
+    }
+    bytes_release(&w->pool, &head);
+}
+
+static void unit_closed(struct exchange *x)
+{
+    bool connected = x->up->connected;
+
+    if (!connected && errno == ETIMEDOUT) {
+        (void)exchange_unit_failed(x, PAGE_CONNECT_TIMEOUT);
+    } else {
+        (void)exchange_unit_failed(x, connected ? PAGE_NO_ANSWER : PAGE_REFUSED);
+    }
+}
+
+static void read_heads(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    char *data = w->scratch;
+    size_t room = WORKER_SCRATCH;
+
+    if (x->head.data) {
+        if (x->head.len == x->head.cap) {
+            (void)bytes_reserve(&w->pool, &x->head, x->head.cap + (size_t)1);
+        }
+        data = x->head.data;
+        room = x->head.cap - x->head.len;
+    }
+    ssize_t n = recv(x->up->fd, data + x->head.len, room, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        errno = n == 0 ? 0 : errno;
+        unit_closed(x);
+        return;
+    }
+    x->received = true;
+    take_heads(x, data, x->head.len + (size_t)n);
+}
+
+static void read_body(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    ssize_t n = recv(x->up->fd, w->scratch, WORKER_SCRATCH, 0);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        if (n == 0 && x->answer_framing == DEIS_H1_UNTIL_CLOSE) {
+            /* As if it were a body of known length that ends here. */
+            x->answer_framing = DEIS_H1_NO_BODY;
+            (void)forward_answer(x, 0, w->scratch, 0);
+        } else {
+            (void)exchange_fail(x, PAGE_CUT_SHORT);
+        }
+        return;
+    }
+    if (forward_answer(x, 0, w->scratch, (size_t)n)) {
+        exchange_wait(x);
+    }
+}
+
+void exchange_on_unit_readable(struct exchange *x)
+{
+    if (x->to_client.len > 0) {
+        upstream_read_enable(x->up, false);
+    } else if (x->head_out) {
+        read_body(x);
+    } else {
+        read_heads(x);
+    }
+}

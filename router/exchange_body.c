@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* The client's side of a request that is under way: its body, its going away; writing to it. */
+#include "router/exchange.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+enum deis_h1_result exchange_unchunk(struct deis_h1_chunked *state, char *data, size_t *len,
+                                     struct deis_str *ret_rest)
+{
+    struct deis_str input = deis_str_n(data, *len);
+    enum deis_h1_result r = DEIS_H1_MORE;
+    size_t total = 0;
+
+    while (r == DEIS_H1_MORE && input.len > 0) {
+        struct deis_str piece;
+        r = deis_h1_chunked_feed(state, &input, &piece, NULL);
+        if (r == DEIS_H1_BAD) {
+            break;
+        }
+        memmove(data + total, piece.ptr, piece.len);
+        total += piece.len;
+    }
+    *len = total;
+    *ret_rest = r == DEIS_H1_DONE ? input : DEIS_STR_NONE;
+    return r;
+}
+
+int exchange_chunk(struct iovec *iov, char *line, char *data, size_t len, bool last)
+{
+    static char end[] = "\r\n0\r\n\r\n";
+    int n = 0;
+
+    if (len > 0) {
+        iov[n++] = (struct iovec){ line, (size_t)snprintf(line, CHUNK_LINE, "%zx\r\n", len) };
+        iov[n++] = (struct iovec){ data, len };
+        iov[n++] = (struct iovec){ end, last ? 7 : 2 };
+    } else if (last) {
+        iov[n++] = (struct iovec){ end + 2, 5 };
+    }
+    return n;
+}
+
+static bool forward_chunked(struct exchange *x, char *data, size_t len)
+{
+    struct iovec iov[CHUNK_IOV];
+    char line[CHUNK_LINE];
+    struct deis_str rest;
+    enum deis_h1_result r = exchange_unchunk(&x->chunked, data, &len, &rest);
+
+    if (r == DEIS_H1_BAD) {
+        return exchange_fail(x, PAGE_BAD_REQUEST);
+    }
+    x->body_bytes += len;
+    if (x->body_bytes > x->worker->table->limits.body_max) {
+        return exchange_fail(x, PAGE_TOO_LARGE);
+    }
+    if (r == DEIS_H1_DONE) {
+        x->request_done = true;
+        /* The body bytes in the buffer are of no use any more: the next request takes their place.
+         */
+        x->in.len = x->head_len;
+        x->taken = x->head_len;
+        if (rest.len > 0 && !exchange_add_input(x, rest.ptr, rest.len)) {
+            x->keep_alive = false;
+        }
+    }
+    int count = exchange_chunk(iov, line, data, len, x->request_done);
+    return count == 0 || exchange_to_unit(x, iov, count);
+}
+
+static bool forward_length(struct exchange *x, char *data, size_t len)
+{
+    struct iovec iov = { data, len };
+
+    x->left -= len;
+    x->body_bytes += len;
+    x->request_done = x->left == 0;
+    return exchange_to_unit(x, &iov, 1);
+}
+
+static void read_body(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    size_t max = WORKER_SCRATCH;
+
+    if (x->to_unit.len > 0) {
+        client_read_enable(x->client, false);
+        return;
+    }
+    if (x->framing == DEIS_H1_LENGTH && x->left < max) {
+        max = (size_t)x->left;
+    }
+    ssize_t n = recv(x->client->fd, w->scratch, max, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        exchange_client_gone(x);
+        return;
+    }
+    if (x->answer_done) {
+        return; /* dropped: the connection is closed when the client has the answer */
+    }
+    x->held = false;
+    bool alive = x->framing == DEIS_H1_CHUNKED ? forward_chunked(x, w->scratch, (size_t)n)
+                                               : forward_length(x, w->scratch, (size_t)n);
+    if (alive && !x->answer_done && x->to_client.len == 0) {
+        exchange_wait(x);
+    }
+}
+
+/* The request is complete: what comes now is the next one, or the client leaves. */
+static void read_ahead(struct exchange *x)
+{
+    size_t room = exchange_room(x);
+
+    if (room == 0) {
+        client_read_enable(x->client, false);
+        return;
+    }
+    ssize_t n = recv(x->client->fd, x->in.data + x->in.len, room, 0);
+    if (n > 0) {
+        x->in.len += (uint32_t)n;
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        exchange_client_gone(x);
+    }
+}
+
+void exchange_on_client_readable(struct exchange *x)
+{
+    if (x->request_done) {
+        read_ahead(x);
+    } else {
+        read_body(x);
+    }
+}
+
+static void flush_client(struct exchange *x)
+{
+    struct bytes *b = &x->to_client;
+    ssize_t n = send(x->client->fd, b->data + b->off, b->len - b->off, MSG_NOSIGNAL);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n < 0) {
+        exchange_client_gone(x);
+        return;
+    }
+    b->off += (uint32_t)n;
+    if (b->off < b->len) {
+        exchange_wait(x);
+        return;
+    }
+    bytes_release(&x->worker->pool, b);
+    event_del(&x->client_writable);
+    if (x->answer_done) {
+        (void)exchange_answer_done(x);
+        return;
+    }
+    if (x->up) {
+        upstream_read_enable(x->up, true);
+    }
+    exchange_wait(x);
+}
+
+static void on_client_writable(evutil_socket_t fd, short what, void *arg)
+{
+    flush_client(arg);
+}
+
+bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count)
+{
+    struct worker *w = x->worker;
+    size_t skip = 0;
+
+    if (x->to_client.len == 0) {
+        struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
+                              .msg_iovlen = (size_t)count };
+        ssize_t n = count == 1 ? send(x->client->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                               : sendmsg(x->client->fd, &msg, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            exchange_client_gone(x);
+            return false;
+        }
+        skip = n > 0 ? (size_t)n : 0;
+    }
+    for (int i = 0; i < count; i++) {
+        size_t part = skip < iov[i].iov_len ? skip : iov[i].iov_len;
+        if (part < iov[i].iov_len &&
+            !bytes_add(&w->pool, &x->to_client, (const char *)iov[i].iov_base + part,
+                       iov[i].iov_len - part)) {
+            exchange_client_gone(x);
+            return false;
+        }
+        skip -= part;
+    }
+    if (x->to_client.len > 0) {
+        if (!x->writable_set) {
+            event_assign(&x->client_writable, w->base, x->client->fd, EV_WRITE | EV_PERSIST,
+                         on_client_writable, x);
+            x->writable_set = true;
+        }
+        event_add(&x->client_writable, NULL);
+        if (x->up) {
+            upstream_read_enable(x->up, false);
+        }
+    }
+    return true;
+}

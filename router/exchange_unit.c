@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* The unit's side of a request: choice, sending, retries. */
+#include "router/core/http_head.h"
+#include "router/exchange.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+static enum page page_of_errno(int errnum)
+{
+    return errnum == ETIMEDOUT ? PAGE_CONNECT_TIMEOUT : PAGE_REFUSED;
+}
+
+static void set_connected(struct exchange *x)
+{
+    if (!x->up->connected) {
+        x->up->connected = true;
+        x->connect_us = worker_now_us();
+    }
+}
+
+/* The table may have changed since the last attempt: look again. */
+static struct route_app *current_app(struct exchange *x)
+{
+    char host[ROUTE_HOST_MAX + 1];
+
+    if (x->attempts > 0) {
+        struct deis_str name = { host, route_host_normalise(x->host, host) };
+        struct route_app *app = route_table_find(x->worker->table, name);
+        if (app && app != x->app && app->stats == x->app->stats) {
+            route_app_ref(app);
+            route_app_unref(x->app);
+            x->app = app;
+        }
+    }
+    return x->app;
+}
+
+/* The chunked body bytes that came with the head, as chunks of ours. -1: they are bad. */
+static ptrdiff_t write_chunks(struct exchange *x, char *out)
+{
+    struct deis_str input = deis_str_n(x->in.data + x->head_len, x->in.len - x->head_len);
+    char *p = out;
+    enum deis_h1_result r = DEIS_H1_MORE;
+
+    while (r == DEIS_H1_MORE && input.len > 0) {
+        struct deis_str data;
+        r = deis_h1_chunked_feed(&x->chunked, &input, &data, NULL);
+        if (r == DEIS_H1_BAD) {
+            return -1;
+        }
+        if (data.len > 0) {
+            p += snprintf(p, CHUNK_LINE, "%zx\r\n", data.len);
+            memcpy(p, data.ptr, data.len);
+            memcpy(p + data.len, "\r\n", 2);
+            p += data.len + 2;
+            x->body_bytes += data.len;
+        }
+    }
+    if (r == DEIS_H1_DONE) {
+        memcpy(p, "0\r\n\r\n", 5);
+        p += 5;
+        x->request_done = true;
+    }
+    x->taken = x->in.len - (uint32_t)input.len;
+    return p - out;
+}
+
+/* What there is of the request, written anew to worker->out; its length, -1 when its body is bad.
+ */
+static ptrdiff_t write_request(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    struct http_forward forward = {
+        deis_str_n(x->client->peer, x->client->peer_len),
+        DEIS_STR("http"),
+        deis_str(w->opts.port),
+        x->request_id,
+        x->upgrade,
+    };
+    size_t len = http_head_write_request(w->out, WORKER_OUT, &w->request, &forward);
+
+    x->body_bytes = 0;
+    x->taken = x->head_len;
+    x->request_done = x->framing == DEIS_H1_NO_BODY;
+    if (x->framing == DEIS_H1_LENGTH) {
+        uint64_t there = x->in.len - x->head_len;
+        uint32_t take = (uint32_t)(there < x->length ? there : x->length);
+        memcpy(w->out + len, x->in.data + x->head_len, take);
+        x->taken += take;
+        x->body_bytes = take;
+        x->left = x->length - take;
+        x->request_done = x->left == 0;
+        return (ptrdiff_t)(len + take);
+    }
+    if (x->framing == DEIS_H1_CHUNKED) {
+        memset(&x->chunked, 0, sizeof(x->chunked));
+        ptrdiff_t n = write_chunks(x, w->out + len);
+        return n < 0 ? -1 : (ptrdiff_t)len + n;
+    }
+    return (ptrdiff_t)len;
+}
+
+bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count)
+{
+    struct bufpool *pool = &x->worker->pool;
+    size_t skip = 0;
+
+    if (!x->up || x->broken) {
+        return true;
+    }
+    if (x->to_unit.len == 0) {
+        struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
+                              .msg_iovlen = (size_t)count };
+        ssize_t n = count == 1 ? send(x->up->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                               : sendmsg(x->up->fd, &msg, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            if (!x->sent) {
+                return exchange_unit_failed(x, page_of_errno(errno));
+            }
+            /* It may have answered before it closed: that is read next. */
+            x->broken = true;
+            return true;
+        }
+        if (n > 0) {
+            x->sent = true;
+            set_connected(x);
+            skip = (size_t)n;
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        size_t part = skip < iov[i].iov_len ? skip : iov[i].iov_len;
+        if (part < iov[i].iov_len &&
+            !bytes_add(pool, &x->to_unit, (const char *)iov[i].iov_base + part,
+                       iov[i].iov_len - part)) {
+            return exchange_fail(x, PAGE_BAD_REQUEST);
+        }
+        skip -= part;
+    }
+    if (x->to_unit.len > 0) {
+        event_add(&x->up->writable, NULL);
+        if (!x->request_done) {
+            client_read_enable(x->client, false);
+        }
+    }
+    return true;
+}
+
+static bool send_request(struct exchange *x)
+{
+    struct worker *w = x->worker;
+
+    if (x->attempts > 1) {
+        struct deis_h1_limits limits = DEIS_H1_LIMITS_DEFAULT;
+        size_t scanned = 0;
+        size_t used;
+        int status;
+        (void)deis_h1_parse_request(deis_str_n(x->in.data, x->head_len), &limits, &scanned,
+                                    &w->request, &used, &status, NULL);
+    }
+    ptrdiff_t len = write_request(x);
+    if (len < 0) {
+        return exchange_fail(x, PAGE_BAD_REQUEST);
+    }
+    if (x->body_bytes > w->table->limits.body_max) {
+        return exchange_fail(x, PAGE_TOO_LARGE);
+    }
+    struct iovec iov = { w->out, (size_t)len };
+    if (!exchange_to_unit(x, &iov, 1)) {
+        return false;
+    }
+    /* Read on for the rest of the body, or to see the client leave. */
+    client_read_enable(x->client, x->request_done || x->to_unit.len == 0);
+    exchange_wait(x);
+    return true;
+}
+
+static enum page page_without_endpoint(const struct exchange *x, const struct route_app *app)
+{
+    if (x->page != PAGE_NONE) {
+        return x->page; /* what the last attempt ended with */
+    }
+    return app->wanted > 0 ? PAGE_NOT_READY : PAGE_NO_PROCESS;
+}
+
+bool exchange_dispatch(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    struct route_app *app = current_app(x);
+    uint64_t now_ms = worker_now_us() / 1000;
+    struct route_endpoint *e =
+        route_app_pick(app, now_ms, worker_random(w), x->tried, x->tried_count);
+
+    if (!e) {
+        return exchange_fail(x, page_without_endpoint(x, app));
+    }
+    x->page = PAGE_NONE;
+    x->attempts++;
+    x->endpoint = e;
+    x->counted = true;
+    atomic_fetch_add(&e->in_flight, 1);
+    x->held = true;
+    x->sent = false;
+    x->broken = false;
+    x->received = false;
+    x->up = x->fresh ? NULL : upstream_take_idle(w, e, !x->idempotent, now_ms);
+    x->reused = x->up != NULL;
+    if (!x->up) {
+        x->up = upstream_connect(w, e);
+        if (!x->up) {
+            return exchange_unit_failed(x, page_of_errno(errno));
+        }
+    } else {
+        x->connect_us = x->start_us;
+    }
+    x->up->exchange = x;
+    return send_request(x);
+}
+
+bool exchange_unit_failed(struct exchange *x, enum page page)
+{
+    uint64_t now_ms = worker_now_us() / 1000;
+    bool connecting = !x->up || !x->up->connected;
+    bool safe = connecting || !x->sent || x->idempotent;
+
+    if (connecting) {
+        route_endpoint_eject(x->endpoint, now_ms);
+    } else if (!x->reused && !x->received) {
+        route_endpoint_suspect(x->endpoint, now_ms);
+    }
+    exchange_drop_up(x, false);
+    if (x->received || x->head_out || !x->held || !safe || x->attempts >= EXCHANGE_ATTEMPTS) {
+        return exchange_fail(x, page);
+    }
+    if (x->reused) {
+        x->fresh = true; /* stale, most likely: the unit itself may be well */
+    } else {
+        x->tried[x->tried_count++] = x->endpoint;
+    }
+    exchange_drop_endpoint(x);
+    bytes_release(&x->worker->pool, &x->to_unit);
+    bytes_release(&x->worker->pool, &x->head);
+    x->head_scanned = 0;
+    x->page = page;
+    atomic_fetch_add_explicit(&x->worker->counters.retries, 1, memory_order_relaxed);
+    return exchange_dispatch(x);
+}
+
+void exchange_on_unit_writable(struct exchange *x)
+{
+    struct bytes *b = &x->to_unit;
+
+    if (b->len > 0) {
+        ssize_t n = send(x->up->fd, b->data + b->off, b->len - b->off, MSG_NOSIGNAL);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (n < 0 && !x->sent) {
+            (void)exchange_unit_failed(x, page_of_errno(errno));
+            return;
+        }
+        if (n < 0) {
+            x->broken = true;
+            b->off = b->len;
+        } else {
+            x->sent = true;
+            set_connected(x);
+            b->off += (uint32_t)n;
+        }
+        if (b->off < b->len) {
+            exchange_wait(x);
+            return;
+        }
+        bytes_release(&x->worker->pool, b);
+    }
+    event_del(&x->up->writable);
+    client_read_enable(x->client, true);
+    exchange_wait(x);
+}

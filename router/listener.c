@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/listener.h"
+
+#include "router/core/route_table.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096 };
+
+static void set(int fd, int level, int option, int value)
+{
+    (void)setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static int bind_one(const struct sockaddr *address, socklen_t len, bool share)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return -1;
+    }
+    set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (share) {
+        set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+    /* Accepted sockets inherit these. */
+    set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+    set(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+    if (bind(fd, address, len) < 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+static int fail(const char *address, struct deis_err *err)
+{
+    return deis_err_errno(err, errno, "can't listen on '%s'", address);
+}
+
+int listener_open(const char *address, unsigned count, int *ret_fds, struct deis_err *err)
+{
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+    uint8_t ip[16] = { 0 };
+    uint16_t port;
+    bool is_v6;
+
+    if (!route_address_parse(deis_str(address), ip, &is_v6, &port)) {
+        return deis_err_set(err, DEIS_INVALID, "'%s' is no address like 0.0.0.0:80", address);
+    }
+    memcpy(&v4.sin_addr, ip, 4);
+    memcpy(&v6.sin6_addr, ip, 16);
+    v4.sin_port = htons(port);
+    v6.sin6_port = htons(port);
+    const struct sockaddr *a = is_v6 ? (const struct sockaddr *)(const void *)&v6
+                                     : (const struct sockaddr *)(const void *)&v4;
+    socklen_t len = is_v6 ? sizeof(v6) : sizeof(v4);
+    /* Shared sockets would also be shared with another process: find out first. */
+    int probe = bind_one(a, len, false);
+    if (probe < 0 || listen(probe, 1) < 0) {
+        int code = fail(address, err);
+        if (probe >= 0) {
+            close(probe);
+        }
+        return code;
+    }
+    close(probe);
+    for (unsigned i = 0; i < count; i++) {
+        ret_fds[i] = bind_one(a, len, true);
+        if (ret_fds[i] < 0 || listen(ret_fds[i], BACKLOG) < 0) {
+            int code = fail(address, err);
+            for (unsigned k = 0; k <= i; k++) {
+                if (ret_fds[k] >= 0) {
+                    close(ret_fds[k]);
+                }
+            }
+            return code;
+        }
+    }
+    return 0;
+}

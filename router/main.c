@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/access_bus.h"
+#include "router/admin.h"
+#include "router/control.h"
+#include "router/core/route_file.h"
+#include "router/drains.h"
+#include "router/listener.h"
+#include "router/router.h"
+#include "router/saved.h"
+#include "router/source.h"
+#include "router/ssh.h"
+
+#include "lib/net/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    STOP_MS = 30 * 1000,
+    SSH_POLL_MS = 200,
+    DESCRIPTORS_RESERVED = 256, /* for all that is no proxied connection */
+    JOBS_MAX = 16,
+};
+
+uint64_t router_adopted(const struct router *r)
+{
+    uint64_t least = r->table->generation;
+
+    for (unsigned i = 0; i < r->worker_count; i++) {
+        uint64_t g = atomic_load(&r->workers[i]->generation);
+        least = g < least ? g : least;
+    }
+    return least;
+}
+
+static bool build_table(struct router *r)
+{
+    uint64_t generation = r->table ? r->table->generation + 1 : 1;
+    struct route_table *t = route_model_build(r->model, generation);
+
+    if (!t) {
+        return false;
+    }
+    route_table_unref(r->table);
+    r->table = t;
+    return true;
+}
+
+bool router_publish(struct router *r)
+{
+    if (!build_table(r)) {
+        return false;
+    }
+    for (unsigned i = 0; i < r->worker_count; i++) {
+        worker_give_table(r->workers[i], r->table);
+    }
+    saved_changed(r);
+    return true;
+}
+
+void router_replace_model(struct router *r, struct route_model *m)
+{
+    struct route_model *old = r->model;
+
+    r->model = m;
+    (void)router_publish(r);
+    route_model_free(old);
+}
+
+static void on_adopted(void *arg)
+{
+    struct router *r = arg;
+
+    control_on_adopted(r->control);
+    drains_update(r->drains);
+}
+
+static void on_idle(void *arg)
+{
+    drains_update(((struct router *)arg)->drains);
+}
+
+static void on_access(void *arg)
+{
+    access_bus_wake(((struct router *)arg)->access_bus);
+}
+
+static void on_ended(void *arg)
+{
+    struct router *r = arg;
+
+    if (++r->ended == r->worker_count && ssh_idle(r->ssh)) {
+        deis_loop_stop(r->loop);
+    }
+}
+
+/* While stopping: SSH connections have no event of their own for their end. */
+static void on_stop_tick(void *arg)
+{
+    struct router *r = arg;
+    static unsigned ticks;
+
+    if (++ticks >= STOP_MS / SSH_POLL_MS || (r->ended == r->worker_count && ssh_idle(r->ssh))) {
+        deis_loop_stop(r->loop);
+    }
+}
+
+static void on_stop(void *arg)
+{
+    struct router *r = arg;
+
+    if (r->stopping) {
+        return;
+    }
+    r->stopping = true;
+    deis_info("stopping");
+    source_unregister(r->source);
+    ssh_drain(r->ssh);
+    for (unsigned i = 0; i < r->worker_count; i++) {
+        worker_stop(r->workers[i], false);
+    }
+    r->stop_timer = deis_timer_new(r->loop, on_stop_tick, r);
+    deis_timer_every(r->stop_timer, SSH_POLL_MS);
+}
+
+static int load_static(struct router *r, struct deis_err *err)
+{
+    struct deis_buf text;
+    int code = saved_read_file(r->settings.routes, ROUTE_FILE_MAX, &text, err);
+
+    if (code < 0) {
+        return code;
+    }
+    code = route_file_read_static(r->model, deis_buf_str(&text), err);
+    if (code < 0) {
+        deis_err_wrap(err, "--routes '%s'", r->settings.routes);
+    }
+    deis_buf_clear(&text);
+    return code;
+}
+
+static int load_routes(struct router *r, struct deis_err *err)
+{
+    struct route_limits limits = { r->settings.body_max, r->settings.answer_timeout_ms };
+
+    r->registry = route_registry_new();
+    r->model = route_model_new(r->registry);
+    route_model_set_limits(r->model, &limits);
+    if (r->settings.routes) {
+        if (load_static(r, err) < 0) {
+            return err->code;
+        }
+    } else if (saved_load(r->settings.data, r->model, err) < 0) {
+        if (err->code != DEIS_NOT_FOUND) {
+            deis_warn("no routing table from disk", KV_ERR(err));
+        }
+        route_model_free(r->model);
+        r->model = route_model_new(r->registry);
+    }
+    (void)build_table(r);
+    return 0;
+}
+
+static unsigned connections_max(const struct router *r)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return 256;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    /* Each connection of a client may need one to a unit. */
+    uint64_t all = limit.rlim_cur > 4 * DESCRIPTORS_RESERVED
+                       ? (limit.rlim_cur - DESCRIPTORS_RESERVED) / 2
+                       : limit.rlim_cur / 4;
+    uint64_t each = all / r->settings.workers;
+    uint64_t wanted = r->settings.worker_connections;
+    return (unsigned)(wanted > 0 && wanted < each ? wanted : each);
+}
+
+static int open_access_log(struct router *r, bool *ret_bus, struct deis_err *err)
+{
+    const char *path = r->settings.access_log;
+
+    *ret_bus = !path && !r->settings.routes;
+    if (!path || strcmp(path, "-") == 0) {
+        return -1;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        deis_err_errno(err, errno, "can't open --access-log '%s'", path);
+    }
+    return fd;
+}
+
+static int start_workers(struct router *r, struct deis_err *err)
+{
+    unsigned count = r->settings.workers;
+    deis_autofree int *fds = deis_realloc_array(NULL, count, sizeof(int));
+    bool bus;
+    int access_fd = open_access_log(r, &bus, err);
+
+    if (err->code < 0 || listener_open(r->settings.http, count, fds, err) < 0) {
+        return err->code;
+    }
+    struct worker_opts opts = {
+        .connections_max = connections_max(r),
+        .access_fd = access_fd,
+        .access_ring = bus,
+        .main_loop = r->loop,
+        .on_adopted = on_adopted,
+        .on_idle = on_idle,
+        .on_access = on_access,
+        .on_ended = on_ended,
+        .idle_wanted = &r->idle_wanted,
+        .arg = r,
+    };
+    const char *port = strrchr(r->settings.http, ':') + 1;
+    (void)snprintf(opts.port, sizeof(opts.port), "%s", port);
+    r->workers = deis_alloc(count * sizeof(struct worker *));
+    for (unsigned i = 0; i < count; i++) {
+        opts.index = i;
+        opts.listen_fd = fds[i];
+        r->workers[i] = worker_start(&opts, r->table, err);
+        if (!r->workers[i]) {
+            return err->code;
+        }
+        r->worker_count++;
+    }
+    return 0;
+}
+
+static int start_etcd_parts(struct router *r, struct deis_err *err)
+{
+    struct deis_key key;
+
+    if (deis_key_load(r->settings.cluster_key, &key, err) < 0) {
+        return err->code;
+    }
+    r->access_bus = access_bus_start(r, &key);
+    r->drains = drains_start(r);
+    r->source = source_start(r, err);
+    if (!r->source) {
+        return err->code;
+    }
+    if (r->settings.ssh) {
+        r->ssh = ssh_start(r, r->settings.ssh, err);
+        if (!r->ssh) {
+            return err->code;
+        }
+    }
+    return 0;
+}
+
+static int start(struct router *r, struct deis_err *err)
+{
+    err->code = DEIS_OK;
+    r->loop = deis_loop_new();
+    r->jobs = deis_workers_new(r->loop, 1, JOBS_MAX);
+    if (load_routes(r, err) < 0) {
+        return err->code;
+    }
+    err->code = DEIS_OK;
+    if (start_workers(r, err) < 0 || (!r->settings.routes && start_etcd_parts(r, err) < 0)) {
+        return err->code;
+    }
+    if (r->settings.metrics && !(r->admin = admin_start(r, r->settings.metrics, err))) {
+        return err->code;
+    }
+    if (r->settings.control && !(r->control = control_start(r, r->settings.control, err))) {
+        return err->code;
+    }
+    return 0;
+}
+
+static void stop_all(struct router *r)
+{
+    for (unsigned i = 0; i < r->worker_count; i++) {
+        worker_stop(r->workers[i], true);
+    }
+    admin_stop(r->admin);
+    control_stop(r->control);
+    ssh_stop(r->ssh);
+    access_bus_stop(r->access_bus);
+    for (unsigned i = 0; i < r->worker_count; i++) {
+        worker_join(r->workers[i]);
+    }
+    r->worker_count = 0;
+    free(r->workers);
+    deis_workers_free(r->jobs);
+    drains_stop(r->drains);
+    source_stop(r->source);
+    deis_timer_free(r->stop_timer);
+    deis_timer_free(r->save_timer);
+    deis_loop_free(r->loop);
+    route_model_free(r->model);
+    route_table_unref(r->table);
+    route_registry_free(r->registry);
+}
+
+int main(int argc, char **argv)
+{
+    struct router r = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    deis_runtime_init("router");
+    if (settings_load(argc, argv, &r.settings, &err) < 0) {
+        (void)fprintf(stderr, "deis-router: %s\n", err.msg);
+        return 2;
+    }
+    if (start(&r, &err) < 0) {
+        deis_error("can't start", KV_ERR(&err));
+        return 1;
+    }
+    deis_loop_on_stop(r.loop, on_stop, &r);
+    deis_info("serving", KV_S("http", r.settings.http), KV_I("workers", r.worker_count),
+              KV_I("hosts", route_hosts_count(r.table->hosts)));
+    deis_loop_run(r.loop);
+    stop_all(&r);
+    settings_clear(&r.settings);
+    deis_info("stopped");
+    return 0;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/relay.h"
+
+#include "lib/base/clock.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void relay_preload(struct relay *r, int side, const void *data, size_t len)
+{
+    struct relay_side *s = &r->side[side];
+
+    if (len > 0) {
+        s->held = deis_realloc_array(s->held, s->held_len + len, 1);
+        memcpy(s->held + s->held_len, data, len);
+        s->held_len += len;
+    }
+}
+
+void relay_close(struct relay *r)
+{
+    for (int i = 0; i < 2; i++) {
+        struct relay_side *s = &r->side[i];
+        if (s->fd >= 0) {
+            event_del(&s->readable);
+            event_del(&s->writable);
+            close(s->fd);
+            s->fd = -1;
+        }
+        free(s->held);
+        s->held = NULL;
+    }
+    deadline_clear(&r->deadline);
+    r->on_done(r, r->arg);
+}
+
+void relay_expired(struct relay *r, uint64_t now_ms)
+{
+    if (r->last_ms + r->idle->ms > now_ms) {
+        deadline_set(r->idle, &r->deadline, r->last_ms);
+    } else {
+        relay_close(r);
+    }
+}
+
+/* Nothing is held for s: pass on the end of the other side, if it has come. False: r is closed. */
+static bool relay_settle(struct relay *r, int to)
+{
+    struct relay_side *s = &r->side[to];
+
+    if (r->side[1 - to].ended && !s->shut && !s->held) {
+        s->shut = true;
+        (void)shutdown(s->fd, SHUT_WR);
+    }
+    if (r->side[0].shut && r->side[1].shut) {
+        relay_close(r);
+        return false;
+    }
+    return true;
+}
+
+/* Returns how much was taken, -1 when the side is broken. */
+static ssize_t side_send(struct relay_side *s, const char *data, size_t len)
+{
+    ssize_t n = send(s->fd, data, len, MSG_NOSIGNAL);
+
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    }
+    s->bytes += (uint64_t)n;
+    return n;
+}
+
+static void relay_writable(struct relay *r, int to)
+{
+    struct relay_side *s = &r->side[to];
+
+    if (s->held) {
+        ssize_t n = side_send(s, s->held + s->held_off, s->held_len - s->held_off);
+        if (n < 0) {
+            relay_close(r);
+            return;
+        }
+        s->held_off += (size_t)n;
+        if (s->held_off < s->held_len) {
+            event_add(&s->writable, NULL);
+            return;
+        }
+        free(s->held);
+        s->held = NULL;
+        s->held_off = 0;
+        s->held_len = 0;
+    }
+    event_del(&s->writable);
+    if (relay_settle(r, to) && !r->side[1 - to].ended) {
+        event_add(&r->side[1 - to].readable, NULL);
+    }
+}
+
+static void relay_readable(struct relay *r, int from)
+{
+    struct relay_side *s = &r->side[from];
+    struct relay_side *to = &r->side[1 - from];
+    ssize_t n = recv(s->fd, r->scratch, r->scratch_len, 0);
+
+    r->last_ms = deis_now_ms();
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR) {
+            relay_close(r);
+        }
+        return;
+    }
+    if (n == 0) {
+        s->ended = true;
+        event_del(&s->readable);
+        (void)relay_settle(r, 1 - from);
+        return;
+    }
+    ssize_t sent = side_send(to, r->scratch, (size_t)n);
+    if (sent < 0) {
+        relay_close(r);
+    } else if (sent < n) {
+        relay_preload(r, 1 - from, r->scratch + sent, (size_t)(n - sent));
+        event_del(&s->readable);
+        event_add(&to->writable, NULL);
+    }
+}
+
+static void on_readable_0(evutil_socket_t fd, short what, void *arg)
+{
+    relay_readable(arg, 0);
+}
+
+static void on_readable_1(evutil_socket_t fd, short what, void *arg)
+{
+    relay_readable(arg, 1);
+}
+
+static void on_writable_0(evutil_socket_t fd, short what, void *arg)
+{
+    relay_writable(arg, 0);
+}
+
+static void on_writable_1(evutil_socket_t fd, short what, void *arg)
+{
+    relay_writable(arg, 1);
+}
+
+void relay_start(struct relay *r, struct event_base *base, int fd0, int fd1)
+{
+    static const event_callback_fn on_readable[2] = { on_readable_0, on_readable_1 };
+    static const event_callback_fn on_writable[2] = { on_writable_0, on_writable_1 };
+    int fds[2] = { fd0, fd1 };
+
+    r->last_ms = deis_now_ms();
+    deadline_set(r->idle, &r->deadline, r->last_ms);
+    for (int i = 0; i < 2; i++) {
+        struct relay_side *s = &r->side[i];
+        s->fd = fds[i];
+        event_assign(&s->readable, base, s->fd, EV_READ | EV_PERSIST, on_readable[i], r);
+        event_assign(&s->writable, base, s->fd, EV_WRITE | EV_PERSIST, on_writable[i], r);
+    }
+    for (int i = 0; i < 2; i++) {
+        if (r->side[i].held) {
+            event_add(&r->side[i].writable, NULL);
+        } else {
+            event_add(&r->side[1 - i].readable, NULL);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The process: main loop, table, workers and the parts on the main thread. thread: main */
+#ifndef DEIS_ROUTER_ROUTER_H
+#define DEIS_ROUTER_ROUTER_H
+
+#include "router/core/route_model.h"
+#include "router/settings.h"
+#include "router/worker.h"
+
+#include "lib/net/loop.h"
+
+struct access_bus;
+struct admin;
+struct control;
+struct drains;
+struct source;
+struct ssh;
+
+struct router {
+    struct settings settings;
+    struct deis_loop *loop;
+    struct deis_workers *jobs; /* one thread for etcd calls and files */
+    struct route_registry *registry;
+    struct route_model *model;
+    struct route_table *table; /* the newest */
+    struct worker **workers;
+    unsigned worker_count;
+    unsigned ended; /* workers that have drained */
+    bool stopping;
+    atomic_int idle_wanted;
+    struct deis_timer *stop_timer;
+    struct deis_timer *save_timer;
+    bool saving;
+    struct access_bus *access_bus;
+    struct admin *admin;
+    struct control *control;
+    struct drains *drains;
+    struct source *source;
+    struct ssh *ssh;
+};
+
+/* Make a table of what the model knows now and hand it to the workers. False: nothing had changed.
+ */
+bool router_publish(struct router *r);
+/* Put another model in the place of the present one, and publish it. Takes m over. */
+void router_replace_model(struct router *r, struct route_model *m);
+/* Generation that all workers have at least. */
+uint64_t router_adopted(const struct router *r);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/saved.h"
+
+#include "router/core/route_file.h"
+
+#include "lib/net/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { SAVE_DELAY_MS = 500 };
+
+struct save {
+    struct router *router;
+    struct route_table *table;
+    char *path;
+    int code;
+    struct deis_err err;
+};
+
+int saved_read_file(const char *path, size_t max, struct deis_buf *ret, struct deis_err *err)
+{
+    deis_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    deis_buf_init(ret, max);
+    for (;;) {
+        char *p = deis_buf_reserve(ret, 64 * 1024);
+        ssize_t n = p ? read(fd, p, 64 * 1024) : -1;
+        if (!p) {
+            deis_buf_clear(ret);
+            return deis_err_set(err, DEIS_LIMIT, "'%s' is larger than %zu bytes", path, max);
+        }
+        if (n < 0) {
+            deis_buf_clear(ret);
+            return deis_err_errno(err, errno, "can't read '%s'", path);
+        }
+        if (n == 0) {
+            return 0;
+        }
+        deis_buf_added(ret, (size_t)n);
+    }
+}
+
+int saved_load(const char *data, struct route_model *m, struct deis_err *err)
+{
+    deis_autofree char *path = deis_asprintf("%s/routes", data);
+    struct deis_buf text;
+    int code = saved_read_file(path, ROUTE_FILE_MAX, &text, err);
+
+    if (code < 0) {
+        return code;
+    }
+    code = route_file_load(m, deis_buf_str(&text), err);
+    if (code < 0) {
+        deis_err_wrap(err, "'%s'", path);
+    }
+    deis_buf_clear(&text);
+    return code;
+}
+
+static int write_all(int fd, struct deis_str s)
+{
+    while (s.len > 0) {
+        ssize_t n = write(fd, s.ptr, s.len);
+        if (n < 0) {
+            return -1;
+        }
+        s = deis_str_skip(s, (size_t)n);
+    }
+    return fsync(fd);
+}
+
+static void work_save(void *arg)
+{
+    struct save *s = arg;
+    struct deis_buf text = DEIS_BUF_INIT(ROUTE_FILE_MAX);
+    deis_autofree char *temp = deis_asprintf("%s.new", s->path);
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+
+    if (fd < 0) {
+        s->code = deis_err_errno(&s->err, errno, "can't write '%s'", temp);
+        return;
+    }
+    route_file_save(s->table, &text);
+    if (deis_buf_failed(&text) || write_all(fd, deis_buf_str(&text)) < 0 ||
+        rename(temp, s->path) < 0) {
+        s->code = deis_err_errno(&s->err, errno, "can't write '%s'", s->path);
+        (void)unlink(temp);
+    }
+    close(fd);
+    deis_buf_clear(&text);
+}
+
+static void done_save(void *arg)
+{
+    struct save *s = arg;
+    struct router *r = s->router;
+
+    if (s->code < 0) {
+        deis_warn("routing table not saved", KV_ERR(&s->err));
+    }
+    r->saving = false;
+    if (r->table->generation != s->table->generation) {
+        saved_changed(r);
+    }
+    route_table_unref(s->table);
+    free(s->path);
+    free(s);
+}
+
+static void on_save(void *arg)
+{
+    struct router *r = arg;
+    struct deis_err err;
+
+    route_registry_sweep(r->registry);
+    if (r->settings.routes || r->saving) {
+        return;
+    }
+    struct save *s = deis_alloc(sizeof(*s));
+    s->router = r;
+    s->table = route_table_ref(r->table);
+    s->path = deis_asprintf("%s/routes", r->settings.data);
+    r->saving = true;
+    if (deis_workers_run(r->jobs, work_save, done_save, s, &err) < 0) {
+        s->code = err.code;
+        s->err = err;
+        done_save(s);
+    }
+}
+
+void saved_changed(struct router *r)
+{
+    if (!r->save_timer) {
+        r->save_timer = deis_timer_new(r->loop, on_save, r);
+    }
+    if (!r->saving) {
+        deis_timer_after(r->save_timer, SAVE_DELAY_MS);
+    }
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The router's settings: flags, environment, /deis/config/router/. */
+#ifndef DEIS_ROUTER_SETTINGS_H
+#define DEIS_ROUTER_SETTINGS_H
+
+#include "lib/conf/conf.h"
+
+struct settings {
+    char *etcd;
+    char *cluster_key;
+    char *instance; /* never NULL after settings_load() */
+    char *data;
+    char *routes; /* static mode when set */
+    char *control;
+    char *access_log;
+    char *http;
+    char *ssh;
+    char *metrics;
+    uint32_t workers; /* never 0 after settings_load() */
+    uint32_t worker_connections;
+    uint64_t body_max;
+    uint64_t answer_timeout_ms;
+    uint64_t ssh_timeout_ms;
+};
+
+int settings_load(int argc, char **argv, struct settings *ret,
+                  struct deis_err *err) deis_must_check;
+/* One key below config/router/; keys that are not ours give DEIS_NOT_FOUND. */
+int settings_apply(struct settings *s, struct deis_str key, const char *value,
+                   struct deis_err *err) deis_must_check;
+void settings_clear(struct settings *s);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/tunnel.h"
+
+#include "router/relay.h"
+
+enum { CLIENT, UNIT };
+
+struct tunnel {
+    struct relay relay;
+    struct worker *worker;
+    struct route_app *app;           /* one ref */
+    struct route_endpoint *endpoint; /* counted in flight */
+    uint64_t start_us;
+    uint64_t connect_us;
+    struct log_line line; /* its views point into text */
+    char *text;
+};
+
+/* What the log line needs outlives the exchange. */
+static void copy_line(struct tunnel *t, const struct exchange *x)
+{
+    struct deis_str parts[] = { x->method, x->target, x->host, x->request_id,
+                                deis_str_n(x->client->peer, x->client->peer_len) };
+    struct deis_str *views[] = { &t->line.method, &t->line.target, &t->line.host,
+                                 &t->line.request_id, &t->line.client };
+    size_t len = 0;
+
+    for (size_t i = 0; i < DEIS_COUNT(parts); i++) {
+        len += parts[i].len;
+    }
+    t->text = deis_realloc_array(NULL, len + 1, 1);
+    char *p = t->text;
+    for (size_t i = 0; i < DEIS_COUNT(parts); i++) {
+        memcpy(p, parts[i].ptr, parts[i].len);
+        *views[i] = deis_str_n(p, parts[i].len);
+        p += parts[i].len;
+    }
+}
+
+static void on_done(struct relay *r, void *arg)
+{
+    struct tunnel *t = arg;
+    struct worker *w = t->worker;
+    struct route_stats *s = t->app->stats;
+
+    t->line.app = t->app->name;
+    t->line.unit = t->endpoint->unit;
+    t->line.protocol = "http";
+    t->line.connect_us = t->connect_us - t->start_us;
+    t->line.service_us = worker_now_us() - t->connect_us;
+    t->line.bytes = r->side[CLIENT].bytes;
+    t->line.status = 101;
+    access_log_add(&w->log, &t->line, t->app->kind == ROUTE_APP);
+    atomic_fetch_add_explicit(&s->answers[1], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->bytes_in, r->side[UNIT].bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->bytes_out, r->side[CLIENT].bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&s->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&w->counters.tunnels, 1, memory_order_relaxed);
+    worker_release_endpoint(w, t->endpoint);
+    route_app_unref(t->app);
+    free(t->text);
+    free(t);
+    worker_connection_closed(w);
+}
+
+void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest)
+{
+    struct worker *w = x->worker;
+    struct tunnel *t = deis_alloc(sizeof(*t));
+
+    t->worker = w;
+    t->app = DEIS_TAKE(x->app);
+    t->endpoint = DEIS_TAKE(x->endpoint);
+    x->counted = false;
+    t->start_us = x->start_us;
+    t->connect_us = x->connect_us;
+    copy_line(t, x);
+    t->relay.idle = &w->waits[WAIT_TUNNEL];
+    t->relay.scratch = w->scratch;
+    t->relay.scratch_len = WORKER_SCRATCH;
+    t->relay.on_done = on_done;
+    t->relay.arg = t;
+    if (x->to_client.len > 0) {
+        relay_preload(&t->relay, CLIENT, x->to_client.data + x->to_client.off,
+                      x->to_client.len - x->to_client.off);
+    }
+    relay_preload(&t->relay, CLIENT, head.ptr, head.len);
+    relay_preload(&t->relay, CLIENT, rest.ptr, rest.len);
+    relay_preload(&t->relay, UNIT, x->in.data + x->taken, x->in.len - x->taken);
+    atomic_fetch_add_explicit(&w->counters.tunnels, 1, memory_order_relaxed);
+    if (x->writable_set) {
+        event_del(&x->client_writable);
+    }
+    int unit = upstream_detach(DEIS_TAKE(x->up));
+    int client = client_detach(x->client);
+    relay_start(&t->relay, w->base, client, unit);
+}
+
+void tunnel_on_deadline(struct deadline *d)
+{
+    relay_expired(DEADLINE_OWNER(d, struct relay, deadline), worker_now_us() / 1000);
+}
+
+void tunnel_close(struct deadline *d)
+{
+    relay_close(DEADLINE_OWNER(d, struct relay, deadline));
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/upstream.h"
+
+#include "router/exchange.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    CAREFUL_IDLE_MS = 2000, /* longer idle ones are left to requests that can be repeated */
+    KEEP_ALIVE_MARGIN_MS = 1000,
+    SLOT_IDLE_MAX = 1024,
+};
+
+static void unlink_idle(struct upstream *u)
+{
+    struct worker_slot *slot = worker_slot(u->worker, u->endpoint);
+
+    if (u->prev) {
+        u->prev->next = u->next;
+    } else {
+        slot->idle = u->next;
+    }
+    if (u->next) {
+        u->next->prev = u->prev;
+    }
+    slot->count--;
+    u->next = NULL;
+    u->prev = NULL;
+    u->idle = false;
+    deadline_clear(&u->deadline);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct upstream *u = arg;
+
+    if (u->exchange) {
+        exchange_on_unit_readable(u->exchange);
+    } else {
+        /* Closed by the unit, or it speaks unasked: of no use any more. */
+        upstream_close(u);
+    }
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct upstream *u = arg;
+
+    exchange_on_unit_writable(u->exchange);
+}
+
+void upstream_read_enable(struct upstream *u, bool enable)
+{
+    if (enable && !u->reading) {
+        event_add(&u->readable, NULL);
+    } else if (!enable && u->reading) {
+        event_del(&u->readable);
+    }
+    u->reading = enable;
+}
+
+static bool is_alive(const struct upstream *u)
+{
+    char byte;
+
+    return recv(u->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+struct upstream *upstream_take_idle(struct worker *w, struct route_endpoint *e, bool careful,
+                                    uint64_t now_ms)
+{
+    struct worker_slot *slot = worker_slot(w, e);
+
+    while (slot->idle) {
+        struct upstream *u = slot->idle;
+        if (careful && now_ms - u->idle_since_ms > CAREFUL_IDLE_MS) {
+            return NULL;
+        }
+        if (now_ms >= u->idle_until_ms || (careful && !is_alive(u))) {
+            upstream_close(u);
+            continue;
+        }
+        unlink_idle(u);
+        return u;
+    }
+    return NULL;
+}
+
+static socklen_t set_address(struct sockaddr_storage *a, const struct route_endpoint *e)
+{
+    memset(a, 0, sizeof(*a));
+    if (e->v6) {
+        struct sockaddr_in6 *s = (struct sockaddr_in6 *)(void *)a;
+        s->sin6_family = AF_INET6;
+        s->sin6_port = htons(e->port);
+        memcpy(&s->sin6_addr, e->ip, 16);
+        return sizeof(*s);
+    }
+    struct sockaddr_in *s = (struct sockaddr_in *)(void *)a;
+    s->sin_family = AF_INET;
+    s->sin_port = htons(e->port);
+    memcpy(&s->sin_addr, e->ip, 4);
+    return sizeof(*s);
+}
+
+/* A machine that is gone says nothing: after 20 s of it the connection counts as broken. */
+static void set_options(int fd)
+{
+    static const int one = 1;
+    static const int idle_s = 10;
+    static const int interval_s = 5;
+    static const int count = 2;
+    static const unsigned unsent_ms = 20 * 1000;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unsent_ms, sizeof(unsent_ms));
+}
+
+struct upstream *upstream_connect(struct worker *w, struct route_endpoint *e)
+{
+    struct sockaddr_storage address;
+    socklen_t len = set_address(&address, e);
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return NULL;
+    }
+    set_options(fd);
+    if (connect(fd, (struct sockaddr *)&address, len) < 0 && errno != EINPROGRESS) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return NULL;
+    }
+    struct upstream *u = deis_alloc(sizeof(*u));
+    u->worker = w;
+    u->fd = fd;
+    u->endpoint = e;
+    route_endpoint_ref(e);
+    event_assign(&u->readable, w->base, fd, EV_READ | EV_PERSIST, on_readable, u);
+    event_assign(&u->writable, w->base, fd, EV_WRITE | EV_PERSIST, on_writable, u);
+    upstream_read_enable(u, true);
+    return u;
+}
+
+void upstream_keep(struct upstream *u, unsigned timeout_s)
+{
+    struct worker *w = u->worker;
+    struct worker_slot *slot = worker_slot(w, u->endpoint);
+
+    u->exchange = NULL;
+    if (atomic_load_explicit(&u->endpoint->retired, memory_order_relaxed) ||
+        slot->count >= SLOT_IDLE_MAX || w->draining) {
+        upstream_close(u);
+        return;
+    }
+    uint64_t timeout_ms = (uint64_t)timeout_s * 1000;
+    u->idle_since_ms = worker_now_us() / 1000;
+    u->idle_until_ms = u->idle_since_ms +
+                       (timeout_ms > KEEP_ALIVE_MARGIN_MS ? timeout_ms - KEEP_ALIVE_MARGIN_MS : 0);
+    u->prev = NULL;
+    u->next = slot->idle;
+    if (u->next) {
+        u->next->prev = u;
+    }
+    slot->idle = u;
+    slot->count++;
+    u->idle = true;
+    upstream_read_enable(u, true);
+    worker_wait(w, WAIT_UPSTREAM, &u->deadline);
+}
+
+static int upstream_let_go(struct upstream *u)
+{
+    int fd = u->fd;
+
+    if (u->idle) {
+        unlink_idle(u);
+    }
+    upstream_read_enable(u, false);
+    event_del(&u->writable);
+    route_endpoint_unref(u->endpoint);
+    free(u);
+    return fd;
+}
+
+void upstream_close(struct upstream *u)
+{
+    close(upstream_let_go(u));
+}
+
+int upstream_detach(struct upstream *u)
+{
+    return upstream_let_go(u);
+}
+
+void upstream_sweep(struct worker *w, bool all)
+{
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        struct upstream *u = w->slots[i].idle;
+        bool retired = u && (all || atomic_load(&u->endpoint->retired));
+        while (retired && w->slots[i].idle) {
+            upstream_close(w->slots[i].idle);
+        }
+    }
+}
+
+void upstream_on_deadline(struct deadline *d)
+{
+    upstream_close(DEADLINE_OWNER(d, struct upstream, deadline));
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections to units, kept alive per worker and endpoint. thread: worker */
+#ifndef DEIS_ROUTER_UPSTREAM_H
+#define DEIS_ROUTER_UPSTREAM_H
+
+#include "router/worker.h"
+
+struct upstream {
+    struct event readable;
+    struct event writable;
+    struct deadline deadline; /* while idle */
+    struct worker *worker;
+    struct route_endpoint *endpoint; /* one ref */
+    struct exchange *exchange;       /* NULL while idle */
+    struct upstream *next;           /* in the slot's list of idle ones */
+    struct upstream *prev;
+    uint64_t idle_since_ms;
+    uint64_t idle_until_ms; /* the unit said so */
+    int fd;
+    bool connected;
+    bool reading;
+    bool idle; /* stands in its slot */
+};
+
+/* An idle connection, or NULL. careful: the request can't be repeated, so take only one that is
+ * surely alive. */
+struct upstream *upstream_take_idle(struct worker *w, struct route_endpoint *e, bool careful,
+                                    uint64_t now_ms);
+/* A new one, connecting. NULL with errno set: it failed at once. */
+struct upstream *upstream_connect(struct worker *w, struct route_endpoint *e);
+/* The exchange is over and the connection can be used again. */
+void upstream_keep(struct upstream *u, unsigned timeout_s);
+void upstream_close(struct upstream *u);
+/* Give up the descriptor and free the rest. */
+int upstream_detach(struct upstream *u);
+void upstream_read_enable(struct upstream *u, bool enable);
+/* Close idle connections to endpoints that are retired; or all of them. */
+void upstream_sweep(struct worker *w, bool all);
+void upstream_on_deadline(struct deadline *d);
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/worker.h"
+
+#include "router/client.h"
+#include "router/core/pages.h"
+#include "router/exchange.h"
+#include "router/tunnel.h"
+#include "router/upstream.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 200,
+    ACCEPT_BATCH = 32,
+    STACK_BYTES = 256 * 1024,
+};
+
+static const uint64_t wait_ms[WAIT_COUNT] = {
+    [WAIT_IDLE] = 75 * 1000,   [WAIT_HEAD] = 30 * 1000,     [WAIT_BODY] = 75 * 1000,
+    [WAIT_CLIENT] = 75 * 1000, [WAIT_CONNECT] = 1000,       [WAIT_ANSWER] = 1300 * 1000,
+    [WAIT_LINGER] = 2000,      [WAIT_UPSTREAM] = 60 * 1000, [WAIT_TUNNEL] = 1300 * 1000,
+};
+
+uint64_t worker_now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* xorshift128+: for load balancing and request ids, nothing secret. */
+uint64_t worker_random(struct worker *w)
+{
+    uint64_t a = w->random[0];
+    uint64_t b = w->random[1];
+
+    w->random[0] = b;
+    a ^= a << 23;
+    w->random[1] = a ^ b ^ (a >> 18) ^ (b >> 5);
+    return w->random[1] + b;
+}
+
+static void tick_arm(struct worker *w)
+{
+    static const struct timeval tick = { 0, TICK_MS * 1000 };
+
+    if (!w->ticking) {
+        w->ticking = true;
+        event_add(&w->ev_tick, &tick);
+    }
+}
+
+void worker_wait(struct worker *w, enum wait wait, struct deadline *d)
+{
+    deadline_set(&w->waits[wait], d, worker_now_us() / 1000);
+    tick_arm(w);
+}
+
+struct worker_slot *worker_slot(struct worker *w, const struct route_endpoint *e)
+{
+    if (e->slot >= w->slot_count) {
+        uint32_t count = (e->slot + 64) & ~UINT32_C(63);
+        w->slots = deis_realloc_array(w->slots, count, sizeof(*w->slots));
+        memset(w->slots + w->slot_count, 0, (count - w->slot_count) * sizeof(*w->slots));
+        w->slot_count = count;
+    }
+    return &w->slots[e->slot];
+}
+
+void worker_release_endpoint(struct worker *w, struct route_endpoint *e)
+{
+    if (atomic_fetch_sub(&e->in_flight, 1) == 1 && atomic_load(w->opts.idle_wanted) > 0) {
+        deis_loop_post(w->opts.main_loop, w->opts.on_idle, w->opts.arg);
+    }
+}
+
+static void end_if_drained(struct worker *w)
+{
+    if (w->draining && atomic_load(&w->counters.connections) == 0) {
+        event_base_loopbreak(w->base);
+    }
+}
+
+void worker_connection_closed(struct worker *w)
+{
+    atomic_fetch_sub_explicit(&w->counters.connections, 1, memory_order_relaxed);
+    end_if_drained(w);
+}
+
+static void refuse(struct worker *w, int fd)
+{
+    struct page_opts opts = { .keep_alive = false };
+    size_t body;
+    size_t len = page_write(w->out, WORKER_OUT, PAGE_TOO_MANY, &opts, &body);
+
+    (void)send(fd, w->out, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+    atomic_fetch_add_explicit(&w->counters.refused, 1, memory_order_relaxed);
+}
+
+/* Over the limit the client that was silent longest between requests has to go. */
+static bool make_room(struct worker *w)
+{
+    struct deadline *d = deadline_first(&w->waits[WAIT_IDLE]);
+
+    if (!d) {
+        return false;
+    }
+    client_close(DEADLINE_OWNER(d, struct client, deadline));
+    return true;
+}
+
+/* False: nothing more to accept now. */
+static bool accept_one(struct worker *w)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer);
+    int fd =
+        accept4(w->opts.listen_fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (errno == ECONNABORTED || errno == EINTR) {
+            return true;
+        }
+        if (errno != EAGAIN) {
+            /* Out of descriptors or memory: leave the queue alone until the next tick. */
+            event_del(&w->ev_accept);
+            w->accepting = false;
+            tick_arm(w);
+        }
+        return false;
+    }
+    atomic_fetch_add_explicit(&w->counters.accepted, 1, memory_order_relaxed);
+    unsigned open = (unsigned)atomic_load_explicit(&w->counters.connections, memory_order_relaxed);
+    if (open >= w->opts.connections_max && !make_room(w)) {
+        refuse(w, fd);
+        return true;
+    }
+    atomic_fetch_add_explicit(&w->counters.connections, 1, memory_order_relaxed);
+    client_accept(w, fd, &peer);
+    return true;
+}
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+
+    for (int i = 0; i < ACCEPT_BATCH && accept_one(w); i++) {
+    }
+}
+
+static void start_draining(struct worker *w)
+{
+    w->draining = true;
+    /* Who stands in the queue has connected: serve him. Closing the socket resets later ones. */
+    while (accept_one(w)) {
+    }
+    if (w->accepting) {
+        event_del(&w->ev_accept);
+        w->accepting = false;
+    }
+    close(w->opts.listen_fd);
+    w->opts.listen_fd = -1;
+    client_drain_idle(w);
+    end_if_drained(w);
+}
+
+static void adopt(struct worker *w, struct route_table *t)
+{
+    struct route_table *old = w->table;
+
+    w->table = t;
+    w->waits[WAIT_ANSWER].ms = t->limits.answer_timeout_ms;
+    w->waits[WAIT_TUNNEL].ms = t->limits.answer_timeout_ms;
+    upstream_sweep(w, false);
+    atomic_store(&w->generation, t->generation);
+    route_table_unref(old);
+    deis_loop_post(w->opts.main_loop, w->opts.on_adopted, w->opts.arg);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    uint64_t n;
+
+    (void)!read(fd, &n, sizeof(n));
+    struct route_table *t = atomic_exchange(&w->pending, NULL);
+    if (t) {
+        adopt(w, t);
+    }
+    if (atomic_load(&w->stop_now)) {
+        event_base_loopbreak(w->base);
+    } else if (atomic_load(&w->stop) && !w->draining) {
+        start_draining(w);
+    }
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    uint64_t now_ms = worker_now_us() / 1000;
+    bool more = false;
+
+    w->ticking = false;
+    if (!w->accepting && w->opts.listen_fd >= 0) {
+        w->accepting = true;
+        event_add(&w->ev_accept, NULL);
+    }
+    for (int i = 0; i < WAIT_COUNT; i++) {
+        deadline_expire(&w->waits[i], now_ms);
+        more = more || !deadline_list_empty(&w->waits[i]);
+    }
+    if (access_log_pending(&w->log)) {
+        access_log_flush(&w->log);
+    }
+    if (more) {
+        tick_arm(w);
+    }
+}
+
+static void on_log_first(void *arg)
+{
+    struct worker *w = arg;
+
+    deis_loop_post(w->opts.main_loop, w->opts.on_access, w->opts.arg);
+}
+
+/* Every connection of a client waits for something, so the lists of waits hold all of them. */
+static void close_all(struct worker *w)
+{
+    struct deadline *d;
+
+    for (int i = 0; i < WAIT_COUNT; i++) {
+        while (i != WAIT_UPSTREAM && (d = deadline_first(&w->waits[i]))) {
+            if (i == WAIT_TUNNEL) {
+                tunnel_close(d);
+            } else {
+                client_abort(DEADLINE_OWNER(d, struct client, deadline));
+            }
+        }
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+
+    (void)event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    close_all(w);
+    access_log_flush(&w->log);
+    upstream_sweep(w, true);
+    deis_loop_post(w->opts.main_loop, w->opts.on_ended, w->opts.arg);
+    return NULL;
+}
+
+static void init_waits(struct worker *w)
+{
+    for (int i = 0; i < WAIT_COUNT; i++) {
+        deadline_list_init(&w->waits[i], wait_ms[i], client_on_deadline);
+    }
+    w->waits[WAIT_UPSTREAM].on_expired = upstream_on_deadline;
+    w->waits[WAIT_TUNNEL].on_expired = tunnel_on_deadline;
+    w->waits[WAIT_ANSWER].ms = w->table->limits.answer_timeout_ms;
+    w->waits[WAIT_TUNNEL].ms = w->table->limits.answer_timeout_ms;
+}
+
+static struct event_base *new_base(void)
+{
+    struct event_config *config = event_config_new();
+
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+static void worker_free(struct worker *w)
+{
+    if (w->base) {
+        event_base_free(w->base);
+    }
+    if (w->opts.listen_fd >= 0) {
+        close(w->opts.listen_fd);
+    }
+    if (w->wake_fd >= 0) {
+        close(w->wake_fd);
+    }
+    client_pool_clear(w);
+    exchange_pool_clear(w);
+    bufpool_clear(&w->pool);
+    access_log_clear(&w->log);
+    route_table_unref(atomic_exchange(&w->pending, NULL));
+    route_table_unref(w->table);
+    free(w->slots);
+    free(w->scratch);
+    free(w->out);
+    free(w);
+}
+
+struct worker *worker_start(const struct worker_opts *opts, struct route_table *table,
+                            struct deis_err *err)
+{
+    struct worker *w = deis_alloc(sizeof(*w));
+    pthread_attr_t attr;
+
+    w->opts = *opts;
+    w->table = route_table_ref(table);
+    atomic_store(&w->generation, table->generation);
+    init_waits(w);
+    w->log.fd = opts->access_fd;
+    w->log.to_ring = opts->access_ring;
+    w->log.on_first = on_log_first;
+    w->log.arg = w;
+    w->scratch = deis_realloc_array(NULL, WORKER_SCRATCH, 1);
+    w->out = deis_realloc_array(NULL, WORKER_OUT, 1);
+    w->base = new_base();
+    w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (!w->base || w->wake_fd < 0 ||
+        getrandom(w->random, sizeof(w->random), 0) != (ssize_t)sizeof(w->random)) {
+        deis_err_errno(err, errno, "worker %u can't start", opts->index);
+        worker_free(w);
+        return NULL;
+    }
+    event_assign(&w->ev_accept, w->base, opts->listen_fd, EV_READ | EV_PERSIST, on_accept, w);
+    event_assign(&w->ev_wake, w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake, w);
+    evtimer_assign(&w->ev_tick, w->base, on_tick, w);
+    event_add(&w->ev_accept, NULL);
+    event_add(&w->ev_wake, NULL);
+    w->accepting = true;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    int code = pthread_create(&w->thread, &attr, worker_main, w);
+    pthread_attr_destroy(&attr);
+    if (code != 0) {
+        deis_err_errno(err, code, "worker %u can't start", opts->index);
+        worker_free(w);
+        return NULL;
+    }
+    return w;
+}
+
+static void wake(struct worker *w)
+{
+    uint64_t one = 1;
+
+    (void)!write(w->wake_fd, &one, sizeof(one));
+}
+
+void worker_give_table(struct worker *w, struct route_table *table)
+{
+    route_table_unref(atomic_exchange(&w->pending, route_table_ref(table)));
+    wake(w);
+}
+
+void worker_stop(struct worker *w, bool now)
+{
+    atomic_store(now ? &w->stop_now : &w->stop, true);
+    wake(w);
+}
+
+void worker_join(struct worker *w)
+{
+    pthread_join(w->thread, NULL);
+    worker_free(w);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: one thread with an event base, a listening socket and connections of its own. It shares
+ * with the others only what struct route_table points to. The main thread hands it a new table by a
+ * pointer and a wake-up. thread: worker, unless said otherwise
+ */
+#ifndef DEIS_ROUTER_WORKER_H
+#define DEIS_ROUTER_WORKER_H
+
+#include "router/access_log.h"
+#include "router/bufpool.h"
+#include "router/core/route_table.h"
+#include "router/deadline.h"
+
+#include "lib/net/loop.h"
+#include "lib/wire/h1.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <pthread.h>
+
+struct client;
+struct exchange;
+struct upstream;
+
+/* What each wait is bounded by. */
+enum wait {
+    WAIT_IDLE,     /* a client between requests */
+    WAIT_HEAD,     /* a request head, from its first byte to its end */
+    WAIT_BODY,     /* silence of a client that sends a body */
+    WAIT_CLIENT,   /* a client that does not read */
+    WAIT_CONNECT,  /* to a unit */
+    WAIT_ANSWER,   /* silence of a unit */
+    WAIT_LINGER,   /* a client that is being closed */
+    WAIT_UPSTREAM, /* an idle connection to a unit */
+    WAIT_TUNNEL,   /* silence on an upgraded connection */
+    WAIT_COUNT,
+};
+
+enum {
+    WORKER_SCRATCH = 64 * 1024,
+    WORKER_OUT = 160 * 1024, /* a head and the body bytes that came with it, written anew */
+};
+
+/* Idle connections to one endpoint. */
+struct worker_slot {
+    struct upstream *idle; /* the one used last is first */
+    unsigned count;
+};
+
+/* Written by the worker, read by the main thread. */
+struct worker_counters {
+    _Atomic uint64_t accepted;
+    _Atomic uint64_t refused; /* over the limit of connections */
+    _Atomic uint64_t requests;
+    _Atomic uint64_t retries;
+    _Atomic uint64_t bad_requests;
+    atomic_int connections;
+    atomic_int tunnels;
+};
+
+struct worker_opts {
+    unsigned index;
+    int listen_fd;
+    unsigned connections_max;
+    char port[8];  /* of the listener, as text */
+    int access_fd; /* -1: none */
+    bool access_ring;
+    struct deis_loop *main_loop;
+    /* All are posted to the main loop. */
+    void (*on_adopted)(void *arg); /* a table was taken over */
+    void (*on_idle)(void *arg);    /* an endpoint has nothing in flight while one is waited for */
+    void (*on_access)(void *arg);  /* there are log lines */
+    void (*on_ended)(void *arg);   /* the worker has drained; join it */
+    atomic_int *idle_wanted;       /* > 0: on_idle is wanted */
+    void *arg;
+};
+
+struct worker {
+    struct worker_opts opts;
+    pthread_t thread;
+    struct event_base *base;
+    struct event ev_accept;
+    struct event ev_wake;
+    struct event ev_tick;
+    bool ticking;
+    bool accepting;
+    bool draining;
+    int wake_fd;
+    _Atomic(struct route_table *) pending;
+    _Atomic uint64_t generation; /* of the table in use */
+    atomic_bool stop;
+    atomic_bool stop_now;
+    struct route_table *table;
+    struct deadline_list waits[WAIT_COUNT];
+    struct worker_slot *slots; /* by route_endpoint.slot */
+    uint32_t slot_count;
+    struct bufpool pool;
+    struct client *free_clients;
+    unsigned free_client_count;
+    struct exchange *free_exchanges;
+    unsigned free_exchange_count;
+    uint64_t random[2];
+    struct deis_h1_head request; /* of the exchange that is being started */
+    struct deis_h1_head answer;
+    struct access_log log;
+    struct worker_counters counters;
+    char *scratch;
+    char *out;
+};
+
+/* thread: main */
+struct worker *worker_start(const struct worker_opts *opts, struct route_table *table,
+                            struct deis_err *err) deis_must_check;
+void worker_give_table(struct worker *w, struct route_table *table); /* takes a ref */
+/* Finish what is in flight and end; now: end at once. */
+void worker_stop(struct worker *w, bool now);
+void worker_join(struct worker *w); /* waits for its end and frees it */
+
+/* thread: worker */
+void worker_wait(struct worker *w, enum wait wait, struct deadline *d);
+uint64_t worker_now_us(void);
+uint64_t worker_random(struct worker *w);
+struct worker_slot *worker_slot(struct worker *w, const struct route_endpoint *e);
+/* One in flight less at an endpoint; it must not be used afterwards. */
+void worker_release_endpoint(struct worker *w, struct route_endpoint *e);
+/* A connection of a client is gone. */
+void worker_connection_closed(struct worker *w);
+
+#endif
