@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "controller/api.h"
+
+#include "lib/net/log.h"
+
+void api_free(struct api *a)
+{
+    route_match_clear(&a->match);
+    free(a->method);
+    free(a->path);
+    free(a->query);
+    free(a->content_type);
+    free(a->authorization);
+    free(a->builder_auth);
+    if (a->raw_body) {
+        explicit_bzero(a->raw_body, a->raw_body_len);
+    }
+    free(a->raw_body);
+    json_decref(a->body);
+    free(a->user);
+    free(a->app_id);
+    json_decref(a->app);
+    json_decref(a->doc);
+    free(a->text);
+    free(a->follow_process);
+    free(a);
+}
+
+static void answer(struct api *a, int status, enum api_kind kind)
+{
+    json_decref(a->doc);
+    a->doc = NULL;
+    free(a->text);
+    a->text = NULL;
+    a->status = status;
+    a->kind = kind;
+}
+
+void api_json(struct api *a, int status, json_t *doc)
+{
+    answer(a, status, API_JSON);
+    a->doc = doc;
+}
+
+void api_empty(struct api *a, int status)
+{
+    answer(a, status, API_EMPTY);
+}
+
+void api_text(struct api *a, int status, const char *type, char *text, size_t len)
+{
+    answer(a, status, API_TEXT);
+    a->type = type;
+    a->text = text;
+    a->text_len = len;
+}
+
+void api_detail(struct api *a, int status, const char *format, ...)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(64 * 1024);
+    va_list args;
+
+    va_start(args, format);
+    deis_buf_vaddf(&text, format, args);
+    va_end(args);
+    json_t *doc = json_pack("{s:s%}", "detail", text.data, text.len);
+    api_json(a, status, doc ? doc : json_pack("{s:s}", "detail", "Unreadable text"));
+}
+
+void api_not_found(struct api *a)
+{
+    api_detail(a, 404, "Not found");
+}
+
+void api_forbidden(struct api *a)
+{
+    api_detail(a, 403, "You do not have permission to perform this action.");
+}
+
+void api_invalid(struct api *a, struct fields *f)
+{
+    api_json(a, 400, fields_take_errors(f));
+}
+
+void api_error(struct api *a, const struct deis_err *err)
+{
+    switch (err->code) {
+    case DEIS_NOT_FOUND:
+        api_not_found(a);
+        return;
+    case DEIS_DENIED:
+        api_forbidden(a);
+        return;
+    case DEIS_INVALID:
+        api_detail(a, 400, "%s", err->msg);
+        return;
+    case DEIS_CONFLICT:
+        api_detail(a, 409, "%s", err->msg);
+        return;
+    case DEIS_LIMIT:
+        api_detail(a, 413, "%s", err->msg);
+        return;
+    case DEIS_UNAVAILABLE:
+    case DEIS_TIMEOUT:
+        deis_warn("request not served", KV_S("request", a->id), KV_ERR(err));
+        api_detail(a, 503, "The platform's store can't be reached, try again: %s", err->msg);
+        return;
+    case DEIS_OK:
+    case DEIS_PROTOCOL:
+    case DEIS_SYSTEM:
+    case DEIS_INTERNAL:
+    case DEIS_CANCELLED:
+        break;
+    }
+    deis_error("request failed", KV_S("request", a->id), KV_S("path", a->path), KV_ERR(err));
+    api_detail(a, 503, "The platform failed, try again (request %s)", a->id);
+}
+
+const char *api_param(const struct api *a, const char *name)
+{
+    return route_param(&a->match, name);
+}
+
+static void page_answer(struct api *a, const struct page *p, size_t count, json_t *rows)
+{
+    settings_auto struct settings s = { 0 };
+
+    settings_get(a->ctl->settings, &s);
+    deis_autofree char *base = settings_url(&s, s.subdomain);
+    deis_autofree char *url = deis_asprintf("%s%s", base, a->path);
+    api_json(a, 200, page_wrap(p, count, rows, url, deis_str(a->query)));
+}
+
+void api_page(struct api *a, json_t *docs)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct page p;
+    size_t first, count;
+    deis_autojson json_t *all = docs;
+
+    if (page_parse(deis_str(a->query), &p, &err) < 0 ||
+        page_window(&p, json_array_size(all), &first, &count, &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    json_t *rows = json_array();
+    for (size_t i = first; i < first + count; i++) {
+        json_array_append(rows, json_array_get(all, i));
+    }
+    page_answer(a, &p, json_array_size(all), rows);
+}
+
+void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*show)(json_t *doc))
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct page p;
+    size_t first, count, i;
+    deis_autojson json_t *all = names;
+    deis_autojson json_t *docs = NULL;
+    json_t *doc;
+
+    if (page_parse(deis_str(a->query), &p, &err) < 0 ||
+        page_window(&p, json_array_size(all), &first, &count, &err) < 0 ||
+        store_get_named(a->ctl, prefix, all, first, count, &docs, &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    json_t *rows = json_array();
+    json_array_foreach(docs, i, doc)
+    {
+        json_array_append_new(rows, show ? show(doc) : json_incref(doc));
+    }
+    page_answer(a, &p, json_array_size(all), rows);
+}
+
+void api_change(struct api *a, struct change *c, const char *action, const char *object_format, ...)
+{
+    deis_autobuf struct deis_buf object = DEIS_BUF_INIT(1024);
+    va_list args;
+
+    va_start(args, object_format);
+    deis_buf_vaddf(&object, object_format, args);
+    va_end(args);
+    change_begin(c, a->user, action, object.data, "done", a->id);
+}
+
+bool api_commit(struct api *a, struct change *c)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    int r = change_commit(a->ctl, c, &err);
+
+    if (r == DEIS_CONFLICT) {
+        api_detail(a, 409, "It was changed by someone else at the same moment, try again");
+    } else if (r < 0) {
+        api_error(a, &err);
+    }
+    return r == DEIS_OK;
+}

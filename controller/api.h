@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One API request: what was asked, who asks, and the answer that a handler gives. A handler is straight
+ * code on a worker thread; it gives exactly one answer. thread: the worker of the request
+ */
+#ifndef CONTROLLER_API_H
+#define CONTROLLER_API_H
+
+#include "controller/core/fields.h"
+#include "controller/core/page.h"
+#include "controller/core/route.h"
+#include "controller/store.h"
+#include "lib/net/httpd.h"
+
+enum api_kind {
+    API_JSON,  /* doc */
+    API_TEXT,  /* text with its type */
+    API_EMPTY,
+    API_FOLLOW, /* the log of app_id, as a stream on the loop */
+};
+
+struct api {
+    struct ctl *ctl;
+    struct deis_http_req *req; /* NULL once the peer is gone. thread: loop */
+
+    /* what was asked */
+    struct route_match match;
+    char *method;
+    char *path;
+    char *query;
+    char *content_type;
+    char *authorization; /* NULL when absent */
+    char *builder_auth;
+    char *raw_body;
+    size_t raw_body_len;
+    char id[17];
+    json_t *body;        /* an object */
+
+    /* who asks, about what */
+    struct access_caller caller;
+    char *user;          /* "" when nobody is known */
+    char *app_id;        /* of routes on an app */
+    json_t *app;
+    int64_t app_revision;
+
+    /* the answer */
+    int status;
+    enum api_kind kind;
+    json_t *doc;
+    char *text;
+    size_t text_len;
+    const char *type;
+    uint32_t release;    /* for Deis-Release, 0 = none */
+    char *follow_process;
+    uint32_t follow_lines;
+};
+
+typedef void api_handler(struct api *a);
+
+/* Every handler of the route table is declared here. */
+#define API_HANDLER_DECLARE(method, pattern, handler, right) void handle_##handler(struct api *a);
+CONTROLLER_ROUTES(API_HANDLER_DECLARE)
+#undef API_HANDLER_DECLARE
+
+void api_free(struct api *a);
+
+/* --- answers --- */
+void api_json(struct api *a, int status, json_t *doc); /* takes doc */
+void api_empty(struct api *a, int status);
+void api_text(struct api *a, int status, const char *type, char *text, size_t len); /* takes text */
+/* {"detail": ...} */
+void api_detail(struct api *a, int status, const char *format, ...) deis_printf(3, 4);
+void api_not_found(struct api *a);
+void api_forbidden(struct api *a);
+/* 400 with the faults of f. */
+void api_invalid(struct api *a, struct fields *f);
+/* What a failed call means to the caller. */
+void api_error(struct api *a, const struct deis_err *err);
+/* A page of all rows of `docs` (taken). */
+void api_page(struct api *a, json_t *docs);
+/* A page of the documents `prefix`<name>, for names from an index (taken). */
+void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*show)(json_t *doc));
+
+/* --- helpers of handlers --- */
+const char *api_param(const struct api *a, const char *name);
+/* Begin a change with its audit entry; object as in "app/blog". */
+void api_change(struct api *a, struct change *c, const char *action, const char *object_format, ...)
+    deis_printf(4, 5);
+/* Commit; on failure the answer is given (409 for a guard that did not hold) and false returned. */
+bool api_commit(struct api *a, struct change *c);
+
+/* --- authentication --- */
+/* Fill in caller, user, and for routes on an app the app; judge the rights. False: the answer is given. */
+bool auth_admit(struct api *a);
+/* May this user do that on this app? For callers that come with names instead of a token. DEIS_NOT_FOUND:
+ * no such user or app; DEIS_DENIED. ret_app (may be NULL) gets the app's document. */
+int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum access_right right,
+                  json_t **ret_app, int64_t *ret_revision, struct deis_err *err) deis_must_check;
+/* SHA-256 of a token as in its key. */
+void auth_token_hash(const char *token, char out[65]);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is asking, and may they? */
+#include "controller/api.h"
+#include "controller/core/names.h"
+
+void auth_token_hash(const char *token, char out[65])
+{
+    deis_sha256_hex(deis_str(token), out);
+}
+
+static void unauthenticated(struct api *a, const char *detail)
+{
+    api_detail(a, 401, "%s", detail);
+}
+
+/* The token of the Authorization field; NULL with *ret_fault set when the field is odd, NULL without when
+ * there is none. */
+static const char *token_of(const char *field, const char **ret_fault)
+{
+    *ret_fault = NULL;
+    if (!field || strncasecmp(field, "token", 5) != 0 || (field[5] != '\0' && field[5] != ' ')) {
+        return NULL;
+    }
+    const char *token = field + 5 + strspn(field + 5, " ");
+    if (*token == '\0') {
+        *ret_fault = "Invalid token header. No credentials provided.";
+    } else if (strchr(token, ' ')) {
+        *ret_fault = "Invalid token header. Token string should not contain spaces.";
+    } else {
+        return token;
+    }
+    return NULL;
+}
+
+/* The name of the token's user in a->user. DEIS_DENIED: the token is none. */
+static int find_user(struct api *a, const char *token, struct deis_err *err)
+{
+    char hash[65];
+    char key[DEIS_KEY_MAX];
+    deis_autojson json_t *doc = NULL;
+
+    if (strlen(token) != 40 || strspn(token, "0123456789abcdef") != 40) {
+        return deis_err_set(err, DEIS_DENIED, "Invalid token");
+    }
+    auth_token_hash(token, hash);
+    int r = store_get(a->ctl, deis_key(key, "tokens/%s", hash), &doc, NULL, err);
+    if (r == DEIS_NOT_FOUND) {
+        return deis_err_set(err, DEIS_DENIED, "Invalid token");
+    }
+    if (r < 0) {
+        return r;
+    }
+    const char *user = json_string_value(json_object_get(doc, "user"));
+    if (!user || !names_is_user(user)) {
+        return deis_err_set(err, DEIS_DENIED, "Invalid token");
+    }
+    free(a->user);
+    a->user = deis_strdup(user);
+    return DEIS_OK;
+}
+
+/* What the rights of `user` on `app` follow from, in one read: the user, the app, the grant. */
+struct standing {
+    json_t *docs[3];
+    int64_t revisions[3];
+};
+
+static int read_standing(struct ctl *ctl, const char *user, const char *app, struct standing *s,
+                         struct deis_err *err)
+{
+    char keys[3][DEIS_KEY_MAX];
+    const char *list[] = { keys[0], keys[1], keys[2] };
+
+    deis_key(keys[0], "users/%s", user);
+    if (app) {
+        deis_key(keys[1], "apps/%s", app);
+        deis_key(keys[2], "apps/%s/perms/%s", app, user);
+    }
+    return store_get_all(ctl, list, app ? 3 : 1, s->docs, s->revisions, err);
+}
+
+static void standing_clear(struct standing *s)
+{
+    for (size_t i = 0; i < DEIS_COUNT(s->docs); i++) {
+        json_decref(s->docs[i]);
+    }
+}
+
+static bool is_true(const json_t *doc, const char *name)
+{
+    return json_is_true(json_object_get(doc, name));
+}
+
+static struct access_relation relation_of(const struct standing *s, const char *user,
+                                          const char *named)
+{
+    const char *owner = json_string_value(json_object_get(s->docs[1], "owner"));
+
+    return (struct access_relation){ .owner = owner && strcmp(owner, user) == 0,
+                                     .collaborator = s->docs[2] != NULL,
+                                     .self = named && strcmp(named, user) == 0 };
+}
+
+/* Step 3 of the judgement: the token. False: answered. */
+static bool authenticate(struct api *a, enum access_right right, struct standing *s)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    const char *fault;
+    const char *token = token_of(a->authorization, &fault);
+    int r = DEIS_OK;
+
+    if (token) {
+        r = find_user(a, token, &err);
+        if (r == DEIS_DENIED) {
+            fault = "Invalid token";
+        }
+    }
+    if (r == DEIS_OK && *a->user) {
+        r = read_standing(a->ctl, a->user, a->app_id, s, &err);
+        if (r == DEIS_OK && !is_true(s->docs[0], "is_active")) {
+            fault = "User inactive or deleted";
+        }
+    }
+    if (r < 0 && r != DEIS_DENIED) {
+        api_error(a, &err);
+        return false;
+    }
+    if (fault) {
+        free(a->user);
+        a->user = deis_strdup("");
+        if (right != ACCESS_ANYONE) {
+            unauthenticated(a, fault);
+            return false;
+        }
+        return true;
+    }
+    a->caller.known = *a->user != '\0';
+    a->caller.admin = a->caller.known && is_true(s->docs[0], "is_superuser");
+    return true;
+}
+
+static bool answer_verdict(struct api *a, enum access_verdict verdict)
+{
+    switch (verdict) {
+    case ACCESS_OK:
+        return true;
+    case ACCESS_UNKNOWN:
+        unauthenticated(a, "Authentication credentials were not provided.");
+        break;
+    case ACCESS_FORBIDDEN:
+        api_forbidden(a);
+        break;
+    }
+    return false;
+}
+
+static bool admit_to_app(struct api *a, enum access_right right, struct standing *s)
+{
+    const char *named = api_param(a, "user");
+
+    if (!s->docs[1]) {
+        api_not_found(a);
+        return false;
+    }
+    struct access_relation relation = relation_of(s, a->user, named);
+    if (!answer_verdict(a, access_judge_app(right, &a->caller, &relation))) {
+        return false;
+    }
+    a->app = DEIS_TAKE(s->docs[1]);
+    a->app_revision = s->revisions[1];
+    return true;
+}
+
+bool auth_admit(struct api *a)
+{
+    const struct route *row = a->match.route ? a->match.route : a->match.path;
+    struct standing s = { 0 };
+    bool admitted = false;
+
+    if (api_param(a, "app")) {
+        a->app_id = deis_strdup(api_param(a, "app"));
+        if (strlen(a->app_id) > 63) {
+            free(DEIS_TAKE(a->app_id)); /* no app has such a name: below it is just not found */
+        }
+    }
+    a->caller.builder =
+        a->builder_auth && deis_secret_eq(deis_str(a->builder_auth), deis_str(a->ctl->builder_key));
+    if (authenticate(a, row->right, &s) &&
+        answer_verdict(a, access_judge_route(row->right, &a->caller))) {
+        if (!a->match.route) {
+            api_detail(a, 405, "Method '%s' not allowed.", a->method);
+        } else {
+            admitted = !access_is_app(row->right) || admit_to_app(a, row->right, &s);
+        }
+    }
+    standing_clear(&s);
+    return admitted;
+}
+
+int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum access_right right,
+                  json_t **ret_app, int64_t *ret_revision, struct deis_err *err)
+{
+    struct standing s = { 0 };
+
+    if (strlen(user) > 30 || !names_is_user(user) || !deis_str_is_label(deis_str(app))) {
+        return deis_err_set(err, DEIS_NOT_FOUND, "Not found");
+    }
+    int r = read_standing(ctl, user, app, &s, err);
+    if (r == DEIS_OK && (!s.docs[0] || !s.docs[1])) {
+        r = deis_err_set(err, DEIS_NOT_FOUND, "Not found");
+    }
+    if (r == DEIS_OK) {
+        struct access_caller caller = { .known = is_true(s.docs[0], "is_active"),
+                                        .admin = is_true(s.docs[0], "is_superuser") };
+        struct access_relation relation = relation_of(&s, user, NULL);
+        if (access_judge_app(right, &caller, &relation) != ACCESS_OK) {
+            r = deis_err_set(err, DEIS_DENIED, "You do not have permission to perform this action.");
+        }
+    }
+    if (r == DEIS_OK && ret_app) {
+        *ret_app = DEIS_TAKE(s.docs[1]);
+    }
+    if (r == DEIS_OK && ret_revision) {
+        *ret_revision = s.revisions[1];
+    }
+    standing_clear(&s);
+    return r;
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+#include "controller/carry.h"
+
+#include <unistd.h>
+
+#include "controller/applog.h"
+#include "controller/logs.h"
+#include "controller/rollouts.h"
+#include "lib/base/clock.h"
+#include "lib/net/log.h"
+#include "run.pb-c.h"
+
+#define FINISH_MAX_MS  (5 * 60 * 1000) /* how long the end is tried while the store is away */
+#define DESTROY_MAX_MS 60000
+#define LOG_LINES      20
+#define WATCH_MAX_MS   (25 * 60 * 1000)
+#define NAMES_MAX      40 /* domains or grants deleted in one transaction */
+
+static bool nap(struct ctl *ctl, uint64_t ms)
+{
+    usleep((useconds_t)ms * 1000);
+    return !rollouts_cancelled(ctl->rollouts);
+}
+
+int carry_outcome(struct ctl *ctl, const char *id, struct outcome *ret, struct deis_err *err)
+{
+    deis_autorange struct deis_etcd_range range = { 0 };
+    char key[DEIS_KEY_MAX];
+    int r = deis_etcd_get(ctl->etcd, deis_key(key, "outcomes/%s", id), &range, err);
+
+    return r < 0 ? r : outcome_parse(range.kvs[0].value, ret, err);
+}
+
+int carry_watch(struct ctl *ctl, const char *id, const char *app, struct outcome *ret,
+                struct deis_err *err)
+{
+    uint64_t until = deis_now_ms() + WATCH_MAX_MS;
+
+    while (deis_now_ms() < until) {
+        int r = carry_outcome(ctl, id, ret, err);
+        if (r == DEIS_OK) {
+            return r;
+        }
+        if (r != DEIS_NOT_FOUND && r != DEIS_UNAVAILABLE && r != DEIS_TIMEOUT) {
+            return r;
+        }
+        if (!nap(ctl, 400)) {
+            return deis_err_set(err, DEIS_CANCELLED, "the controller stops");
+        }
+    }
+    return deis_err_set(err, DEIS_UNAVAILABLE, "the change of '%s' did not end in time", app);
+}
+
+/* The last lines of the unit that made the rollout fail; NULL when they can't be had. */
+static char **failed_unit_log(struct ctl *ctl, const struct deis_rollout *rollout)
+{
+    Deis__UnitLog request = DEIS__UNIT_LOG__INIT;
+    struct deis_err err = DEIS_ERR_INIT;
+    deis_autojson json_t *machine = NULL;
+    ProtobufCMessage *msg = NULL;
+    char key[DEIS_KEY_MAX];
+
+    if (!rollout->unit || !*rollout->unit || !rollout->machine || !*rollout->machine ||
+        store_get(ctl, deis_key(key, "machines/%s", rollout->machine), &machine, NULL, &err) < 0) {
+        return NULL;
+    }
+    const char *bus = json_string_value(json_object_get(machine, "bus"));
+    request.unit = rollout->unit;
+    request.lines = LOG_LINES;
+    if (!bus || deis_bus_call_sync(ctl->bus, bus, "agent.unit_log", NULL, &request.base,
+                                   &deis__unit_log_lines__descriptor, 5000, &msg, &err) < 0) {
+        deis_info("log of a failed unit not read", KV_S("unit", rollout->unit), KV_ERR(&err));
+        return NULL;
+    }
+    const Deis__UnitLogLines *lines = (const Deis__UnitLogLines *)(const void *)msg;
+    size_t count = lines->n_lines < LOG_LINES ? lines->n_lines : LOG_LINES;
+    char **out = deis_alloc((count + 1) * sizeof(*out));
+    for (size_t i = 0; i < count; i++) {
+        deis_autobuf struct deis_buf text = DEIS_BUF_INIT(4096);
+        logs_add_text(&text, deis_str_n((const char *)lines->lines[i].data, lines->lines[i].len));
+        out[i] = deis_strdup(text.data);
+    }
+    protobuf_c_message_free_unpacked(msg, NULL);
+    return out;
+}
+
+/* Wait for the engine. 0: *ret holds how it went. */
+static int await_rollout(struct ctl *ctl, const struct operation *op, struct live *live,
+                         struct outcome *ret, struct deis_err *err)
+{
+    struct deis_rollout rollout = { 0 };
+    enum operation_verdict verdict;
+    uint64_t begun = deis_now_ms(), changed = begun, seen = 0;
+    bool known = false;
+
+    for (;;) {
+        uint64_t now = deis_now_ms();
+        verdict = operation_judge(op, known ? &rollout : NULL, now - changed, now - begun);
+        if (verdict != OPERATION_WAIT) {
+            break;
+        }
+        struct deis_rollout next;
+        if (rollouts_wait(ctl->rollouts, op->app, &seen, 1000, &next)) {
+            deis_rollout_clear(&rollout);
+            rollout = next;
+            known = true;
+            changed = deis_now_ms();
+            if (rollout.generation == op->generation && rollout.state == DEIS_ROLLOUT_RUNNING) {
+                live_progress(live, "%u of %u processes ready", rollout.ready, rollout.wanted);
+            }
+        }
+        if (rollouts_cancelled(ctl->rollouts)) {
+            deis_rollout_clear(&rollout);
+            return deis_err_set(err, DEIS_CANCELLED, "the controller stops");
+        }
+    }
+    ret->done = verdict == OPERATION_DONE;
+    if (verdict == OPERATION_FAILED) {
+        ret->reason = deis_strdup(rollout.reason && *rollout.reason ? rollout.reason
+                                                                    : "the new processes did not start");
+        ret->log = failed_unit_log(ctl, &rollout);
+    } else if (verdict == OPERATION_OVERDUE) {
+        ret->reason = deis_asprintf("the scheduler did not finish within %llu s",
+                                    (unsigned long long)operation_patience_ms(op) / 1000);
+    }
+    deis_rollout_clear(&rollout);
+    return DEIS_OK;
+}
+
+/* The app's document as it is after the operation. */
+static json_t *app_after(const struct operation *op, const json_t *app, bool done,
+                         uint64_t generation)
+{
+    json_t *doc = json_deep_copy(app);
+    char now[32];
+
+    json_object_set_new(doc, "generation", json_integer((json_int_t)generation));
+    if (!done) {
+        return doc;
+    }
+    store_now(now);
+    json_object_set_new(doc, "updated", json_string(now));
+    if (op->release) {
+        json_object_set(doc, "latest", json_object_get(op->release, "version"));
+        json_object_set(doc, "config", json_object_get(op->release, "config"));
+        json_object_set(doc, "build", json_object_get(op->release, "build"));
+    }
+    if (op->structure) {
+        json_object_set(doc, "structure", op->structure);
+    }
+    return doc;
+}
+
+static void put_documents(struct change *c, const struct operation *op)
+{
+    char key[DEIS_KEY_MAX];
+    const struct {
+        const char *folder;
+        const json_t *doc;
+    } docs[] = { { "configs", op->config }, { "builds", op->build } };
+
+    for (size_t i = 0; i < DEIS_COUNT(docs); i++) {
+        const char *uuid = json_string_value(json_object_get(docs[i].doc, "uuid"));
+        if (uuid) {
+            change_put(c, deis_key(key, "apps/%s/%s/%s", op->app, docs[i].folder, uuid), docs[i].doc);
+        }
+    }
+    if (op->release) {
+        unsigned version = (unsigned)json_integer_value(json_object_get(op->release, "version"));
+        change_put(c, deis_key(key, "apps/%s/releases/%010u", op->app, version), op->release);
+    }
+}
+
+/* Back to what ran before, as a new generation. Returns the generation now in use. */
+static uint64_t put_previous(struct change *c, const struct operation *op)
+{
+    char key[DEIS_KEY_MAX];
+
+    deis_key(key, "formations/%s", op->app);
+    if (!op->previous) {
+        deis_etcd_then_delete(c->txn, key);
+        return op->generation;
+    }
+    deis_autojson json_t *previous = json_deep_copy(op->previous);
+    json_object_set_new(previous, "generation", json_integer((json_int_t)op->generation + 1));
+    json_object_set_new(previous, "operation", json_string(op->id));
+    change_put(c, key, previous);
+    return op->generation + 1;
+}
+
+/* Is the operation still ours? Reads it with the app. DEIS_CONFLICT: no. */
+static int read_own(struct ctl *ctl, const struct operation *op, json_t **ret_app,
+                    int64_t revisions[2], struct deis_err *err)
+{
+    char keys[2][DEIS_KEY_MAX];
+    const char *list[] = { keys[0], keys[1] };
+    json_t *docs[2];
+
+    deis_key(keys[0], "apps/%s", op->app);
+    deis_key(keys[1], "operations/%s", op->app);
+    int r = store_get_all(ctl, list, 2, docs, revisions, err);
+    if (r < 0) {
+        return r;
+    }
+    const char *id = json_string_value(json_object_get(docs[1], "id"));
+    const char *boot = json_string_value(json_object_get(docs[1], "boot"));
+    if (!docs[0] || !id || strcmp(id, op->id) != 0 || !boot || strcmp(boot, ctl->boot) != 0) {
+        r = deis_err_set(err, DEIS_CONFLICT, "another controller carries the operation");
+    } else {
+        *ret_app = json_incref(docs[0]);
+    }
+    json_decref(docs[0]);
+    json_decref(docs[1]);
+    return r;
+}
+
+static int finish_once(struct ctl *ctl, const struct operation *op, struct outcome *o,
+                       struct deis_err *err)
+{
+    char key[DEIS_KEY_MAX];
+    int64_t revisions[2];
+    change_auto struct change c = { 0 };
+    deis_autojson json_t *app = NULL;
+    uint64_t generation = op->generation;
+    int r = read_own(ctl, op, &app, revisions, err);
+
+    if (r < 0) {
+        return r;
+    }
+    o->at_ms = deis_wall_ms();
+    o->version = o->done ? (uint32_t)json_integer_value(json_object_get(op->release, "version")) : 0;
+    deis_autofree char *action = deis_asprintf("app.%s", op->kind);
+    deis_autofree char *object = deis_asprintf("app/%s", op->app);
+    change_begin(&c, op->owner, action, object, o->done ? "done" : "failed", op->request);
+    if (o->done) {
+        put_documents(&c, op);
+    } else {
+        generation = put_previous(&c, op);
+    }
+    deis_autojson json_t *after = app_after(op, app, o->done, generation);
+    deis_autofree char *outcome = outcome_format(o);
+    deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", op->app), revisions[0]);
+    change_put(&c, key, after);
+    deis_etcd_if_mod(c.txn, deis_key(key, "operations/%s", op->app), revisions[1]);
+    deis_etcd_then_delete(c.txn, key);
+    change_put_text(&c, deis_key(key, "outcomes/%s", op->id), outcome);
+    r = change_commit(ctl, &c, err);
+    /* The app may change beside an operation (transfer): look again. */
+    return r == DEIS_CONFLICT ? deis_err_set(err, DEIS_TIMEOUT, "the app changed") : r;
+}
+
+/* Try until it is written, somebody else has it, or the store stays away for too long. */
+static int finish(struct ctl *ctl, const struct operation *op, struct outcome *o,
+                  int (*once)(struct ctl *ctl, const struct operation *op, struct outcome *o,
+                              struct deis_err *err),
+                  struct deis_err *err)
+{
+    uint64_t until = deis_now_ms() + FINISH_MAX_MS;
+    int r;
+
+    for (unsigned i = 0;; i++) {
+        r = once(ctl, op, o, err);
+        if (r != DEIS_UNAVAILABLE && r != DEIS_TIMEOUT) {
+            return r;
+        }
+        if (deis_now_ms() > until || !nap(ctl, deis_backoff_ms(i, 50, 2000))) {
+            return r;
+        }
+    }
+}
+
+static void tell_log(struct ctl *ctl, const struct operation *op, const struct outcome *o)
+{
+    if (o->done && *op->summary) {
+        applog_write(ctl, op->app, "%s", op->summary);
+    } else if (!o->done) {
+        applog_write(ctl, op->app, "%s of %s failed: %s", op->kind, op->owner, o->reason);
+    }
+}
+
+static int carry_rollout(struct ctl *ctl, const struct operation *op, struct live *live,
+                         struct outcome *ret, struct deis_err *err)
+{
+    int r = await_rollout(ctl, op, live, ret, err);
+
+    if (r == DEIS_OK) {
+        r = finish(ctl, op, ret, finish_once, err);
+        if (r == DEIS_OK) {
+            tell_log(ctl, op, ret);
+        }
+    }
+    return r;
+}
+
+/* Nothing of the app is placed any more. */
+static int await_no_units(struct ctl *ctl, const struct operation *op, struct deis_err *err)
+{
+    uint64_t until = deis_now_ms() + DESTROY_MAX_MS;
+    char prefix[DEIS_KEY_MAX];
+
+    deis_key(prefix, "units/%s_v", op->app);
+    for (;;) {
+        deis_autorange struct deis_etcd_range range = { 0 };
+        int r = deis_etcd_list_keys(ctl->etcd, prefix, &range, err);
+        if (r == DEIS_OK && range.count == 0) {
+            return DEIS_OK;
+        }
+        if (deis_now_ms() > until) {
+            deis_warn("app destroyed while processes remain", KV_S("app", op->app),
+                      KV_I("units", range.count));
+            return DEIS_OK;
+        }
+        if (!nap(ctl, 150)) {
+            return deis_err_set(err, DEIS_CANCELLED, "the controller stops");
+        }
+    }
+}
+
+/* Delete what an index of the app names, some at a time so that a transaction holds it. */
+static int delete_indexed(struct ctl *ctl, const struct operation *op, const char *index,
+                          void (*add)(struct deis_etcd_txn *txn, const char *app, const char *name),
+                          struct deis_err *err)
+{
+    deis_autojson json_t *names = NULL;
+    int r = store_names(ctl, index, &names, err);
+
+    for (size_t i = 0; r == DEIS_OK && i < json_array_size(names); i += NAMES_MAX) {
+        deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+        for (size_t j = i; j < i + NAMES_MAX && j < json_array_size(names); j++) {
+            add(txn, op->app, json_string_value(json_array_get(names, j)));
+        }
+        r = deis_etcd_commit(ctl->etcd, txn, NULL, NULL, err);
+    }
+    return r;
+}
+
+static void add_domain(struct deis_etcd_txn *txn, const char *app, const char *name)
+{
+    char key[DEIS_KEY_MAX];
+
+    deis_etcd_then_delete(txn, deis_key(key, "domains/%s", name));
+    deis_etcd_then_delete(txn, deis_key(key, "index/domain/%s/%s", app, name));
+}
+
+static void add_grant(struct deis_etcd_txn *txn, const char *app, const char *name)
+{
+    char key[DEIS_KEY_MAX];
+
+    deis_etcd_then_delete(txn, deis_key(key, "index/shared/%s/%s", name, app));
+    deis_etcd_then_delete(txn, deis_key(key, "apps/%s/perms/%s", app, name));
+}
+
+static int destroy_once(struct ctl *ctl, const struct operation *op, struct outcome *o,
+                        struct deis_err *err)
+{
+    char key[DEIS_KEY_MAX];
+    int64_t revisions[2];
+    change_auto struct change c = { 0 };
+    deis_autojson json_t *app = NULL;
+    int r = read_own(ctl, op, &app, revisions, err);
+
+    if (r == DEIS_OK) {
+        r = delete_indexed(ctl, op, deis_key(key, "index/domain/%s/", op->app), add_domain, err);
+    }
+    if (r == DEIS_OK) {
+        r = delete_indexed(ctl, op, deis_key(key, "apps/%s/perms/", op->app), add_grant, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    o->at_ms = deis_wall_ms();
+    deis_autofree char *outcome = outcome_format(o);
+    deis_autofree char *object = deis_asprintf("app/%s", op->app);
+    const char *owner = json_string_value(json_object_get(app, "owner"));
+    change_begin(&c, op->owner, "app.destroy", object, "done", op->request);
+    deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", op->app), revisions[0]);
+    deis_etcd_then_delete(c.txn, key);
+    deis_etcd_if_mod(c.txn, deis_key(key, "operations/%s", op->app), revisions[1]);
+    deis_etcd_then_delete(c.txn, key);
+    deis_etcd_then_delete_prefix(c.txn, deis_key(key, "apps/%s/", op->app));
+    deis_etcd_then_delete(c.txn, deis_key(key, "index/app/%s", op->app));
+    deis_etcd_then_delete(c.txn, deis_key(key, "index/owner/%s/%s", owner ? owner : "", op->app));
+    change_put_text(&c, deis_key(key, "outcomes/%s", op->id), outcome);
+    r = change_commit(ctl, &c, err);
+    return r == DEIS_CONFLICT ? deis_err_set(err, DEIS_TIMEOUT, "the app changed") : r;
+}
+
+static int carry_destroy(struct ctl *ctl, const struct operation *op, struct outcome *ret,
+                         struct deis_err *err)
+{
+    int r = await_no_units(ctl, op, err);
+
+    if (r < 0) {
+        return r;
+    }
+    if (logs_delete(ctl, op->app, err) < 0) {
+        deis_warn("logs of a destroyed app not deleted", KV_S("app", op->app), KV_ERR(err));
+    }
+    ret->done = true;
+    return finish(ctl, op, ret, destroy_once, err);
+}
+
+int carry(struct ctl *ctl, const struct operation *op, struct live *live, struct outcome *ret,
+          struct deis_err *err)
+{
+    int r = DEIS_OK;
+
+    *ret = (struct outcome){ .app = deis_strdup(op->app) };
+    switch (op->step) {
+    case OPERATION_ROLLOUT:
+        r = carry_rollout(ctl, op, live, ret, err);
+        break;
+    case OPERATION_DESTROY:
+        r = carry_destroy(ctl, op, ret, err);
+        break;
+    }
+    if (r == DEIS_CONFLICT) { /* taken over: the other one's outcome counts */
+        outcome_clear(ret);
+        r = carry_watch(ctl, op->id, op->app, ret, err);
+    }
+    if (r == DEIS_OK) {
+        live_end(live, ret);
+    } else {
+        outcome_clear(ret);
+        if (live) {
+            live_drop(live);
+        }
+        deis_warn("operation left for later", KV_S("app", op->app), KV_S("id", op->id), KV_ERR(err));
+    }
+    return r;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* A unit as the API shows it: a container. Pure. thread: any */
+#ifndef CONTROLLER_CORE_CONTAINER_H
+#define CONTROLLER_CORE_CONTAINER_H
+
+#include "lib/model/model.h"
+
+/* state: what the agent says, or NULL. since: used for the times when it says nothing. */
+json_t *container_document(const struct deis_unit *unit, const struct deis_unit_state *state,
+                           const char *owner, const char *since);
+/* The API's word for what the agent reports; state may be NULL. */
+const char *container_state(const struct deis_unit *unit, const struct deis_unit_state *state);
+/* A UUID that belongs to this text for ever. */
+void container_uuid(const char *text, char out[37]);
+
+#endif

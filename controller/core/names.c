@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "controller/core/names.h"
+
+static const char *const adjectives[] = {
+    "ardent", "autumn", "bright", "bronze", "candid", "cheery", "copper", "cosmic",
+    "dapper", "daring", "eager",  "earthy", "elated", "famous", "fluent", "frosty",
+    "gentle", "golden", "hearty", "humble", "indigo", "jovial", "kindly", "lively",
+    "lucky",  "mellow", "mighty", "modest", "nimble", "orange", "placid", "polite",
+    "purple", "quaint", "rustic", "sailor", "serene", "silent", "silver", "simple",
+    "snappy", "spring", "steady", "summer", "sunlit", "tender", "timely", "topaz",
+    "trusty", "upbeat", "valiant", "velvet", "violet", "warm",  "wintry", "witty",
+};
+
+static const char *const nouns[] = {
+    "acorn",   "anchor",  "apple",    "badger",  "balcony",  "barley",  "beacon",   "bicycle",
+    "birch",   "bramble", "bridge",   "buffalo", "cabin",    "canyon",  "castle",   "cavern",
+    "chestnut", "cottage", "cricket", "curlew",  "dolphin",  "falcon",  "farmyard", "ferry",
+    "flannel", "forest",  "fountain", "garden",  "glacier",  "harbor",  "harvest",  "heron",
+    "hillside", "island", "juniper",  "kettle",  "lantern",  "lighthouse", "lobster", "magpie",
+    "meadow",  "mountain", "orchard", "otter",   "pasture",  "pebble",  "pelican",  "pottery",
+    "prairie", "quarry",  "raven",    "river",   "saddle",   "sparrow", "teapot",   "thicket",
+    "timber",  "tundra",  "valley",   "village", "walnut",   "waterfall", "willow", "windmill",
+};
+
+static bool is_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool only(const char *s, const char *extra)
+{
+    for (const char *p = s; *p; p++) {
+        if (!is_alnum(*p) && !strchr(extra, *p)) {
+            return false;
+        }
+    }
+    return *s != '\0';
+}
+
+bool names_is_user(const char *s)
+{
+    return only(s, "_.@+-");
+}
+
+bool names_is_email(const char *s)
+{
+    const char *at = strrchr(s, '@');
+
+    if (!at || at == s || (size_t)(at - s) > 64) {
+        return false;
+    }
+    for (const char *p = s; p < at; p++) {
+        if (!is_alnum(*p) && !strchr(".!#$%&'*+/=?^_`{|}~-", *p)) {
+            return false;
+        }
+    }
+    struct deis_str domain = deis_str(at + 1);
+    struct deis_str label;
+    unsigned labels = 0;
+    while (deis_str_split(&domain, '.', &label)) {
+        if (label.len == 0 || label.len > 63 || label.ptr[0] == '-' ||
+            label.ptr[label.len - 1] == '-') {
+            return false;
+        }
+        labels++;
+    }
+    return labels >= 2 && only(at + 1, ".-");
+}
+
+void names_check_app(struct fields *f, const char *id, const char *reserved)
+{
+    bool slug = true;
+    bool lower = true;
+
+    for (const char *p = id; *p; p++) {
+        slug = slug && (is_alnum(*p) || *p == '-' || *p == '_');
+        lower = lower && ((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '-');
+    }
+    if (!slug) {
+        fields_error(f, "id",
+                     "Enter a valid 'slug' consisting of letters, numbers, underscores or hyphens.");
+    }
+    if (!lower) {
+        fields_error(f, "id", "App IDs can only contain [a-z0-9-].");
+    } else if (!deis_str_is_label(deis_str(id))) {
+        fields_error(f, "id", "App IDs must begin and end with a letter or digit.");
+    } else if (strcmp(id, reserved) == 0) {
+        fields_error(f, "id", "%s is a reserved name.", id);
+    }
+}
+
+char *names_generate_app(uint32_t a, uint32_t b)
+{
+    return deis_asprintf("%s-%s", adjectives[a % DEIS_COUNT(adjectives)],
+                         nouns[b % DEIS_COUNT(nouns)]);
+}
+
+static bool has_digit(struct deis_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] >= '0' && s.ptr[i] <= '9') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool all_digits(struct deis_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool domain_label_fits(struct deis_str label)
+{
+    if (label.len == 0 || label.len > 63 || label.ptr[0] == '-' ||
+        label.ptr[label.len - 1] == '-' || all_digits(label)) {
+        return false;
+    }
+    for (size_t i = 0; i < label.len; i++) {
+        if (!is_alnum(label.ptr[i]) && label.ptr[i] != '-') {
+            return false;
+        }
+        if (i > 0 && label.ptr[i] == '-' && label.ptr[i - 1] == '-') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool domain_fits(const char *domain)
+{
+    struct deis_str rest = deis_str(domain);
+    struct deis_str label;
+
+    if (!strchr(domain, '.') && has_digit(rest)) {
+        return false;
+    }
+    while (deis_str_split(&rest, '.', &label)) {
+        if (!domain_label_fits(label)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+char *names_check_domain(struct fields *f, const char *domain)
+{
+    size_t len = strlen(domain);
+
+    if (len > 255) {
+        fields_error(f, "domain", "Hostname must be 255 characters or less.");
+        return NULL;
+    }
+    if (len > 0 && domain[len - 1] == '.') {
+        len--;
+    }
+    char *name = deis_str_dup(deis_str_n(domain, len));
+    if (strncmp(name, "*.", 2) == 0 || strcmp(name, "*") == 0) {
+        fields_error(f, "domain", "Adding a wildcard subdomain is currently not supported.");
+    } else if (!(strstr(name, "xip.io") && only(name, ".-") && name[0] != '.') &&
+               !domain_fits(name)) {
+        fields_error(f, "domain", "Hostname does not look valid.");
+    } else {
+        return name;
+    }
+    free(name);
+    return NULL;
+}
+
+bool names_is_image(const char *s)
+{
+    return only(s, "._-/:@") && is_alnum(s[0]);
+}
+
+bool names_is_platform_image(const char *image, char ret[256])
+{
+    static const char *const own[] = {
+        "builder",       "cache",       "controller",  "database",     "logger",
+        "logspout",      "publisher",   "registry",    "router",       "store-admin",
+        "store-daemon",  "store-gateway", "store-metadata", "store-monitor", "scheduler",
+        "registry-proxy",
+    };
+    struct deis_str name = deis_str(image);
+    ptrdiff_t slash = deis_str_find(name, '/');
+
+    if (slash > 0) {
+        struct deis_str host = deis_str_first(name, (size_t)slash);
+        if (deis_str_find(host, '.') >= 0 || deis_str_find(host, ':') >= 0 ||
+            deis_str_eq_cstr(host, "localhost")) {
+            name = deis_str_skip(name, (size_t)slash + 1);
+        }
+    }
+    ptrdiff_t end = deis_str_find(name, '@');
+    name = end < 0 ? name : deis_str_first(name, (size_t)end);
+    end = deis_str_find(name, ':');
+    name = end < 0 ? name : deis_str_first(name, (size_t)end);
+    snprintf(ret, 256, "%.*s", DEIS_STR_ARG(name));
+    if (strncmp(ret, "deis/", 5) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < DEIS_COUNT(own); i++) {
+        if (strcmp(ret + 5, own[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

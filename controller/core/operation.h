@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one change under way on an app, as kept in operations/<app>: enough for any controller to carry it
+ * on. Pure. thread: any
+ */
+#ifndef CONTROLLER_CORE_OPERATION_H
+#define CONTROLLER_CORE_OPERATION_H
+
+#include "lib/model/model.h"
+
+enum operation_step {
+    OPERATION_ROLLOUT, /* the candidate formation is written: wait for the engine */
+    OPERATION_DESTROY, /* the formation is deleted: wait until nothing runs, then delete all */
+};
+
+enum operation_verdict {
+    OPERATION_WAIT,
+    OPERATION_DONE,
+    OPERATION_FAILED,
+    OPERATION_OVERDUE, /* the engine did not answer in time */
+};
+
+#define OPERATION_ID_MAX 64
+
+struct operation {
+    char *id;
+    char *kind; /* "build", "config", "rollback", "scale", "restart", "destroy" */
+    char *app;
+    char *owner;
+    char *request;  /* id of the request, for the audit */
+    enum operation_step step;
+    char *instance; /* the controller that carries it */
+    char *boot;     /* of that process */
+    uint64_t generation;
+    uint64_t started_ms;
+    uint64_t start_timeout_ms;
+    char *summary;  /* for the app's log, or "" */
+    json_t *release;   /* document to write when done, or NULL */
+    json_t *config;    /* likewise, its values sealed */
+    json_t *build;
+    json_t *structure; /* of the app when done, or NULL = as it is */
+    json_t *previous;  /* the formation to go back to, or NULL = none */
+};
+
+int operation_parse(struct deis_str text, struct operation *ret, struct deis_err *err) deis_must_check;
+char *operation_format(const struct operation *op); /* yours */
+void operation_clear(struct operation *op);
+bool operation_id_fits(const char *id);
+
+/* What to do now. rollout: what the engine says, or NULL. waited_ms: since the operation or its progress
+ * last changed; total_ms: since it began here. */
+enum operation_verdict operation_judge(const struct operation *op, const struct deis_rollout *rollout,
+                                       uint64_t waited_ms, uint64_t total_ms);
+/* Longest silence of the engine that is waited out. */
+uint64_t operation_patience_ms(const struct operation *op);
+
+/* What an operation ended with, as kept in outcomes/<id>. */
+struct outcome {
+    bool done;
+    uint32_t version; /* of the release, 0 = none was made */
+    char *app;
+    char *reason;     /* when failed */
+    char **log;       /* last lines of the failed unit, or NULL */
+    uint64_t at_ms;
+};
+
+int outcome_parse(struct deis_str text, struct outcome *ret, struct deis_err *err) deis_must_check;
+char *outcome_format(const struct outcome *o); /* yours */
+void outcome_clear(struct outcome *o);
+
+#endif

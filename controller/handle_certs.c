@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* Certificates: certs/<common name>, the key sealed; by owner in index/cert/. */
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "controller/api.h"
+
+#include "lib/base/clock.h"
+
+#define PEM_MAX (64 * 1024)
+#define CN_MAX  255
+
+struct pair {
+    char *name;       /* common name of the certificate */
+    char expires[32]; /* in the layout of the API */
+};
+
+static json_t *show(json_t *doc)
+{
+    json_t *out = json_copy(doc);
+
+    json_object_del(out, "certificate");
+    json_object_del(out, "key");
+    return out;
+}
+
+void handle_certs_list(struct api *a)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    char prefix[DEIS_KEY_MAX];
+    json_t *names = NULL;
+
+    if (store_names(a->ctl, deis_key(prefix, "index/cert/%s/", a->user), &names, &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    api_page_named(a, "/deis/certs/", names, show);
+}
+
+static bool name_fits(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len > 0 && len <= CN_MAX &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*") == len;
+}
+
+/* The caller's certificate of that name; NULL: answered. */
+static json_t *own_cert(struct api *a, int64_t *ret_revision)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    const char *name = api_param(a, "cn");
+    deis_autojson json_t *doc = NULL;
+    char key[DEIS_KEY_MAX];
+    int r = name_fits(name)
+                ? store_get(a->ctl, deis_key(key, "certs/%s", name), &doc, ret_revision, &err)
+                : deis_err_set(&err, DEIS_NOT_FOUND, "Not found");
+    const char *owner = json_string_value(json_object_get(doc, "owner"));
+
+    if (r == DEIS_OK && (!owner || strcmp(owner, a->user) != 0)) {
+        r = deis_err_set(&err, DEIS_NOT_FOUND, "Not found");
+    }
+    if (r < 0) {
+        api_error(a, &err);
+        return NULL;
+    }
+    return DEIS_TAKE(doc);
+}
+
+void handle_certs_get(struct api *a)
+{
+    int64_t revision;
+    deis_autojson json_t *doc = own_cert(a, &revision);
+
+    if (doc) {
+        api_json(a, 200, show(doc));
+    }
+}
+
+void handle_certs_remove(struct api *a)
+{
+    change_auto struct change c = { 0 };
+    int64_t revision;
+    deis_autojson json_t *doc = own_cert(a, &revision);
+    const char *name = api_param(a, "cn");
+    char key[DEIS_KEY_MAX];
+
+    if (!doc) {
+        return;
+    }
+    api_change(a, &c, "cert.remove", "cert/%s", name);
+    deis_etcd_if_mod(c.txn, deis_key(key, "certs/%s", name), revision);
+    deis_etcd_then_delete(c.txn, key);
+    deis_etcd_then_delete(c.txn, deis_key(key, "index/cert/%s/%s", a->user, name));
+    if (api_commit(a, &c)) {
+        api_empty(a, 204);
+    }
+}
+
+static const char *ssl_reason(void)
+{
+    const char *text = ERR_reason_error_string(ERR_get_error());
+
+    ERR_clear_error();
+    return text ? text : "not PEM";
+}
+
+static BIO *pem(const char *text)
+{
+    return BIO_new_mem_buf(text, (int)strlen(text));
+}
+
+static void read_times(X509 *cert, struct pair *ret)
+{
+    struct tm tm;
+
+    memset(&tm, 0, sizeof(tm));
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1) {
+        strftime(ret->expires, sizeof(ret->expires), "%Y-%m-%dT%H:%M:%SUTC", &tm);
+    }
+}
+
+static char *common_name(X509 *cert)
+{
+    char text[CN_MAX + 1] = "";
+    int len = X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, text, sizeof(text));
+
+    return len > 0 && (size_t)len == strlen(text) ? deis_strdup(text) : NULL;
+}
+
+/* Does the pair hold together? Faults go to f. */
+static void check_pair(struct fields *f, const char *certificate, const char *key, struct pair *ret)
+{
+    BIO *cert_bio = pem(certificate);
+    BIO *key_bio = pem(key);
+    X509 *cert = PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
+
+    if (!cert) {
+        fields_error(f, "certificate", "Could not load certificate: %s", ssl_reason());
+    } else {
+        EVP_PKEY *pkey = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+        if (!pkey) {
+            fields_error(f, "key", "Could not load key: %s", ssl_reason());
+        } else if (X509_check_private_key(cert, pkey) != 1) {
+            fields_error(f, "key", "The key does not fit the certificate");
+        }
+        EVP_PKEY_free(pkey);
+        ret->name = common_name(cert);
+        read_times(cert, ret);
+    }
+    ERR_clear_error();
+    X509_free(cert);
+    BIO_free(cert_bio);
+    BIO_free(key_bio);
+}
+
+static void cert_write(struct api *a, const char *name, const char *expires, const char *certificate,
+                       const char *private_key)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    deis_autobuf struct deis_buf sealed = DEIS_BUF_INIT(2 * PEM_MAX);
+    change_auto struct change c = { 0 };
+    char key[DEIS_KEY_MAX], place[DEIS_KEY_MAX], now[32];
+    uint32_t id;
+
+    deis_random(&id, sizeof(id));
+    store_now(now);
+    snprintf(place, sizeof(place), "cert/%s", name);
+    deis_seal(&a->ctl->key, deis_str(place), deis_str(private_key), &sealed);
+    deis_autojson json_t *doc = json_pack(
+        "{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)(id >> 1), "owner", a->user,
+        "expires", expires, "common_name", name, "created", now, "updated", now, "certificate",
+        certificate, "key", sealed.data);
+    api_change(a, &c, "cert.add", "cert/%s", name);
+    deis_etcd_if_absent(c.txn, deis_key(key, "certs/%s", name));
+    change_put(&c, key, doc);
+    change_put_text(&c, deis_key(key, "index/cert/%s/%s", a->user, name), "{}");
+    deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", a->user));
+    int r = change_commit(a->ctl, &c, &err);
+    if (r == DEIS_OK) {
+        api_json(a, 201, show(doc));
+    } else if (r == DEIS_CONFLICT) {
+        api_json(a, 400, json_pack("{s:[s]}", "common_name", "This field must be unique."));
+    } else {
+        api_error(a, &err);
+    }
+}
+
+static void cert_add(struct api *a, struct fields *f)
+{
+    struct pair pair = { 0 };
+    deis_autofree char *certificate = fields_text(f, "certificate", FIELD_REQUIRED, PEM_MAX);
+    deis_autofree char *key = fields_text(f, "key", FIELD_REQUIRED, PEM_MAX);
+    deis_autofree char *given = fields_text(f, "common_name", 0, CN_MAX);
+
+    if (certificate && key) {
+        check_pair(f, certificate, key, &pair);
+    }
+    deis_autofree char *own = pair.name;
+    const char *name = given ? given : own;
+    if (name && strchr(name, '*')) {
+        fields_error(f, "common_name", "Wildcard certificates are not supported");
+    } else if (!fields_failed(f) && (!name || !name_fits(name))) {
+        fields_error(f, "common_name", "Enter a valid common name.");
+    }
+    if (fields_failed(f)) {
+        api_invalid(a, f);
+    } else {
+        cert_write(a, name, pair.expires, certificate, key);
+    }
+    if (key) {
+        explicit_bzero(key, strlen(key));
+    }
+}
+
+void handle_certs_add(struct api *a)
+{
+    struct fields f;
+
+    fields_init(&f, a->body);
+    cert_add(a, &f);
+    fields_clear(&f);
+}

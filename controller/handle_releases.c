@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* Config, builds, releases, rollback: what makes a new release. */
+#include "controller/core/appconfig.h"
+#include "controller/core/names.h"
+#include "controller/deploy.h"
+
+#define CONFIG_PATIENCE_MS 5000
+#define OTHER_PATIENCE_MS  1000
+
+/* --- config --- */
+
+struct config_job {
+    json_t *change;
+    struct fields *fields;
+    char uuid[37];
+    char now[32];
+    json_t *shown;  /* the new config, opened */
+    bool has_build;
+};
+
+static int prepare_config(const struct deploy_request *req, const struct app_view *view,
+                          struct deploy_plan *plan, struct deis_err *err)
+{
+    struct config_job *job = req->arg;
+    deis_autojson json_t *maps = appconfig_merge(view->config, job->change, job->fields);
+
+    if (!maps) {
+        return deis_err_set(err, DEIS_INVALID, "config refused");
+    }
+    const struct release_origin origin = { job->uuid, req->app, req->user, job->now };
+    deis_autofree char *summary = appconfig_summary(req->user, view->config, maps);
+    plan->config = config_seal(req->ctl, &origin, maps);
+    json_decref(job->shown);
+    job->shown = json_copy(plan->config);
+    json_object_set(job->shown, "values", json_object_get(maps, "values"));
+    job->has_build = view->build != NULL;
+    const struct deploy_release rel = {
+        .config = maps, .config_uuid = job->uuid, .build = view->build, .summary = summary
+    };
+    return deploy_plan_release(req, view, &rel, plan, err);
+}
+
+static void answer_config(struct api *a, struct config_job *job, uint32_t version)
+{
+    char text[16];
+    json_t *values = json_copy(json_object_get(job->shown, "values"));
+
+    if (job->has_build) {
+        snprintf(text, sizeof(text), "v%u", version);
+        json_object_set_new(values, "DEIS_APP", json_string(a->app_id));
+        json_object_set_new(values, "DEIS_RELEASE", json_string(text));
+    }
+    json_object_set_new(job->shown, "values", values);
+    a->release = version;
+    api_json(a, 201, DEIS_TAKE(job->shown));
+}
+
+static void config_set(struct api *a, struct fields *f)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct outcome outcome = { 0 };
+    deis_autojson json_t *change = appconfig_parse_change(f);
+    struct config_job job = { .change = change, .fields = f };
+    struct deploy_request req = deploy_request_of(a, "config", CONFIG_PATIENCE_MS);
+
+    if (!change) {
+        api_invalid(a, f);
+        return;
+    }
+    deis_uuid(job.uuid);
+    store_now(job.now);
+    req.prepare = prepare_config;
+    req.arg = &job;
+    int r = deploy_run(&req, &outcome, &err);
+    if (r == DEIS_OK && outcome.done) {
+        answer_config(a, &job, outcome.version);
+    } else if (r == DEIS_INVALID && fields_failed(f)) {
+        api_invalid(a, f);
+    } else if (r == DEIS_CONFLICT) {
+        deis_autofree char *text =
+            deis_asprintf("Config changes already in progress.\n%s", err.msg);
+        api_json(a, 409, json_pack("{s:s}", "error", text));
+    } else {
+        deploy_answer_failure(a, r, &outcome, &err);
+    }
+    json_decref(job.shown);
+    outcome_clear(&outcome);
+}
+
+void handle_config_set(struct api *a)
+{
+    struct fields f;
+
+    fields_init(&f, a->body);
+    config_set(a, &f);
+    fields_clear(&f);
+}
+
+void handle_config_get(struct api *a)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    json_t *config = NULL;
+
+    if (config_current(a->ctl, a->app_id, a->app, &config, &err) < 0) {
+        api_error(a, &err);
+    } else {
+        api_json(a, 200, config);
+    }
+}
+
+/* --- builds --- */
+
+static void build_create(struct api *a, struct fields *f)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct outcome outcome = { 0 };
+    deis_autojson json_t *content = build_parse(f);
+    struct deploy_request req = deploy_request_of(a, "build", OTHER_PATIENCE_MS);
+    char repository[256];
+
+    if (!content) {
+        api_invalid(a, f);
+        return;
+    }
+    if (names_is_platform_image(json_string_value(json_object_get(content, "image")), repository)) {
+        api_detail(a, 403, "Repository name %s is not allowed", repository);
+        return;
+    }
+    deis_autojson json_t *build = deploy_new_build(a->app_id, a->user, content);
+    req.prepare = deploy_prepare_build;
+    req.arg = build;
+    int r = deploy_run(&req, &outcome, &err);
+    if (r == DEIS_OK && outcome.done) {
+        a->release = outcome.version;
+        api_json(a, 201, json_incref(build));
+    } else {
+        deploy_answer_failure(a, r, &outcome, &err);
+    }
+    outcome_clear(&outcome);
+}
+
+void handle_builds_create(struct api *a)
+{
+    struct fields f;
+
+    fields_init(&f, a->body);
+    build_create(a, &f);
+    fields_clear(&f);
+}
+
+/* The names below a prefix, newest first, as a page of documents. */
+static void page_newest_first(struct api *a, const char *folder)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    char prefix[DEIS_KEY_MAX];
+    deis_autojson json_t *names = NULL;
+
+    if (store_names(a->ctl, deis_key(prefix, "apps/%s/%s/", a->app_id, folder), &names, &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    json_t *reversed = json_array();
+    for (size_t i = json_array_size(names); i > 0; i--) {
+        json_array_append(reversed, json_array_get(names, i - 1));
+    }
+    api_page_named(a, prefix, reversed, NULL);
+}
+
+void handle_builds_list(struct api *a)
+{
+    page_newest_first(a, "builds");
+}
+
+static void answer_document(struct api *a, const char *key)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    json_t *doc = NULL;
+
+    if (store_get(a->ctl, key, &doc, NULL, &err) < 0) {
+        api_error(a, &err);
+    } else {
+        api_json(a, 200, doc);
+    }
+}
+
+void handle_builds_get(struct api *a)
+{
+    char key[DEIS_KEY_MAX];
+
+    answer_document(a, deis_key(key, "apps/%s/builds/%s", a->app_id, api_param(a, "uuid")));
+}
+
+/* --- releases --- */
+
+void handle_releases_list(struct api *a)
+{
+    page_newest_first(a, "releases");
+}
+
+void handle_releases_get(struct api *a)
+{
+    char key[DEIS_KEY_MAX];
+    unsigned version = (unsigned)strtoul(api_param(a, "version"), NULL, 10);
+
+    answer_document(a, deis_key(key, "apps/%s/releases/%010u", a->app_id, version));
+}
+
+static int prepare_rollback(const struct deploy_request *req, const struct app_view *view,
+                            struct deploy_plan *plan, struct deis_err *err)
+{
+    deis_autojson json_t *release = NULL;
+    deis_autojson json_t *config = NULL;
+    deis_autojson json_t *build = NULL;
+    char key[DEIS_KEY_MAX];
+    uint32_t version = 0;
+
+    int r = release_rollback_target(req->arg, view->latest, &version, err);
+    if (r == DEIS_OK) {
+        r = app_release(req->ctl, req->app, version, &release, err);
+    }
+    if (r == DEIS_OK) {
+        r = config_current(req->ctl, req->app, release, &config, err);
+    }
+    const char *build_uuid = json_string_value(json_object_get(release, "build"));
+    if (r == DEIS_OK && build_uuid) {
+        r = store_get(req->ctl, deis_key(key, "apps/%s/builds/%s", req->app, build_uuid), &build, NULL,
+                      err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    deis_autofree char *summary = deis_asprintf("%s rolled back to v%u", req->user, version);
+    const struct deploy_release rel = {
+        .config = config,
+        .config_uuid = json_string_value(json_object_get(release, "config")),
+        .build = build,
+        .summary = summary,
+    };
+    return deploy_plan_release(req, view, &rel, plan, err);
+}
+
+void handle_releases_rollback(struct api *a)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct outcome outcome = { 0 };
+    struct deploy_request req = deploy_request_of(a, "rollback", OTHER_PATIENCE_MS);
+
+    req.prepare = prepare_rollback;
+    req.arg = json_object_get(a->body, "version");
+    int r = deploy_run(&req, &outcome, &err);
+    if (r == DEIS_OK && outcome.done) {
+        a->release = outcome.version;
+        api_json(a, 201, json_pack("{s:I}", "version", (json_int_t)outcome.version));
+    } else {
+        deploy_answer_failure(a, r, &outcome, &err);
+    }
+    outcome_clear(&outcome);
+}

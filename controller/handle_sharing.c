@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Domains and collaborators of an app. */
+#include "controller/applog.h"
+#include "controller/apps.h"
+#include "controller/core/names.h"
+#include "controller/users.h"
+
+/* --- domains: domains/<lower case>, by app in index/domain/ --- */
+
+static char *lower(const char *s)
+{
+    char *out = deis_strdup(s);
+
+    for (char *p = out; *p; p++) {
+        *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 'a' - 'A' : *p);
+    }
+    return out;
+}
+
+void handle_domains_list(struct api *a)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    char prefix[DEIS_KEY_MAX];
+    json_t *names = NULL;
+
+    if (store_names(a->ctl, deis_key(prefix, "index/domain/%s/", a->app_id), &names, &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    api_page_named(a, "/deis/domains/", names, NULL);
+}
+
+static void domain_add(struct api *a, struct fields *f)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    change_auto struct change c = { 0 };
+    char key[DEIS_KEY_MAX], now[32];
+    deis_autofree char *text = fields_text(f, "domain", FIELD_REQUIRED, 4096);
+    deis_autofree char *domain = text ? names_check_domain(f, text) : NULL;
+
+    if (!domain) {
+        api_invalid(a, f);
+        return;
+    }
+    deis_autofree char *name = lower(domain);
+    store_now(now);
+    deis_autojson json_t *doc =
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "owner", a->user, "created", now, "updated", now,
+                  "app", a->app_id, "domain", domain);
+    api_change(a, &c, "domain.add", "app/%s/domain/%s", a->app_id, name);
+    deis_etcd_if_absent(c.txn, deis_key(key, "domains/%s", name));
+    change_put(&c, key, doc);
+    change_put_text(&c, deis_key(key, "index/domain/%s/%s", a->app_id, name), "{}");
+    deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", a->app_id), a->app_revision);
+    int r = change_commit(a->ctl, &c, &err);
+    if (r == DEIS_CONFLICT) {
+        deis_autojson json_t *other = NULL;
+        r = store_get(a->ctl, deis_key(key, "domains/%s", name), &other, NULL, &err);
+        if (r == DEIS_OK) {
+            api_json(a, 400, json_pack("{s:[s]}", "domain", "This field must be unique."));
+            return;
+        }
+        r = deis_err_set(&err, DEIS_CONFLICT, "The app was changed at the same moment, try again");
+    }
+    if (r < 0) {
+        api_error(a, &err);
+        return;
+    }
+    applog_write(a->ctl, a->app_id, "domain %s added", domain);
+    api_json(a, 201, json_incref(doc));
+}
+
+void handle_domains_add(struct api *a)
+{
+    struct fields f;
+
+    fields_init(&f, a->body);
+    domain_add(a, &f);
+    fields_clear(&f);
+}
+
+void handle_domains_remove(struct api *a)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    change_auto struct change c = { 0 };
+    deis_autojson json_t *doc = NULL;
+    deis_autofree char *name = lower(api_param(a, "domain"));
+    char key[DEIS_KEY_MAX];
+    int64_t revision;
+    struct fields unused;
+
+    fields_init(&unused, a->body);
+    deis_autofree char *valid = names_check_domain(&unused, name);
+    fields_clear(&unused);
+    if (!valid) {
+        api_not_found(a);
+        return;
+    }
+    int r = store_get(a->ctl, deis_key(key, "domains/%s", valid), &doc, &revision, &err);
+    const char *app = json_string_value(json_object_get(doc, "app"));
+    if (r == DEIS_OK && (!app || strcmp(app, a->app_id) != 0)) {
+        r = deis_err_set(&err, DEIS_NOT_FOUND, "Not found");
+    }
+    if (r < 0) {
+        api_error(a, &err);
+        return;
+    }
+    api_change(a, &c, "domain.remove", "app/%s/domain/%s", a->app_id, valid);
+    deis_etcd_if_mod(c.txn, key, revision);
+    deis_etcd_then_delete(c.txn, key);
+    deis_etcd_then_delete(c.txn, deis_key(key, "index/domain/%s/%s", a->app_id, valid));
+    if (api_commit(a, &c)) {
+        applog_write(a->ctl, a->app_id, "domain %s removed", valid);
+        api_empty(a, 204);
+    }
+}
+
+/* --- collaborators: apps/<app>/perms/<user>, by user in index/shared/ --- */
+
+void handle_perms_list(struct api *a)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    char prefix[DEIS_KEY_MAX];
+    json_t *names = NULL;
+
+    if (store_names(a->ctl, deis_key(prefix, "apps/%s/perms/", a->app_id), &names, &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    api_json(a, 200, json_pack("{s:o}", "users", names));
+}
+
+static void grant(struct api *a, const char *name)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    change_auto struct change c = { 0 };
+    deis_autojson json_t *user = NULL;
+    char key[DEIS_KEY_MAX];
+
+    if (users_get(a->ctl, name, &user, NULL, &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    api_change(a, &c, "perms.grant", "app/%s to user/%s", a->app_id, name);
+    deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", name));
+    deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", a->app_id), a->app_revision);
+    change_put_text(&c, deis_key(key, "apps/%s/perms/%s", a->app_id, name), "{}");
+    change_put_text(&c, deis_key(key, "index/shared/%s/%s", name, a->app_id), "{}");
+    if (api_commit(a, &c)) {
+        applog_write(a->ctl, a->app_id, "User %s was granted access to %s", name, a->app_id);
+        api_empty(a, 201);
+    }
+}
+
+void handle_perms_add(struct api *a)
+{
+    struct fields f;
+
+    fields_init(&f, a->body);
+    deis_autofree char *name = fields_text(&f, "username", FIELD_REQUIRED, 200);
+    if (name) {
+        grant(a, name);
+    } else {
+        api_invalid(a, &f);
+    }
+    fields_clear(&f);
+}
+
+void handle_perms_remove(struct api *a)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    change_auto struct change c = { 0 };
+    deis_autojson json_t *user = NULL;
+    deis_autojson json_t *given = NULL;
+    const char *name = api_param(a, "user");
+    char key[DEIS_KEY_MAX];
+
+    if (users_get(a->ctl, name, &user, NULL, &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    deis_key(key, "apps/%s/perms/%s", a->app_id, name);
+    int r = store_get(a->ctl, key, &given, NULL, &err);
+    if (r == DEIS_NOT_FOUND) {
+        api_forbidden(a);
+        return;
+    }
+    if (r < 0) {
+        api_error(a, &err);
+        return;
+    }
+    api_change(a, &c, "perms.revoke", "app/%s from user/%s", a->app_id, name);
+    deis_etcd_if_exists(c.txn, key);
+    deis_etcd_then_delete(c.txn, key);
+    deis_etcd_then_delete(c.txn, deis_key(key, "index/shared/%s/%s", name, a->app_id));
+    if (api_commit(a, &c)) {
+        applog_write(a->ctl, a->app_id, "User %s was revoked access to %s", name, a->app_id);
+        api_empty(a, 204);
+    }
+}

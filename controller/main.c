@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* deis-controller: what should be. The REST API, releases, deploys. */
+#include "controller/applog.h"
+#include "controller/busapi.h"
+#include "controller/deploy.h"
+#include "controller/gate.h"
+#include "controller/rollouts.h"
+#include "controller/server.h"
+#include "lib/net/log.h"
+
+#define REQUEST_THREADS   64
+#define REQUEST_QUEUE     128
+#define OPERATION_THREADS 32
+#define OPERATION_QUEUE   256
+#define RESUME_EVERY_MS   5000
+
+struct program {
+    struct ctl ctl;
+    struct server *server;
+    struct deis_bus_server *bus;
+    struct deis_timer *resume;
+    bool stopping;
+};
+
+static int fail(const char *what, const struct deis_err *err)
+{
+    deis_error(what, KV_ERR(err));
+    return 1;
+}
+
+static void resume_work(void *arg)
+{
+    deploy_resume(arg);
+}
+
+static void resume_tick(void *arg)
+{
+    struct program *p = arg;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (deis_workers_run(p->ctl.operations, resume_work, NULL, &p->ctl, &err) < 0) {
+        deis_warn("operations not looked at", KV_ERR(&err));
+    }
+    deis_timer_after(p->resume, RESUME_EVERY_MS);
+}
+
+static void on_drained(void *arg)
+{
+    struct program *p = arg;
+
+    deis_loop_stop(p->ctl.loop);
+}
+
+static void on_stop(void *arg)
+{
+    struct program *p = arg;
+
+    if (p->stopping) {
+        deis_loop_stop(p->ctl.loop);
+        return;
+    }
+    p->stopping = true;
+    deis_info("stopping");
+    deis_timer_cancel(p->resume);
+    rollouts_cancel(p->ctl.rollouts); /* who waits for the engine answers now */
+    server_drain(p->server, on_drained, p);
+}
+
+/* All that lives as long as the loop. */
+static int start(struct program *p, const struct settings *s, struct deis_err *err)
+{
+    struct ctl *ctl = &p->ctl;
+    const struct deis_etcd_opts etcd = { .endpoints = s->etcd };
+
+    ctl->etcd = deis_etcd_new(&etcd, err);
+    if (!ctl->etcd) {
+        return err->code;
+    }
+    ctl->requests = deis_workers_new(ctl->loop, REQUEST_THREADS, REQUEST_QUEUE);
+    ctl->operations = deis_workers_new(ctl->loop, OPERATION_THREADS, OPERATION_QUEUE);
+    ctl->directory = deis_directory_start(ctl->etcd, ctl->loop);
+    ctl->bus = deis_bus_sync_new(&ctl->key, "controller");
+    ctl->bus_client = deis_bus_client_new(ctl->loop, &ctl->key, "controller");
+    ctl->applog = applog_start(ctl);
+    ctl->rollouts = rollouts_start(ctl);
+    ctl->lives = lives_new();
+    ctl->apps = gate_new(1);
+    ctl->passwords = gate_new(2);
+    settings_follow(ctl->settings, ctl->etcd, ctl->loop);
+    int r = server_start(ctl, s->http, &p->server, err);
+    if (r < 0) {
+        return r;
+    }
+    p->bus = busapi_start(ctl, s->bus, err);
+    if (!p->bus) {
+        return err->code;
+    }
+    const struct deis_service where = { .http = s->http, .bus = s->bus };
+    deis_directory_register(ctl->directory, "controller", ctl->instance, &where);
+    p->resume = deis_timer_new(ctl->loop, resume_tick, p);
+    deis_timer_after(p->resume, 500);
+    deis_loop_on_stop(ctl->loop, on_stop, p);
+    return DEIS_OK;
+}
+
+/* In this order: first who asks, then who works, then what both use. */
+static void stop(struct program *p)
+{
+    struct ctl *ctl = &p->ctl;
+
+    if (ctl->rollouts) {
+        rollouts_cancel(ctl->rollouts);
+    }
+    deis_timer_free(p->resume);
+    server_free(p->server);
+    deis_workers_free(ctl->requests);
+    deis_workers_free(ctl->operations);
+    deis_bus_server_free(p->bus);
+    settings_unfollow(ctl->settings);
+    rollouts_stop(ctl->rollouts);
+    deis_bus_client_free(ctl->bus_client);
+    applog_stop(ctl->applog);
+    deis_bus_sync_free(ctl->bus);
+    if (ctl->directory) {
+        deis_directory_stop(ctl->directory);
+    }
+    lives_free(ctl->lives);
+    gate_free(ctl->apps);
+    gate_free(ctl->passwords);
+    deis_etcd_free(ctl->etcd);
+}
+
+int main(int argc, char **argv)
+{
+    struct program p = { 0 };
+    settings_auto struct settings s = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    deis_runtime_init("controller");
+    if (settings_load(argc, argv, &p.ctl.settings, &err) < 0) {
+        fprintf(stderr, "deis-controller: %s\n", err.msg);
+        return 2;
+    }
+    settings_get(p.ctl.settings, &s);
+    if (deis_key_load(s.cluster_key, &p.ctl.key, &err) < 0) {
+        settings_free(p.ctl.settings);
+        return fail("no cluster key", &err);
+    }
+    deis_key_derive_hex(&p.ctl.key, "builder-hook", p.ctl.builder_key);
+    snprintf(p.ctl.instance, sizeof(p.ctl.instance), "%.100s", s.instance);
+    deis_random_hex(p.ctl.boot, 8);
+    p.ctl.loop = deis_loop_new();
+    int status = 0;
+    if (start(&p, &s, &err) < 0) {
+        status = fail("not started", &err);
+    } else {
+        deis_info("started", KV_S("http", s.http), KV_S("bus", s.bus), KV_S("instance", p.ctl.instance));
+        deis_loop_run(p.ctl.loop);
+    }
+    stop(&p);
+    deis_loop_free(p.ctl.loop);
+    settings_free(p.ctl.settings);
+    return status;
+}

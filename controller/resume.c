@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Taking over operations that nobody carries, and deleting what is old. */
+#include <pthread.h>
+
+#include "controller/carry.h"
+#include "controller/deploy.h"
+#include "lib/base/clock.h"
+#include "lib/net/log.h"
+
+#define ORPHAN_MS        15000 /* an instance must be gone that long */
+#define TIDY_EVERY_MS    (3600 * 1000)
+#define OUTCOME_KEEP_MS  (24 * 3600 * 1000)
+#define AUDIT_MAX        20000 /* entries */
+#define DELETES_MAX      100
+
+struct job {
+    struct ctl *ctl;
+    struct operation op;
+    struct live *live;
+};
+
+static void work(void *arg)
+{
+    struct job *job = arg;
+    struct outcome outcome = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (carry(job->ctl, &job->op, job->live, &outcome, &err) == DEIS_OK) {
+        deis_info("operation carried on", KV_S("app", job->op.app), KV_S("id", job->op.id),
+                  KV_S("result", outcome.done ? "done" : "failed"));
+    }
+    outcome_clear(&outcome);
+    live_unref(job->live);
+    operation_clear(&job->op);
+    free(job);
+}
+
+/* Does the instance's registration stand? An error counts as yes. */
+static bool instance_alive(struct ctl *ctl, const char *instance)
+{
+    deis_autorange struct deis_etcd_range range = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+    char key[DEIS_KEY_MAX];
+
+    if (strlen(instance) > 128) {
+        return false;
+    }
+    return deis_etcd_get(ctl->etcd, deis_key(key, "services/controller/%s", instance), &range, &err) !=
+           DEIS_NOT_FOUND;
+}
+
+/* Should this process take the operation over? */
+static bool is_orphan(struct ctl *ctl, const struct operation *op)
+{
+    if (strcmp(op->boot, ctl->boot) == 0 || strcmp(op->instance, ctl->instance) == 0) {
+        return true; /* ours and not carried here: left for later, or of our former self */
+    }
+    uint64_t now = deis_wall_ms();
+    return now > op->started_ms + ORPHAN_MS && !instance_alive(ctl, op->instance);
+}
+
+static void take_over(struct ctl *ctl, struct operation *op, int64_t revision)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    char key[DEIS_KEY_MAX];
+    bool fresh = false;
+    struct live *live = live_get(ctl->lives, op->id, &fresh);
+
+    if (!live || !fresh) {
+        live_unref(live); /* carried here already */
+        return;
+    }
+    free(op->instance);
+    free(op->boot);
+    op->instance = deis_strdup(ctl->instance);
+    op->boot = deis_strdup(ctl->boot);
+    deis_autofree char *text = operation_format(op);
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+    deis_etcd_if_mod(txn, deis_key(key, "operations/%s", op->app), revision);
+    deis_etcd_then_put(txn, key, deis_str(text), 0);
+    int r = deis_etcd_commit(ctl->etcd, txn, NULL, NULL, &err);
+    if (r == DEIS_OK) {
+        struct job *job = deis_alloc(sizeof(*job));
+        *job = (struct job){ .ctl = ctl, .op = *op, .live = live };
+        *op = (struct operation){ 0 };
+        deis_info("operation taken over", KV_S("app", job->op.app), KV_S("id", job->op.id));
+        r = deis_workers_run(ctl->operations, work, NULL, job, &err);
+        if (r == DEIS_OK) {
+            return;
+        }
+        operation_clear(&job->op);
+        free(job);
+    }
+    if (r != DEIS_CONFLICT) {
+        deis_warn("operation not taken over", KV_S("key", key), KV_ERR(&err));
+    }
+    live_drop(live);
+    live_unref(live);
+}
+
+static void take_over_all(struct ctl *ctl)
+{
+    deis_autorange struct deis_etcd_range range = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (deis_etcd_list(ctl->etcd, "/deis/operations/", 0, &range, &err) < 0) {
+        deis_debug("operations not listed", KV_ERR(&err));
+        return;
+    }
+    for (size_t i = 0; i < range.count; i++) {
+        struct operation op;
+        if (operation_parse(range.kvs[i].value, &op, &err) < 0) {
+            deis_error("operation not readable", KV_S("key", range.kvs[i].key), KV_ERR(&err));
+            continue;
+        }
+        if (is_orphan(ctl, &op)) {
+            take_over(ctl, &op, range.kvs[i].mod_revision);
+        }
+        operation_clear(&op);
+    }
+}
+
+static int delete_keys(struct ctl *ctl, const struct deis_etcd_range *range, size_t count,
+                       struct deis_err *err)
+{
+    int r = DEIS_OK;
+
+    for (size_t i = 0; r == DEIS_OK && i < count;) {
+        deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+        for (unsigned n = 0; n < DELETES_MAX && i < count; n++, i++) {
+            deis_etcd_then_delete(txn, range->kvs[i].key);
+        }
+        r = deis_etcd_commit(ctl->etcd, txn, NULL, NULL, err);
+    }
+    return r;
+}
+
+static void tidy_outcomes(struct ctl *ctl)
+{
+    deis_autorange struct deis_etcd_range range = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+    uint64_t now = deis_wall_ms();
+    int r = deis_etcd_list(ctl->etcd, "/deis/outcomes/", 0, &range, &err);
+
+    for (size_t i = 0; r == DEIS_OK && i < range.count; i++) {
+        struct outcome o;
+        if (outcome_parse(range.kvs[i].value, &o, &err) < 0) {
+            continue;
+        }
+        if (o.at_ms + OUTCOME_KEEP_MS < now) {
+            r = deis_etcd_delete(ctl->etcd, range.kvs[i].key, &err);
+        }
+        outcome_clear(&o);
+    }
+}
+
+/* Keys sort by time: the first ones are the oldest. */
+static void tidy_audit(struct ctl *ctl)
+{
+    deis_autorange struct deis_etcd_range range = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (deis_etcd_list_keys(ctl->etcd, "/deis/audit/", &range, &err) == DEIS_OK &&
+        range.count > AUDIT_MAX &&
+        delete_keys(ctl, &range, range.count - AUDIT_MAX, &err) < 0) {
+        deis_warn("audit not trimmed", KV_ERR(&err));
+    }
+}
+
+void deploy_resume(struct ctl *ctl)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static uint64_t tidied_ms;
+
+    if (pthread_mutex_trylock(&lock) != 0) {
+        return; /* the last pass still runs */
+    }
+    take_over_all(ctl);
+    uint64_t now = deis_now_ms();
+    if (tidied_ms == 0 || now - tidied_ms > TIDY_EVERY_MS) {
+        tidied_ms = now;
+        tidy_outcomes(ctl);
+        tidy_audit(ctl);
+    }
+    pthread_mutex_unlock(&lock);
+}

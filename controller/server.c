@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include "controller/server.h"
+
+#include "controller/api.h"
+#include "controller/follow.h"
+#include "lib/net/log.h"
+
+#define API_VERSION      "1.7"
+#define PLATFORM_VERSION "1.13.4"
+#define HTML             "text/html; charset=utf-8"
+#define TEXT             "text/plain"
+#define JSON             "application/json"
+
+struct server {
+    struct ctl *ctl;
+    struct deis_httpd *httpd;
+};
+
+static api_handler *const handlers[ROUTE_COUNT] = {
+#define SERVER_HANDLER(method, pattern, handler, right) [ROUTE_##handler] = handle_##handler,
+    CONTROLLER_ROUTES(SERVER_HANDLER)
+#undef SERVER_HANDLER
+};
+
+static void set_headers(struct deis_http_req *req)
+{
+    static const char *const fields[][2] = {
+        { "DEIS_API_VERSION", API_VERSION },
+        { "X_DEIS_API_VERSION", API_VERSION },
+        { "DEIS_PLATFORM_VERSION", PLATFORM_VERSION },
+        { "X_DEIS_PLATFORM_VERSION", PLATFORM_VERSION },
+        { "Access-Control-Allow-Origin", "*" },
+        { "Access-Control-Expose-Headers",
+          "DEIS_API_VERSION, X_DEIS_API_VERSION, DEIS_PLATFORM_VERSION, X_DEIS_PLATFORM_VERSION, "
+          "Deis-Release, X-Deis-Release" },
+        { "X-Content-Type-Options", "nosniff" },
+    };
+
+    for (size_t i = 0; i < DEIS_COUNT(fields); i++) {
+        deis_http_set(req, fields[i][0], fields[i][1]);
+    }
+}
+
+static void send_answer(struct deis_http_req *req, struct api *a)
+{
+    deis_autofree char *json = NULL;
+
+    set_headers(req);
+    deis_http_set(req, "X-Request-Id", a->id);
+    if (a->status == 401) {
+        deis_http_set(req, "WWW-Authenticate", "Token");
+    }
+    if (a->status == 405 && a->match.path) {
+        deis_http_set(req, "Allow", a->match.allow);
+    }
+    if (a->release > 0) {
+        char number[16];
+        snprintf(number, sizeof(number), "%u", a->release);
+        deis_http_set(req, "Deis-Release", number);
+        deis_http_set(req, "X-Deis-Release", number);
+    }
+    switch (a->kind) {
+    case API_JSON:
+        json = deis_json_dump(a->doc);
+        deis_http_reply(req, a->status, JSON, deis_str(json));
+        break;
+    case API_TEXT:
+        deis_http_reply(req, a->status, a->type, deis_str_n(a->text, a->text_len));
+        break;
+    case API_EMPTY:
+        deis_http_reply(req, a->status, NULL, DEIS_STR_NONE);
+        break;
+    case API_FOLLOW:
+        follow_start(a->ctl, req, a->app_id, a->follow_process, a->follow_lines);
+        break;
+    }
+}
+
+/* On a worker: judge, then handle. */
+static void work(void *arg)
+{
+    struct api *a = arg;
+    json_t *error = NULL;
+
+    if (!auth_admit(a)) {
+        return;
+    }
+    enum body_result r = body_parse(deis_str(a->content_type), deis_str_n(a->raw_body, a->raw_body_len),
+                                    &a->body, &error);
+    if (r != BODY_OK) {
+        api_json(a, r == BODY_BAD ? 400 : 415, error);
+        return;
+    }
+    handlers[a->match.route->id](a);
+    if (a->status == 0) {
+        deis_error("handler without an answer", KV_S("path", a->path));
+        api_detail(a, 500, "The platform failed (request %s)", a->id);
+    }
+}
+
+static void done(void *arg)
+{
+    struct api *a = arg;
+
+    if (a->req) {
+        deis_http_set_user(a->req, NULL);
+        send_answer(a->req, a);
+    }
+    api_free(a);
+}
+
+static char *header_copy(const struct deis_h1_head *head, const char *name)
+{
+    const struct deis_h1_header *h = deis_h1_find(head, name);
+
+    return h ? deis_str_dup(h->value) : NULL;
+}
+
+static struct api *api_new(struct server *s, struct deis_http_req *req, struct route_match *match)
+{
+    const struct deis_h1_head *head = deis_http_head(req);
+    struct deis_str body = deis_http_body(req);
+    struct deis_str query = deis_http_query(req);
+    struct api *a = deis_alloc(sizeof(*a));
+
+    a->ctl = s->ctl;
+    a->req = req;
+    a->match = *match;
+    *match = (struct route_match){ 0 };
+    deis_random_hex(a->id, 8);
+    a->method = deis_str_dup(head->method);
+    a->path = deis_str_dup(deis_http_path(req));
+    a->query = deis_str_dup(query);
+    a->content_type = header_copy(head, "Content-Type");
+    a->authorization = header_copy(head, "Authorization");
+    a->builder_auth = header_copy(head, "X-Deis-Builder-Auth");
+    a->raw_body = deis_str_dup(body);
+    a->raw_body_len = body.len;
+    a->user = deis_strdup("");
+    return a;
+}
+
+static void reply_html(struct deis_http_req *req, int status, const char *title)
+{
+    deis_autofree char *page = deis_asprintf("<h1>%s</h1>\n", title);
+
+    set_headers(req);
+    deis_http_reply(req, status, HTML, deis_str(page));
+}
+
+/* /healthz: true when it was that. */
+static bool reply_health(struct deis_http_req *req)
+{
+    struct deis_str path = deis_http_path(req);
+    struct deis_str method = deis_http_head(req)->method;
+
+    if (!deis_str_eq_cstr(path, "/healthz") && !deis_str_eq_cstr(path, "/healthz/")) {
+        return false;
+    }
+    if (deis_str_eq_cstr(method, "GET") || deis_str_eq_cstr(method, "HEAD")) {
+        set_headers(req);
+        deis_http_reply(req, 200, TEXT, DEIS_STR("OK"));
+    } else {
+        deis_http_set(req, "Allow", "GET, HEAD");
+        reply_html(req, 405, "Method Not Allowed");
+    }
+    return true;
+}
+
+/* The client's major version, if it names one: true when it is not ours and was refused. */
+static bool refuse_version(struct deis_http_req *req)
+{
+    const struct deis_h1_head *head = deis_http_head(req);
+    const struct deis_h1_header *h = deis_h1_find(head, "Deis-Version");
+
+    h = h ? h : deis_h1_find(head, "DEIS_VERSION");
+    if (!h || deis_str_eq_cstr(h->value, "1")) {
+        return false;
+    }
+    deis_autofree char *text = deis_asprintf(
+        "Client and server versions do not match. Client version: %.*s Server version: 1",
+        DEIS_STR_ARG(deis_str_first(h->value, 100)));
+    deis_autojson json_t *doc = json_pack("{s:s}", "error", text);
+    if (!doc) {
+        doc = json_pack("{s:s}", "error", "Client and server versions do not match.");
+    }
+    set_headers(req);
+    deis_http_reply_json(req, 405, doc);
+    return true;
+}
+
+static void reply_options(struct deis_http_req *req, const struct route_match *match)
+{
+    set_headers(req);
+    deis_http_set(req, "Allow", match->allow);
+    deis_http_set(req, "Access-Control-Allow-Methods", match->allow);
+    deis_http_set(req, "Access-Control-Allow-Headers",
+                  "content-type, accept, origin, authorization, host");
+    deis_http_reply(req, 200, NULL, DEIS_STR_NONE);
+}
+
+static void reply_busy(struct deis_http_req *req)
+{
+    set_headers(req);
+    deis_http_set(req, "Retry-After", "2");
+    deis_http_reply(req, 503, JSON, DEIS_STR("{\"detail\":\"Too many requests at once, try again\"}"));
+}
+
+static void on_request(struct deis_http_req *req, void *arg)
+{
+    struct server *s = arg;
+    struct route_match match;
+    struct deis_str method = deis_http_head(req)->method;
+
+    if (refuse_version(req) || reply_health(req)) {
+        return;
+    }
+    if (!route_find(method, deis_http_path(req), &match)) {
+        route_match_clear(&match);
+        reply_html(req, 404, "Not Found");
+        return;
+    }
+    if (deis_str_eq_cstr(method, "OPTIONS")) {
+        reply_options(req, &match);
+        route_match_clear(&match);
+        return;
+    }
+    struct api *a = api_new(s, req, &match);
+    deis_http_set_user(req, a);
+    if (deis_workers_run(s->ctl->requests, work, done, a, NULL) < 0) {
+        deis_http_set_user(req, NULL);
+        api_free(a);
+        reply_busy(req);
+    }
+}
+
+static void on_gone(struct deis_http_req *req, void *arg)
+{
+    struct api *a = deis_http_user(req);
+
+    if (a) {
+        a->req = NULL; /* the work goes on: what was begun is finished */
+        return;
+    }
+    follow_gone(req);
+}
+
+int server_start(struct ctl *ctl, const char *address, struct server **ret, struct deis_err *err)
+{
+    static const struct deis_httpd_ops ops = { .on_request = on_request, .on_gone = on_gone };
+    const struct deis_httpd_opts opts = { .body_max = 2 << 20, .upper_reason = true };
+    struct server *s = deis_alloc(sizeof(*s));
+
+    s->ctl = ctl;
+    s->httpd = deis_httpd_new(ctl->loop, address, &opts, &ops, s, err);
+    if (!s->httpd) {
+        free(s);
+        return err->code;
+    }
+    *ret = s;
+    return DEIS_OK;
+}
+
+void server_drain(struct server *s, void (*on_done)(void *arg), void *arg)
+{
+    follow_stop_all(s->ctl);
+    deis_httpd_drain(s->httpd, on_done, arg);
+}
+
+void server_free(struct server *s)
+{
+    if (s) {
+        deis_httpd_free(s->httpd);
+        free(s);
+    }
+}

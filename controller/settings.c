@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "controller/settings.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include "lib/conf/conf.h"
+#include "lib/model/model.h"
+#include "lib/net/log.h"
+
+#define ROW(flag, key, type, field, def, flags, help)                                              \
+    { flag, key, type, offsetof(struct settings, field), def, flags, help }
+
+static const struct deis_conf_row rows[] = {
+    ROW("http", NULL, DEIS_CONF_TEXT, http, "127.0.0.1:8000", 0, "address of the REST API"),
+    ROW("bus", NULL, DEIS_CONF_TEXT, bus, "tcp://127.0.0.1:7001", 0, "address of the bus server"),
+    ROW("etcd", NULL, DEIS_CONF_TEXT, etcd, "http://127.0.0.1:2379", 0, "etcd endpoints, with commas"),
+    ROW("cluster-key", NULL, DEIS_CONF_TEXT, cluster_key, "/etc/deis/cluster.key", 0,
+        "file with the cluster key"),
+    ROW("instance", NULL, DEIS_CONF_TEXT, instance, "", 0, "name of this controller (the host name)"),
+    ROW("domain", "platform/domain", DEIS_CONF_TEXT, domain, "localhost", DEIS_CONF_LIVE,
+        "domain of all apps"),
+    ROW("public-http-port", "platform/httpPort", DEIS_CONF_U32, http_port, "80", DEIS_CONF_LIVE,
+        "the router's port, for links"),
+    ROW("subdomain", "subdomain", DEIS_CONF_TEXT, subdomain, "deis", DEIS_CONF_LIVE,
+        "label of the API below the domain"),
+    ROW("registration-mode", "registrationMode", DEIS_CONF_TEXT, registration, "enabled",
+        DEIS_CONF_LIVE, "who may register: enabled, admin_only, disabled"),
+    ROW("bootstrap", "bootstrap", DEIS_CONF_TEXT, bootstrap, "first-user", DEIS_CONF_LIVE,
+        "first administrator: first-user (who registers first) or operator"),
+    ROW("registry", "registry", DEIS_CONF_TEXT, registry, "127.0.0.1:5555", DEIS_CONF_LIVE,
+        "the image registry as each machine sees it"),
+    ROW("start-timeout", "startTimeout", DEIS_CONF_MS, start_timeout_ms, "60s", DEIS_CONF_LIVE,
+        "time for a new process to become ready"),
+    ROW("stop-grace", "stopGrace", DEIS_CONF_MS, grace_ms, "10s", DEIS_CONF_LIVE,
+        "time between SIGTERM and SIGKILL"),
+    ROW("run-timeout", "runTimeout", DEIS_CONF_MS, run_timeout_ms, "20m", DEIS_CONF_LIVE,
+        "longest run of a one-off command"),
+};
+
+struct settings_live {
+    pthread_mutex_t lock;
+    struct settings now;
+    struct deis_etcd_watch *watch;
+};
+
+int settings_load(int argc, char **argv, struct settings_live **ret, struct deis_err *err)
+{
+    struct settings_live *s = deis_alloc(sizeof(*s));
+    char host[256] = "";
+
+    pthread_mutex_init(&s->lock, NULL);
+    int r = deis_conf_load(rows, DEIS_COUNT(rows), "deis-controller",
+                           "The platform's truth: the REST API, releases, deploys.", argc, argv,
+                           &s->now, NULL, err);
+    if (r == DEIS_OK && s->now.instance[0] == '\0') {
+        gethostname(host, sizeof(host) - 1);
+        free(s->now.instance);
+        s->now.instance = deis_strdup(host[0] ? host : "controller");
+    }
+    if (r < 0) {
+        settings_free(s);
+        return r;
+    }
+    *ret = s;
+    return DEIS_OK;
+}
+
+void settings_free(struct settings_live *s)
+{
+    if (!s) {
+        return;
+    }
+    deis_conf_free(rows, DEIS_COUNT(rows), &s->now);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
+{
+    struct settings_live *s = arg;
+    struct deis_err err = DEIS_ERR_INIT;
+    struct deis_str name = deis_key_below(kv->key, "config/controller/");
+
+    if (!name.ptr) {
+        name = deis_key_below(kv->key, "config/");
+        if (!deis_str_starts(name, "platform/")) {
+            return;
+        }
+    }
+    pthread_mutex_lock(&s->lock);
+    int r = deis_conf_apply(rows, DEIS_COUNT(rows), &s->now, name, deleted ? NULL : kv->value.ptr, &err);
+    pthread_mutex_unlock(&s->lock);
+    if (r == DEIS_OK) {
+        deis_info("setting changed", KV_V("key", name));
+    } else if (r != DEIS_NOT_FOUND) {
+        deis_warn("setting refused", KV_V("key", name), KV_ERR(&err));
+    }
+}
+
+void settings_follow(struct settings_live *s, struct deis_etcd *etcd, struct deis_loop *loop)
+{
+    static const struct deis_etcd_watch_ops ops = { .on_change = on_change };
+
+    s->watch = deis_etcd_watch_start(etcd, loop, "/deis/config/", &ops, s);
+}
+
+void settings_unfollow(struct settings_live *s)
+{
+    if (s->watch) {
+        deis_etcd_watch_stop(DEIS_TAKE(s->watch));
+    }
+}
+
+void settings_get(struct settings_live *s, struct settings *ret)
+{
+    pthread_mutex_lock(&s->lock);
+    *ret = s->now;
+    for (size_t i = 0; i < DEIS_COUNT(rows); i++) {
+        if (rows[i].type == DEIS_CONF_TEXT) {
+            char **field = (char **)((char *)ret + rows[i].offset);
+            *field = deis_strdup(*field ? *field : "");
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void settings_clear(struct settings *s)
+{
+    for (size_t i = 0; i < DEIS_COUNT(rows); i++) {
+        if (rows[i].type == DEIS_CONF_TEXT) {
+            free(*(char **)((char *)s + rows[i].offset));
+        }
+    }
+    *s = (struct settings){ 0 };
+}
+
+char *settings_host(const struct settings *s, const char *label)
+{
+    return deis_asprintf("%s.%s", label, s->domain);
+}
+
+char *settings_url(const struct settings *s, const char *label)
+{
+    return s->http_port == 80 ? deis_asprintf("http://%s.%s", label, s->domain)
+                              : deis_asprintf("http://%s.%s:%u", label, s->domain, s->http_port);
+}

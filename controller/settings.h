@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The controller's settings. Rows with an etcd key follow etcd live. thread: see each */
+#ifndef CONTROLLER_SETTINGS_H
+#define CONTROLLER_SETTINGS_H
+
+#include "lib/etcd/etcd.h"
+
+struct settings {
+    char *http;
+    char *bus;
+    char *etcd;
+    char *cluster_key;
+    char *instance;
+    char *domain;       /* of all apps */
+    uint32_t http_port; /* the router's public one, for links */
+    char *subdomain;    /* where the API is: <subdomain>.<domain> */
+    char *registration; /* "enabled", "admin_only", "disabled" */
+    char *bootstrap;    /* "first-user", "operator" */
+    char *registry;     /* the image registry as each machine sees it */
+    uint64_t start_timeout_ms;
+    uint64_t grace_ms;
+    uint64_t run_timeout_ms;
+};
+
+struct settings_live;
+
+/* Parse argv and the environment. *ret is yours. */
+int settings_load(int argc, char **argv, struct settings_live **ret, struct deis_err *err)
+    deis_must_check;
+void settings_free(struct settings_live *s);
+/* Follow /deis/config/. thread: loop */
+void settings_follow(struct settings_live *s, struct deis_etcd *etcd, struct deis_loop *loop);
+void settings_unfollow(struct settings_live *s);
+/* A copy of all settings as they are now; clear it. thread: any */
+void settings_get(struct settings_live *s, struct settings *ret);
+void settings_clear(struct settings *s);
+#define settings_auto __attribute__((cleanup(settings_clear)))
+/* "blog.example.com" and "http://blog.example.com:8080" for a label; yours. thread: any */
+char *settings_host(const struct settings *s, const char *label);
+char *settings_url(const struct settings *s, const char *label);
+
+#endif

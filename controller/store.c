@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include "controller/store.h"
+
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+
+#define GETS_MAX       100 /* in one transaction */
+#define READ_BACK_MAX  4
+
+void store_now(char out[32])
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(32);
+
+    deis_time_format_model(deis_wall_ms(), &text);
+    snprintf(out, 32, "%s", text.data);
+}
+
+static int parse(const struct deis_etcd_kv *kv, json_t **ret, struct deis_err *err)
+{
+    *ret = deis_json_parse(kv->value, err);
+    if (!*ret) {
+        deis_err_wrap(err, "key '%s'", kv->key);
+        err->code = DEIS_INTERNAL;
+        return DEIS_INTERNAL;
+    }
+    return DEIS_OK;
+}
+
+int store_get(struct ctl *ctl, const char *key, json_t **ret, int64_t *ret_revision,
+              struct deis_err *err)
+{
+    deis_autorange struct deis_etcd_range range = { 0 };
+    int r = deis_etcd_get(ctl->etcd, key, &range, err);
+
+    if (r < 0) {
+        return r;
+    }
+    if (ret_revision) {
+        *ret_revision = range.kvs[0].mod_revision;
+    }
+    return parse(&range.kvs[0], ret, err);
+}
+
+int store_get_all(struct ctl *ctl, const char *const *keys, size_t count, json_t **rets,
+                  int64_t *revisions, struct deis_err *err)
+{
+    struct deis_etcd_range ranges[GETS_MAX] = { 0 };
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+    int r;
+
+    for (size_t i = 0; i < count; i++) {
+        rets[i] = NULL;
+        deis_etcd_then_get(txn, keys[i], false);
+    }
+    if (count > GETS_MAX) {
+        return deis_err_set(err, DEIS_INTERNAL, "too many keys");
+    }
+    r = deis_etcd_commit(ctl->etcd, txn, ranges, NULL, err);
+    for (size_t i = 0; i < count; i++) {
+        if (revisions) {
+            revisions[i] = r == DEIS_OK && ranges[i].count > 0 ? ranges[i].kvs[0].mod_revision : 0;
+        }
+        if (r == DEIS_OK && ranges[i].count > 0) {
+            r = parse(&ranges[i].kvs[0], &rets[i], err);
+        }
+        deis_etcd_range_clear(&ranges[i]);
+    }
+    for (size_t i = 0; r < 0 && i < count; i++) {
+        json_decref(rets[i]);
+        rets[i] = NULL;
+    }
+    return r;
+}
+
+int store_list(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_err *err)
+{
+    deis_autorange struct deis_etcd_range range = { 0 };
+    deis_autojson json_t *out = json_array();
+    int r = deis_etcd_list(ctl->etcd, prefix, 0, &range, err);
+
+    for (size_t i = 0; r == DEIS_OK && i < range.count; i++) {
+        json_t *doc = NULL;
+        r = parse(&range.kvs[i], &doc, err);
+        if (r == DEIS_OK) {
+            json_array_append_new(out, doc);
+        }
+    }
+    if (r == DEIS_OK) {
+        *ret = DEIS_TAKE(out);
+    }
+    return r;
+}
+
+static int by_creation(const void *a, const void *b)
+{
+    const struct deis_etcd_kv *x = a;
+    const struct deis_etcd_kv *y = b;
+
+    if (x->create_revision != y->create_revision) {
+        return x->create_revision < y->create_revision ? -1 : 1;
+    }
+    return strcmp(x->key, y->key);
+}
+
+int store_names(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_err *err)
+{
+    deis_autorange struct deis_etcd_range range = { 0 };
+    int r = deis_etcd_list_keys(ctl->etcd, prefix, &range, err);
+
+    if (r < 0) {
+        return r;
+    }
+    if (range.count > 1) {
+        qsort(range.kvs, range.count, sizeof(range.kvs[0]), by_creation);
+    }
+    *ret = json_array();
+    for (size_t i = 0; i < range.count; i++) {
+        json_array_append_new(*ret, json_string(range.kvs[i].key + strlen(prefix)));
+    }
+    return DEIS_OK;
+}
+
+int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t first,
+                    size_t count, json_t **ret, struct deis_err *err)
+{
+    deis_autojson json_t *out = json_array();
+    size_t end = first + count;
+
+    while (first < end) {
+        size_t n = end - first < GETS_MAX ? end - first : GETS_MAX;
+        char **keys = deis_alloc((n + 1) * sizeof(*keys));
+        json_t **docs = deis_alloc(n * sizeof(json_t *));
+        for (size_t i = 0; i < n; i++) {
+            keys[i] = deis_asprintf("%s%s", prefix, json_string_value(json_array_get(names, first + i)));
+        }
+        int r = store_get_all(ctl, (const char *const *)keys, n, docs, NULL, err);
+        for (size_t i = 0; i < n; i++) {
+            if (r == DEIS_OK && docs[i]) {
+                json_array_append_new(out, docs[i]);
+            }
+        }
+        deis_strv_free(keys);
+        free(docs);
+        if (r < 0) {
+            return r;
+        }
+        first += n;
+    }
+    *ret = DEIS_TAKE(out);
+    return DEIS_OK;
+}
+
+void change_clear(struct change *c)
+{
+    deis_etcd_txn_free(c->txn);
+    c->txn = NULL;
+}
+
+void change_begin(struct change *c, const char *user, const char *action, const char *object,
+                  const char *result, const char *request)
+{
+    char id[17];
+    char now[32];
+    uint64_t ms = deis_wall_ms();
+
+    deis_random_hex(id, 8);
+    store_now(now);
+    deis_key(c->audit, "audit/%013llu-%s", (unsigned long long)ms, id);
+    c->txn = deis_etcd_txn_new();
+    deis_autojson json_t *entry =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "time", now, "user", user, "action", action,
+                  "object", object, "result", result, "request", request);
+    change_put(c, c->audit, entry);
+}
+
+void change_put(struct change *c, const char *key, const json_t *doc)
+{
+    deis_autofree char *text = deis_json_dump(doc);
+
+    deis_etcd_then_put(c->txn, key, deis_str(text), 0);
+}
+
+void change_put_text(struct change *c, const char *key, const char *text)
+{
+    deis_etcd_then_put(c->txn, key, deis_str(text), 0);
+}
+
+int change_commit(struct ctl *ctl, struct change *c, struct deis_err *err)
+{
+    int r = deis_etcd_commit(ctl->etcd, c->txn, NULL, NULL, err);
+
+    if (r == DEIS_OK || r == DEIS_CONFLICT || r == DEIS_UNAVAILABLE || r == DEIS_LIMIT) {
+        return r;
+    }
+    for (unsigned i = 0; i < READ_BACK_MAX; i++) {
+        deis_autorange struct deis_etcd_range range = { 0 };
+        struct deis_err read_err = DEIS_ERR_INIT;
+        int read = deis_etcd_get(ctl->etcd, c->audit, &range, &read_err);
+        if (read == DEIS_OK) {
+            return DEIS_OK;
+        }
+        if (read == DEIS_NOT_FOUND) {
+            return deis_err_set(err, DEIS_UNAVAILABLE, "the store did not take the change");
+        }
+        usleep((useconds_t)deis_backoff_ms(i, 200, 1500) * 1000);
+    }
+    return deis_err_set(err, DEIS_TIMEOUT, "the store does not say whether the change was made");
+}
