@@ -4,12 +4,14 @@
  * of this process and is removed at the end. Images are built from a static busybox: nothing is
  * fetched.
  */
+#include "tests/support/program.h"
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/docker.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -608,6 +610,52 @@ static void loop__attach_to_nothing_is_not_found(void **state)
 
 /* --- registries --- */
 
+static void count_text(struct deis_str text, void *arg)
+{
+    unsigned *lines = arg;
+    assert_true(deis_str_ends(text, "\n"));
+    ++*lines;
+}
+
+static void push_and_pull__through_our_registry(void **state)
+{
+    struct fixture *fx = *state;
+    struct deis_err err = DEIS_ERR_INIT;
+    struct program registry = { 0 };
+    uint16_t port = program_free_port();
+    char *folder = program_temp_folder();
+    deis_autofree char *address = deis_asprintf("127.0.0.1:%u", port);
+    deis_autofree char *no_etcd = deis_asprintf("http://127.0.0.1:%u", program_free_port());
+    deis_autofree char *repo = deis_asprintf("%s/itest", address);
+    deis_autofree char *tagged = deis_asprintf("%s:1", repo);
+    deis_autofree char *tag_path = deis_asprintf("/images/%s/tag?repo=%s&tag=1", fx->image, repo);
+    const char *const argv[] = { "--http", address, "--data", folder, "--etcd", no_etcd, NULL };
+    deis_autofree char *digest = NULL;
+    deis_autojson json_t *info = NULL;
+    unsigned lines = 0;
+
+    program_start(&registry, "deis-registry-proxy", argv);
+    program_wait_port(port);
+    OK(deis_docker_call(fx->docker, "POST", tag_path, NULL, 0, NULL, why));
+    OK(deis_docker_push(fx->docker, repo, "1", count_text, &lines, &digest, why));
+    assert_true(strncmp(digest, "sha256:", 7) == 0);
+    assert_true(lines > 0);
+    OK(deis_docker_image_remove(fx->docker, tagged, why));
+    deis_autofree char *pinned = deis_asprintf("%s@%s", repo, digest);
+    OK(deis_docker_image_remove(fx->docker, pinned, why));
+
+    OK(deis_docker_pull(fx->docker, pinned, why));
+    OK(deis_docker_image_inspect(fx->docker, pinned, &info, why));
+    OK(deis_docker_image_remove(fx->docker, pinned, why));
+    OK(deis_docker_pull(fx->docker, tagged, why));
+    OK(deis_docker_image_remove(fx->docker, tagged, why));
+    OK(deis_docker_image_remove(fx->docker, pinned, why));
+    deis_autofree char *absent = deis_asprintf("%s:none", repo);
+    assert_int_equal(deis_docker_pull(fx->docker, absent, &err), DEIS_NOT_FOUND);
+    program_stop(&registry, SIGTERM);
+    program_remove_folder(folder);
+}
+
 static void push_and_pull__fail_with_the_registry(void **state)
 {
     struct fixture *fx = *state;
@@ -645,6 +693,7 @@ int main(void)
         cmocka_unit_test(loop__sees_events_and_every_line),
         cmocka_unit_test(loop__attach_to_nothing_is_not_found),
         cmocka_unit_test(push_and_pull__fail_with_the_registry),
+        cmocka_unit_test(push_and_pull__through_our_registry),
     };
     struct deis_err err = DEIS_ERR_INIT;
     struct deis_docker *probe = deis_docker_new(SOCKET);
