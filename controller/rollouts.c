@@ -44,13 +44,22 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
         e->text = deis_str_dup(kv->value);
         deis_map_set(r->apps, app, e);
     }
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void on_synced(int64_t revision, void *arg)
+{
+    struct rollouts *r = arg;
+
+    pthread_mutex_lock(&r->lock);
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
 }
 
 struct rollouts *rollouts_start(struct ctl *ctl)
 {
-    static const struct deis_etcd_watch_ops ops = { .on_change = on_change };
+    static const struct deis_etcd_watch_ops ops = { .on_change = on_change,
+                                                    .on_synced = on_synced };
     struct rollouts *r = deis_alloc(sizeof(*r));
     pthread_condattr_t attr;
 

@@ -98,9 +98,15 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
     }
 }
 
+static void on_synced(int64_t revision, void *arg)
+{
+    deis_debug("settings are up to date", KV_I("revision", revision));
+}
+
 void settings_follow(struct settings_live *s, struct deis_etcd *etcd, struct deis_loop *loop)
 {
-    static const struct deis_etcd_watch_ops ops = { .on_change = on_change };
+    static const struct deis_etcd_watch_ops ops = { .on_change = on_change,
+                                                    .on_synced = on_synced };
 
     s->watch = deis_etcd_watch_start(etcd, loop, "/deis/config/", &ops, s);
 }
