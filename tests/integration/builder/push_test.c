@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* Pushes by a real git through a real sshd to the Docker Engine. Only the controller is a stand-in.
+ */
+#include "tests/integration/builder/world.h"
+#include "tests/support/test.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#define SCRATCH   "FROM scratch\nCOPY . /\nCMD [\"/app\"]\n"
+#define SLOW_STEP "---> Running in"
+#define SLOW      "FROM " WORLD_BASE "\nRUN [\"/bin/busybox\", \"sleep\", \"600\"]\n"
+
+static struct world world;
+
+static bool contains(const struct deis_buf *out, const char *text)
+{
+    return strstr(out->data, text) != NULL;
+}
+
+#define assert_says(out, text)                                                                     \
+    do {                                                                                           \
+        if (!contains(out, text)) {                                                                \
+            fail_msg("no '%s' in:\n%s", text, (out)->data);                                        \
+        }                                                                                          \
+    } while (0)
+
+static bool no_registry(void)
+{
+    if (world.registry_pid == 0) {
+        printf("SKIP: needs the registry-proxy\n");
+    }
+    return world.registry_pid == 0;
+}
+
+static int push(const char *repo, struct deis_buf *out)
+{
+    deis_autofree char *folder = deis_asprintf(WORLD_DIR "/%s", repo);
+
+    return world_git(folder, out, "push", "deis", "HEAD:master");
+}
+
+static bool nothing_left(void *arg)
+{
+    return world_records() == 0 && world_images(&world, "deis.app=" WORLD_APP) == *(size_t *)arg;
+}
+
+static void await_images(size_t count)
+{
+    world_await("builds are settled", nothing_left, &count);
+}
+
+/* --- refused before anything is built --- */
+
+static void push__unknown_key_is_refused(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    deis_autofree char *known = deis_strdup(getenv("GIT_SSH_COMMAND"));
+    deis_autofree char *other = deis_strdup(known);
+
+    char *key = strstr(other, WORLD_DIR "/known ");
+    assert_non_null(key);
+    memcpy(key, WORLD_DIR "/know_", strlen(WORLD_DIR "/know_"));
+    assert_int_equal(
+        world_run(WORLD_DIR, &out, (const char *const[]){ "cp", "unknown", "know_", NULL }), 0);
+    setenv("GIT_SSH_COMMAND", other, 1);
+    world_new_repo(&world, "stranger", WORLD_APP);
+    world_commit("stranger", "Dockerfile", SCRATCH, NULL);
+    int status = push("stranger", &out);
+    setenv("GIT_SSH_COMMAND", known, 1);
+    assert_int_not_equal(status, 0);
+    assert_says(&out, "Permission denied (publickey)");
+}
+
+static void push__unknown_and_foreign_apps_look_the_same(void **state)
+{
+    static const char *const apps[] = { "itest-nobodys", "itest-another" };
+
+    for (size_t i = 0; i < DEIS_COUNT(apps); i++) {
+        deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+        deis_autofree char *folder = deis_asprintf(WORLD_DIR "/%s", apps[i]);
+        deis_autofree char *made = deis_asprintf(WORLD_DATA "/repos/%s.git", apps[i]);
+        world_new_repo(&world, apps[i], apps[i]);
+        world_commit(apps[i], "Dockerfile", SCRATCH, NULL);
+        assert_int_not_equal(push(apps[i], &out), 0);
+        assert_says(&out, "fatal: remote error: no such app, or you have no access to it");
+        assert_int_not_equal(world_git(folder, &out, "fetch", "deis"), 0);
+        assert_says(&out, "fatal: remote error: no such app, or you have no access to it");
+        assert_int_equal(access(made, F_OK), -1);
+    }
+}
+
+static int ssh(struct deis_buf *out, const char *command)
+{
+    deis_autofree char *port = deis_asprintf("%u", world.ssh_port);
+    deis_autofree char *shell =
+        deis_asprintf("exec %s -p %s git@127.0.0.1 \"$1\"", getenv("GIT_SSH_COMMAND"), port);
+
+    return world_run(WORLD_DIR, out,
+                     (const char *const[]){ "sh", "-c", shell, "sh", command, NULL });
+}
+
+static void ssh__offers_git_and_ping_only(void **state)
+{
+    static const char *const refused[] = { "sh", "id; git-receive-pack '" WORLD_APP "'",
+                                           "git-receive-pack '" WORLD_APP "'; id",
+                                           "git-receive-pack '../" WORLD_APP "'", "" };
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+
+    assert_int_equal(ssh(&out, "ping"), 0);
+    assert_says(&out, "pong");
+    for (size_t i = 0; i < DEIS_COUNT(refused); i++) {
+        assert_int_equal(ssh(&out, refused[i]), 1);
+        assert_says(&out, " !     ");
+        assert_false(contains(&out, "uid="));
+    }
+}
+
+static void push__what_must_not_deploy_is_refused_with_its_cause(void **state)
+{
+    static const struct {
+        const char *refspec;
+        const char *dockerfile;
+        const char *procfile;
+        const char *shell; /* run in the repository before the commit */
+        const char *says;
+    } cases[] = {
+        { "HEAD:feature", SCRATCH, "", "true",
+          "only master or main is deployed, not 'refs/heads/feature'" },
+        { "HEAD:refs/tags/v1", SCRATCH, "", "true", "not 'refs/tags/v1'" },
+        { "HEAD:master", SCRATCH, "Web: x\n", "true", "Procfile line 1: process type 'Web'" },
+        { "HEAD:master", SCRATCH, "web x\n", "true", "Procfile line 1: must be lines of the form" },
+        { "HEAD:master", SCRATCH, "", "git rm -qf --cached Dockerfile; mv Dockerfile D",
+          "no Dockerfile" },
+        { "HEAD:master", SCRATCH, "", "ln -s ../../etc/passwd p", "symlink 'p' leads out" },
+        { "HEAD:master", SCRATCH, "", "git init -q sub && git -C sub commit -q --allow-empty -m x",
+          "'sub' is a submodule" },
+        { "HEAD:master", "FROM scratch\nNONSENSE x\n", "", "true", "unknown instruction" },
+        { "HEAD:master", "FROM scratch\nCOPY nothing /\n", "", "true", "build failed" },
+        { "HEAD:master", "FROM " WORLD_BASE "\nRUN [\"/bin/busybox\", \"false\"]\n", "", "true",
+          "returned a non-zero code: 1" },
+    };
+
+    for (size_t i = 0; i < DEIS_COUNT(cases); i++) {
+        deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+        deis_autofree char *name = deis_asprintf("refused-%zu", i);
+        deis_autofree char *folder = deis_asprintf(WORLD_DIR "/%s", name);
+
+        world_new_repo(&world, name, WORLD_APP);
+        world_commit(name, "Dockerfile", cases[i].dockerfile, "Procfile", cases[i].procfile, NULL);
+        assert_int_equal(
+            world_run(folder, &out, (const char *const[]){ "sh", "-c", cases[i].shell, NULL }), 0);
+        world_commit(name, NULL);
+        assert_int_equal(world_git(folder, &out, "push", "deis", cases[i].refspec), 1);
+        assert_says(&out, cases[i].says);
+        assert_string_equal(world_ref(WORLD_APP, "master"), "");
+        await_images(0);
+    }
+}
+
+/* --- interrupted --- */
+
+static void push__interrupted_build_leaves_nothing(void **state)
+{
+    world_new_repo(&world, "slow", WORLD_APP);
+    world_commit("slow", "Dockerfile", SLOW, NULL);
+    struct world_client c = world_spawn(
+        WORLD_DIR "/slow", (const char *const[]){ "git", "push", "deis", "master", NULL });
+    world_read_until(&c, SLOW_STEP);
+    assert_int_equal(world_records(), 1);
+
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    assert_int_equal(push("slow", &out), 128);
+    assert_says(&out, "fatal: remote error: Another git push is ongoing");
+
+    kill(-c.pid, SIGKILL);
+    world_finish(&c);
+    world_client_clear(&c);
+    await_images(0);
+    assert_string_equal(world_ref(WORLD_APP, "master"), "");
+}
+
+static void push__build_killed_with_its_container_is_settled_after_restart(void **state)
+{
+    world_new_repo(&world, "killed", WORLD_APP);
+    world_commit("killed", "Dockerfile", SLOW, NULL);
+    struct world_client c = world_spawn(
+        WORLD_DIR "/killed", (const char *const[]){ "git", "push", "deis", "master", NULL });
+    world_read_until(&c, SLOW_STEP);
+    world_kill_builder(&world);
+    assert_int_not_equal(world_finish(&c), 0);
+    world_client_clear(&c);
+    assert_int_equal(world_records(), 1);
+    world_start_builder(&world);
+    await_images(0);
+    assert_string_equal(world_ref(WORLD_APP, "master"), "");
+}
+
+/* --- deployed --- */
+
+static void push__deploys_and_moves_the_ref(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    deis_autobuf struct deis_buf head = DEIS_BUF_INIT(1024);
+
+    if (no_registry()) {
+        skip();
+    }
+    world_new_repo(&world, "app", WORLD_APP);
+    world_commit("app", "Dockerfile", SCRATCH, "app", "contents", "Procfile",
+                 "web: /app -x\nworker: /app 'y'\n", NULL);
+    if (push("app", &out) != 0) {
+        fail_msg("%s", out.data);
+    }
+    assert_says(&out, "remote: -----> Building Docker image");
+    assert_says(&out, "remote:        Step 1/");
+    assert_says(&out, "Procfile declares types -> web, worker");
+    assert_says(&out, "remote:        web.1 is starting");
+    assert_says(&out, "remote: -----> Launching... ");
+    assert_says(&out, "remote:        done, " WORLD_APP ":v1 deployed to Deis");
+    assert_says(&out, "remote:        http://blog.example.com:8080");
+
+    assert_int_equal(world_git(WORLD_DIR "/app", &head, "rev-parse", "HEAD"), 0);
+    struct stand_in_deploy d = stand_in_last(world.controller);
+    assert_int_equal(strncmp(head.data, d.sha, 40), 0);
+    assert_int_equal(strncmp(world_ref(WORLD_APP, "master"), d.sha, 40), 0);
+    assert_string_equal(d.user, "ada");
+    assert_string_equal(d.app, WORLD_APP);
+    assert_string_equal(d.procfile, "web=/app -x,worker=/app 'y'");
+    deis_autofree char *prefix = deis_asprintf("%s/" WORLD_APP "@sha256:", world.registry);
+    assert_int_equal(strncmp(d.image, prefix, strlen(prefix)), 0);
+    assert_int_equal(world_records(), 0);
+    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP), 1);
+
+    assert_int_equal(push("app", &out), 0);
+    assert_says(&out, "Everything up-to-date");
+    assert_int_equal(world_git(WORLD_DIR, &out, "clone", "-q", "-o", "deis", "app", "copy"), 0);
+}
+
+static void push__failed_deploy_is_explained_and_undone(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    char before[64];
+
+    if (no_registry()) {
+        skip();
+    }
+    memcpy(before, world_ref(WORLD_APP, "master"), sizeof(before));
+    world_commit("app", "app", "worse", NULL);
+    stand_in_fail_deploys(world.controller, "web.1 exited with code 1 before it was ready");
+    assert_int_equal(push("app", &out), 1);
+    stand_in_fail_deploys(world.controller, NULL);
+    assert_says(&out, "remote:        giving up");
+    assert_says(&out, "remote:  !     web.1 exited with code 1 before it was ready");
+    assert_says(&out, "pre-receive hook declined");
+    assert_string_equal(world_ref(WORLD_APP, "master"), before);
+    await_images(1);
+
+    struct stand_in_deploy d = stand_in_last(world.controller);
+    struct deis_err err = DEIS_ERR_INIT;
+    assert_int_equal(deis_docker_pull(world.docker, d.image, &err), DEIS_NOT_FOUND);
+
+    assert_int_equal(push("app", &out), 0);
+    assert_says(&out, "deployed to Deis");
+}
+
+static bool deploy_began(void *arg)
+{
+    return stand_in_last(world.controller).calls > 0 &&
+           strcmp(stand_in_last(world.controller).sha, arg) == 0;
+}
+
+static bool ref_is(void *arg)
+{
+    return strcmp(world_ref(WORLD_APP, "master"), arg) == 0;
+}
+
+static void push__client_that_leaves_during_the_deploy_gets_its_ref(void **state)
+{
+    deis_autobuf struct deis_buf head = DEIS_BUF_INIT(1024);
+
+    if (no_registry()) {
+        skip();
+    }
+    world_commit("app", "app", "left alone", NULL);
+    assert_int_equal(world_git(WORLD_DIR "/app", &head, "rev-parse", "HEAD"), 0);
+    head.data[40] = '\0';
+    stand_in_hold_deploys(world.controller, true);
+    struct world_client c = world_spawn(
+        WORLD_DIR "/app", (const char *const[]){ "git", "push", "deis", "master", NULL });
+    world_read_until(&c, "Launching");
+    world_await("the deploy began", deploy_began, head.data);
+    kill(-c.pid, SIGKILL);
+    world_finish(&c);
+    world_client_clear(&c);
+    stand_in_hold_deploys(world.controller, false);
+    world_await("the ref follows the release", ref_is, head.data);
+}
+
+static void fetch__gives_back_what_was_pushed(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    deis_autofree char *url =
+        deis_asprintf("ssh://git@127.0.0.1:%u/" WORLD_APP ".git", world.ssh_port);
+
+    if (no_registry()) {
+        skip();
+    }
+    assert_int_equal(world_git(WORLD_DIR, &out, "clone", "-q", url, "clone"), 0);
+    assert_int_equal(access(WORLD_DIR "/clone/Dockerfile", F_OK), 0);
+}
+
+static bool app_is_gone(void *arg)
+{
+    return access(WORLD_DATA "/repos/" WORLD_APP ".git", F_OK) < 0 &&
+           world_images(&world, "deis.app=" WORLD_APP) == 0;
+}
+
+static void app__that_is_destroyed_loses_exactly_its_repository_and_images(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (no_registry()) {
+        skip();
+    }
+    world_new_repo(&world, "second", WORLD_APP_2);
+    world_commit("second", "Dockerfile", SCRATCH, NULL);
+    assert_int_equal(push("second", &out), 0);
+    assert_int_equal(deis_etcd_delete(world.etcd, "/deis/apps/" WORLD_APP, &err), DEIS_OK);
+    world_await("repository and images go", app_is_gone, NULL);
+    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP_2), 1);
+    assert_string_not_equal(world_ref(WORLD_APP_2, "master"), "");
+}
+
+static int open_world(void **state)
+{
+    world_open(&world);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    world_close(&world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(push__unknown_key_is_refused),
+        cmocka_unit_test(push__unknown_and_foreign_apps_look_the_same),
+        cmocka_unit_test(ssh__offers_git_and_ping_only),
+        cmocka_unit_test(push__what_must_not_deploy_is_refused_with_its_cause),
+        cmocka_unit_test(push__interrupted_build_leaves_nothing),
+        cmocka_unit_test(push__build_killed_with_its_container_is_settled_after_restart),
+        cmocka_unit_test(push__deploys_and_moves_the_ref),
+        cmocka_unit_test(push__failed_deploy_is_explained_and_undone),
+        cmocka_unit_test(push__client_that_leaves_during_the_deploy_gets_its_ref),
+        cmocka_unit_test(fetch__gives_back_what_was_pushed),
+        cmocka_unit_test(app__that_is_destroyed_loses_exactly_its_repository_and_images),
+    };
+
+    deis_runtime_init("test");
+    if (!world_possible()) {
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, open_world, close_world);
+}

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/integration/builder/world.h"
+
+#include "builder/core/tar.h"
+#include "builder/file.h"
+#include "tests/support/test.h"
+
+#include "lib/base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DOCKER_SOCKET "/var/run/docker.sock"
+#define BUSYBOX       "/bin/busybox"
+#define GIT_UID       7001
+#define GIT_GID       7000
+#define WAIT_MS       30000
+#define RUN_MS        120000
+
+static void must(int rc, const char *what)
+{
+    if (rc < 0) {
+        fail_msg("%s: %s", what, strerror(errno));
+    }
+}
+
+static void must_err(int rc, const struct deis_err *err)
+{
+    if (rc < 0) {
+        fail_msg("%s", err->msg);
+    }
+}
+
+static const char *bin(const char *name)
+{
+    static char path[512];
+    const char *folder = getenv("DEIS_BIN");
+
+    snprintf(path, sizeof(path), "%s/%s", folder ? folder : "bin", name);
+    return path;
+}
+
+bool world_possible(void)
+{
+    static const char *const needed[] = { "/usr/sbin/sshd", "/usr/bin/git", "/usr/bin/ssh-keygen",
+                                          BUSYBOX, DOCKER_SOCKET };
+
+    if (geteuid() != 0) {
+        printf("SKIP builder: must be root to make a mount namespace\n");
+        return false;
+    }
+    for (size_t i = 0; i < DEIS_COUNT(needed); i++) {
+        if (access(needed[i], F_OK) < 0) {
+            printf("SKIP builder: no %s\n", needed[i]);
+            return false;
+        }
+    }
+    return test_etcd_installed("builder");
+}
+
+/* --- waiting --- */
+
+void world_await(const char *what, bool (*holds)(void *arg), void *arg)
+{
+    uint64_t deadline = deis_now_ms() + WAIT_MS;
+
+    while (!holds(arg)) {
+        if (deis_now_ms() > deadline) {
+            fail_msg("waited in vain: %s", what);
+        }
+        poll(NULL, 0, 20);
+    }
+}
+
+/* --- clients --- */
+
+static pid_t spawn(const char *folder, const char *const *argv, int *ret_fd)
+{
+    int fds[2];
+
+    must(pipe2(fds, O_CLOEXEC), "pipe");
+    pid_t pid = fork();
+    must(pid, "fork");
+    if (pid == 0) {
+        setpgid(0, 0);
+        signal(SIGPIPE, SIG_DFL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(fds[1], STDOUT_FILENO);
+        dup2(fds[1], STDERR_FILENO);
+        if (chdir(folder) == 0) {
+            execvp(argv[0], (char *const *)(uintptr_t)argv);
+        }
+        _exit(127);
+    }
+    setpgid(pid, pid);
+    close(fds[1]);
+    *ret_fd = fds[0];
+    return pid;
+}
+
+struct world_client world_spawn(const char *folder, const char *const *argv)
+{
+    struct world_client c = { .out = DEIS_BUF_INIT(8u << 20) };
+
+    c.pid = spawn(folder, argv, &c.fd);
+    return c;
+}
+
+/* One read; false at the end. */
+static bool read_some(struct world_client *c, uint64_t deadline)
+{
+    char data[4096];
+    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+
+    if (deis_now_ms() > deadline || poll(&p, 1, 1000) < 0) {
+        kill(-c->pid, SIGKILL);
+        fail_msg("no end in sight, output so far:\n%s", c->out.data);
+    }
+    if (!p.revents) {
+        return true;
+    }
+    ssize_t n = read(c->fd, data, sizeof(data));
+    if (n > 0) {
+        deis_buf_add(&c->out, data, (size_t)n);
+    }
+    return n > 0;
+}
+
+void world_read_until(struct world_client *c, const char *text)
+{
+    uint64_t deadline = deis_now_ms() + RUN_MS;
+
+    while (!strstr(c->out.data, text)) {
+        if (!read_some(c, deadline)) {
+            fail_msg("ended without '%s':\n%s", text, c->out.data);
+        }
+    }
+}
+
+int world_finish(struct world_client *c)
+{
+    uint64_t deadline = deis_now_ms() + RUN_MS;
+    int status = 0;
+
+    while (read_some(c, deadline)) {
+    }
+    close(c->fd);
+    must(waitpid(c->pid, &status, 0), "waitpid");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void world_client_clear(struct world_client *c)
+{
+    deis_buf_clear(&c->out);
+}
+
+int world_run(const char *folder, struct deis_buf *out, const char *const *argv)
+{
+    struct world_client c = world_spawn(folder, argv);
+    int status = world_finish(&c);
+
+    if (out) {
+        deis_buf_reset(out);
+        deis_buf_add(out, c.out.data, c.out.len);
+    }
+    world_client_clear(&c);
+    return status;
+}
+
+static void run_or_fail(const char *folder, const char *const *argv)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+
+    if (world_run(folder, &out, argv) != 0) {
+        fail_msg("%s %s:\n%s", argv[0], argv[1], out.data);
+    }
+}
+
+void world_new_repo(const struct world *w, const char *name, const char *app)
+{
+    deis_autofree char *path = deis_asprintf(WORLD_DIR "/%s", name);
+    deis_autofree char *url = deis_asprintf("ssh://git@127.0.0.1:%u/%s.git", w->ssh_port, app);
+
+    run_or_fail(WORLD_DIR,
+                (const char *const[]){ "git", "init", "-q", "-b", "master", path, NULL });
+    run_or_fail(path, (const char *const[]){ "git", "remote", "add", "deis", url, NULL });
+}
+
+void world_commit(const char *name, ...)
+{
+    deis_autofree char *folder = deis_asprintf(WORLD_DIR "/%s", name);
+    struct deis_err err = DEIS_ERR_INIT;
+    va_list args;
+
+    va_start(args, name);
+    for (;;) {
+        const char *file = va_arg(args, const char *);
+        if (!file) {
+            break;
+        }
+        deis_autofree char *path = deis_asprintf("%s/%s", folder, file);
+        must_err(file_replace(path, deis_str(va_arg(args, const char *)), &err), &err);
+    }
+    va_end(args);
+    run_or_fail(folder, (const char *const[]){ "git", "add", "-A", ".", NULL });
+    run_or_fail(folder,
+                (const char *const[]){ "git", "commit", "-q", "--allow-empty", "-m", "x", NULL });
+}
+
+const char *world_ref(const char *app, const char *branch)
+{
+    static char id[64];
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(65536);
+    deis_autofree char *repo = deis_asprintf(WORLD_DATA "/repos/%s.git", app);
+    deis_autofree char *ref = deis_asprintf("refs/heads/%s", branch);
+
+    id[0] = '\0';
+    if (world_git(WORLD_DIR, &out, "-c", "safe.directory=*", "--git-dir", repo, "rev-parse",
+                  "--verify", "-q", ref) == 0 &&
+        out.len >= 40) {
+        memcpy(id, out.data, 40);
+        id[40] = '\0';
+    }
+    return id;
+}
+
+size_t world_images(const struct world *w, const char *label)
+{
+    deis_autobuf struct deis_buf path = DEIS_BUF_INIT(1024);
+    deis_autojson json_t *images = NULL;
+    deis_autojson json_t *filter = json_pack("{s:[s]}", "label", label);
+    deis_autofree char *text = deis_json_dump(filter);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    deis_buf_add_cstr(&path, "/images/json?filters=");
+    deis_buf_add_urlencoded(&path, deis_str(text), false);
+    must_err(deis_docker_call(w->docker, "GET", path.data, NULL, 0, &images, &err), &err);
+    return json_array_size(images);
+}
+
+static void count_one(const char *name, void *arg)
+{
+    (*(size_t *)arg)++;
+}
+
+size_t world_records(void)
+{
+    size_t n = 0;
+
+    folder_each(WORLD_DATA "/builds", count_one, &n);
+    return n;
+}
+
+/* --- the machine --- */
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+
+    must_err(file_replace(path, deis_str(text), &err), &err);
+    must(chmod(path, mode), path);
+}
+
+static void enter_namespace(void)
+{
+    must(unshare(CLONE_NEWNS), "unshare");
+    must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private mounts");
+    must(mount("tmpfs", WORLD_DIR, "tmpfs", 0, "mode=0755"), "tmpfs");
+    write_file(WORLD_DIR "/passwd",
+               "root:x:0:0:root:/root:/bin/sh\n"
+               "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n"
+               "git:x:7001:7000:git:" WORLD_DATA ":/bin/sh\n",
+               0644);
+    must(mount(WORLD_DIR "/passwd", "/etc/passwd", NULL, MS_BIND, NULL), "bind passwd");
+    must(mkdir(WORLD_DATA, 0700), "data");
+    must(chown(WORLD_DATA, GIT_UID, GIT_GID), "data");
+}
+
+static void make_keys(struct world *w)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(65536);
+    struct deis_err err = DEIS_ERR_INIT;
+    static const char *const names[] = { WORLD_DIR "/known", WORLD_DIR "/unknown" };
+    uint8_t bytes[32];
+    char hex[66];
+
+    deis_random(bytes, sizeof(bytes));
+    deis_sha256_hex(deis_str_n((const char *)bytes, sizeof(bytes)), hex);
+    memcpy(hex + 64, "\n", 2);
+    write_file(WORLD_DIR "/cluster.key", hex, 0600);
+    must(chown(WORLD_DIR "/cluster.key", GIT_UID, GIT_GID), "cluster key");
+    must_err(deis_key_load(WORLD_DIR "/cluster.key", &w->key, &err), &err);
+    for (size_t i = 0; i < DEIS_COUNT(names); i++) {
+        run_or_fail(WORLD_DIR, (const char *const[]){ "ssh-keygen", "-q", "-t", "ed25519", "-N", "",
+                                                      "-f", names[i], NULL });
+    }
+    must_err(file_read(WORLD_DIR "/known.pub", &out, &err), &err);
+    const char *blank = strchr(out.data, ' ');
+    const char *end = blank ? strchr(blank + 1, ' ') : NULL;
+    assert_non_null(end);
+    snprintf(w->public_key, sizeof(w->public_key), "%.*s", (int)(end - out.data), out.data);
+    assert_int_equal(
+        world_run(WORLD_DIR, &out, (const char *const[]){ "ssh-keygen", "-lf", "known.pub", NULL }),
+        0);
+    blank = strchr(out.data, ' ');
+    assert_non_null(blank);
+    snprintf(w->fingerprint, sizeof(w->fingerprint), "%.50s", blank + 1);
+}
+
+static void set_environment(void)
+{
+    setenv("GIT_SSH_COMMAND",
+           "ssh -F none -i " WORLD_DIR "/known -o IdentitiesOnly=yes -o BatchMode=yes"
+           " -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=" WORLD_DIR "/known_hosts"
+           " -o KexAlgorithms=curve25519-sha256",
+           1);
+    setenv("HOME", WORLD_DIR, 1);
+    setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
+    setenv("GIT_AUTHOR_NAME", "Ada", 1);
+    setenv("GIT_AUTHOR_EMAIL", "ada@example.com", 1);
+    setenv("GIT_COMMITTER_NAME", "Ada", 1);
+    setenv("GIT_COMMITTER_EMAIL", "ada@example.com", 1);
+}
+
+/* An image with nothing but /bin/busybox. */
+static void import_base(void)
+{
+    deis_autobuf struct deis_buf busybox = DEIS_BUF_INIT(16u << 20);
+    deis_autobuf struct deis_buf tar = DEIS_BUF_INIT(17u << 20);
+    deis_autoanswer struct deis_httpc_answer answer = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+    static const char zeros[TAR_BLOCK];
+
+    must_err(file_read(BUSYBOX, &busybox, &err), &err);
+    struct tar_entry e = { TAR_EXECUTABLE, DEIS_STR("bin/busybox"), DEIS_STR_NONE, busybox.len };
+    must_err(tar_add_header(&e, &tar, &err), &err);
+    deis_buf_add(&tar, busybox.data, busybox.len);
+    deis_buf_add(&tar, zeros, tar_padding(busybox.len));
+    tar_add_end(&tar);
+    struct deis_httpc_request req = {
+        .method = "POST",
+        .url = "http://docker/v1.41/images/create?fromSrc=-&repo=deis-test-builder/base&tag=1",
+        .unix_socket = DOCKER_SOCKET,
+        .headers = (const char *const[]){ "Content-Type: application/x-tar", NULL },
+        .body = deis_buf_str(&tar),
+        .timeout_ms = WAIT_MS,
+    };
+    struct deis_httpc *http = deis_httpc_new();
+    must_err(deis_httpc_call(http, &req, &answer, &err), &err);
+    deis_httpc_free(http);
+    assert_int_equal(answer.status, 200);
+}
+
+/* --- servers --- */
+
+static void become_server(const char *const *argv, const char *log)
+{
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+    signal(SIGPIPE, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    execv(argv[0], (char *const *)(uintptr_t)argv);
+    _exit(127);
+}
+
+static void become_git_user(void)
+{
+    struct stat st;
+
+    if (stat(DOCKER_SOCKET, &st) < 0 || setgroups(1, &st.st_gid) < 0 || setgid(GIT_GID) < 0 ||
+        setuid(GIT_UID) < 0) {
+        _exit(126);
+    }
+}
+
+/* With inner it is the first process of a PID namespace, as user git; the process returned guards
+ * it. */
+static pid_t start_server(const char *const *argv, const char *log, bool inner)
+{
+    pid_t pid = fork();
+
+    must(pid, "fork");
+    if (pid > 0) {
+        return pid;
+    }
+    if (inner) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        pid_t first = unshare(CLONE_NEWPID | CLONE_NEWNS) < 0 ? -1 : fork();
+        if (first != 0) {
+            waitpid(first, NULL, 0);
+            _exit(0);
+        }
+        int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0666);
+        close(fd);
+        if (chown(log, GIT_UID, GIT_GID) < 0 || mount("proc", "/proc", "proc", 0, NULL) < 0) {
+            _exit(125);
+        }
+        become_git_user();
+    }
+    become_server(argv, log);
+    return 0;
+}
+
+static bool port_answers(void *arg)
+{
+    const char *port = arg;
+    /* ssh-keyscan would need more than a port; the greeting of sshd is enough. */
+    deis_autofree char *command = deis_asprintf("exec 3<>/dev/tcp/127.0.0.1/%s", port);
+
+    return world_run("/", NULL, (const char *const[]){ "bash", "-c", command, NULL }) == 0;
+}
+
+static void start_registry(struct world *w)
+{
+    uint16_t port = test_free_port();
+    char number[8];
+
+    snprintf(w->registry, sizeof(w->registry), "127.0.0.1:%u", port);
+    if (access(bin("deis-registry-proxy"), X_OK) < 0) {
+        printf("SKIP pushes of images: no deis-registry-proxy was built\n");
+        return;
+    }
+    must(mkdir(WORLD_DIR "/registry", 0700), "registry");
+    const char *argv[] = {
+        bin("deis-registry-proxy"), "--http", w->registry,        "--data",
+        WORLD_DIR "/registry",      "--etcd", w->etcd_server.url, "--cluster-key",
+        WORLD_DIR "/cluster.key",   NULL
+    };
+    w->registry_pid = start_server(argv, WORLD_DIR "/registry.log", false);
+    snprintf(number, sizeof(number), "%u", port);
+    world_await("the registry-proxy listens", port_answers, number);
+}
+
+void world_start_builder(struct world *w)
+{
+    deis_autofree char *ssh = deis_asprintf("127.0.0.1:%u", w->ssh_port);
+    const char *argv[] = { WORLD_DIR "/bin/deis-builder",
+                           "serve",
+                           "--data",
+                           WORLD_DATA,
+                           "--etcd",
+                           w->etcd_server.url,
+                           "--cluster-key",
+                           WORLD_DIR "/cluster.key",
+                           "--controller-bus",
+                           w->bus,
+                           "--registry",
+                           w->registry,
+                           "--ssh",
+                           ssh,
+                           "--instance",
+                           "test",
+                           "--docker",
+                           DOCKER_SOCKET,
+                           NULL };
+    char port[8];
+
+    w->builder = start_server(argv, WORLD_DIR "/builder.log", true);
+    snprintf(port, sizeof(port), "%u", w->ssh_port);
+    world_await("sshd listens", port_answers, port);
+}
+
+/* The builder is the first process of a PID namespace: with it ends everything in there. */
+void world_kill_builder(struct world *w)
+{
+    kill(w->builder, SIGKILL);
+    waitpid(w->builder, NULL, 0);
+    w->builder = 0;
+}
+
+void world_open(struct world *w)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    deis_autofree char *program = deis_strdup(bin("deis-builder"));
+
+    memset(w, 0, sizeof(*w));
+    enter_namespace();
+    set_environment();
+    make_keys(w);
+    must(mkdir(WORLD_DIR "/bin", 0755), "bin");
+    run_or_fail("/",
+                (const char *const[]){ "install", "-m", "0755", program, WORLD_DIR "/bin/", NULL });
+    import_base();
+    test_etcd_init(&w->etcd_server);
+    test_etcd_start(&w->etcd_server);
+    struct deis_etcd_opts opts = { .endpoints = w->etcd_server.url };
+    w->etcd = deis_etcd_new(&opts, &err);
+    assert_non_null(w->etcd);
+    w->docker = deis_docker_new(DOCKER_SOCKET);
+    snprintf(w->bus, sizeof(w->bus), "tcp://127.0.0.1:%u", test_free_port());
+    w->ssh_port = test_free_port();
+    w->controller = stand_in_start(w->bus, &w->key, w->fingerprint, w->public_key);
+    must_err(deis_etcd_put(w->etcd, "/deis/apps/" WORLD_APP, DEIS_STR("{}"), 0, &err), &err);
+    must_err(deis_etcd_put(w->etcd, "/deis/apps/" WORLD_APP_2, DEIS_STR("{}"), 0, &err), &err);
+    start_registry(w);
+    world_start_builder(w);
+}
+
+static void remove_images(const struct world *w)
+{
+    static const char *const labels[] = { "deis.app=" WORLD_APP, "deis.app=" WORLD_APP_2 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    for (size_t i = 0; i < DEIS_COUNT(labels); i++) {
+        deis_autofree char *path =
+            deis_asprintf("/images/json?filters=%%7B%%22label%%22:%%5B%%22%s%%22%%5D"
+                          "%%7D",
+                          labels[i]);
+        deis_autojson json_t *images = NULL;
+        size_t k;
+        json_t *image;
+        must_err(deis_docker_call(w->docker, "GET", path, NULL, 0, &images, &err), &err);
+        json_array_foreach(images, k, image)
+        {
+            deis_autofree char *one = deis_asprintf(
+                "/images/%s?force=1", json_string_value(json_object_get(image, "Id")));
+            (void)!deis_docker_call(w->docker, "DELETE", one, NULL, 0, NULL, &err);
+        }
+    }
+    (void)!deis_docker_image_remove(w->docker, WORLD_BASE, &err);
+}
+
+/* What the servers said, for whoever looks for the cause of a failure. */
+static void show_logs(void)
+{
+    if (getenv("DEIS_TEST_LOGS")) {
+        deis_autobuf struct deis_buf out = DEIS_BUF_INIT(8u << 20);
+        struct deis_err err = DEIS_ERR_INIT;
+        (void)!file_read(WORLD_DIR "/builder.log", &out, &err);
+        (void)!file_read(WORLD_DIR "/registry.log", &out, &err);
+        fputs(out.data, stderr);
+    }
+}
+
+void world_close(struct world *w)
+{
+    world_kill_builder(w);
+    show_logs();
+    if (w->registry_pid > 0) {
+        kill(w->registry_pid, SIGKILL);
+        waitpid(w->registry_pid, NULL, 0);
+    }
+    stand_in_stop(w->controller);
+    remove_images(w);
+    deis_docker_free(w->docker);
+    deis_etcd_free(w->etcd);
+    test_etcd_clear(&w->etcd_server);
+}
