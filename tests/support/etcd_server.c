@@ -57,6 +57,31 @@ void test_etcd_init(struct test_etcd *s)
     snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", s->port);
 }
 
+bool test_etcd_init_tls(struct test_etcd *s)
+{
+    int status = -1;
+
+    test_etcd_init(s);
+    snprintf(s->url, sizeof(s->url), "https://127.0.0.1:%u", s->port);
+    snprintf(s->cert, sizeof(s->cert), "%s/cert.pem", s->dir);
+    snprintf(s->key, sizeof(s->key), "%s/key.pem", s->dir);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        int fd = open("/dev/null", O_WRONLY);
+        dup2(fd, STDERR_FILENO);
+        /* No common name: etcd would take it for a user. Its gateway is a client of the server. */
+        execlp("openssl", "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+               "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/O=test", "-addext",
+               "subjectAltName=IP:127.0.0.1", "-addext", "extendedKeyUsage=serverAuth,clientAuth",
+               "-keyout", s->key, "-out", s->cert, (char *)NULL);
+        _exit(127);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status == 0;
+}
+
 /* In the child. */
 static void exec_etcd(const struct test_etcd *s, const char *client, const char *peer)
 {
@@ -69,6 +94,12 @@ static void exec_etcd(const struct test_etcd *s, const char *client, const char 
         _exit(126);
     }
     signal(SIGPIPE, SIG_DFL);
+    if (s->cert[0] != '\0') {
+        setenv("ETCD_CLIENT_CERT_AUTH", "true", 1);
+        setenv("ETCD_TRUSTED_CA_FILE", s->cert, 1);
+        setenv("ETCD_CERT_FILE", s->cert, 1);
+        setenv("ETCD_KEY_FILE", s->key, 1);
+    }
     execlp("etcd", "etcd", "--name", "test", "--data-dir", data, "--listen-client-urls", client,
            "--advertise-client-urls", client, "--listen-peer-urls", peer,
            "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster,
@@ -76,11 +107,26 @@ static void exec_etcd(const struct test_etcd *s, const char *client, const char 
     _exit(127);
 }
 
+struct deis_httpc_tls test_etcd_tls(const struct test_etcd *s)
+{
+    return s->cert[0] == '\0' ? (struct deis_httpc_tls){ 0 }
+                              : (struct deis_httpc_tls){
+                                    .ca_file = s->cert,
+                                    .cert_file = s->cert,
+                                    .key_file = s->key,
+                                };
+}
+
 void test_etcd_start_on(struct test_etcd *s, uint16_t port)
 {
-    deis_autofree char *client = deis_asprintf("http://127.0.0.1:%u", port);
+    bool tls = s->cert[0] != '\0';
+    deis_autofree char *client = deis_asprintf("%s://127.0.0.1:%u", tls ? "https" : "http", port);
     deis_autofree char *peer = deis_asprintf("http://127.0.0.1:%u", s->peer_port);
-    const struct deis_etcd_opts opts = { .endpoints = client, .timeout_ms = 1000 };
+    const struct deis_etcd_opts opts = {
+        .endpoints = client,
+        .tls = test_etcd_tls(s),
+        .timeout_ms = 1000,
+    };
     struct deis_err err = DEIS_ERR_INIT;
     struct deis_etcd *e = deis_etcd_new(&opts, &err);
     uint64_t start_ms = deis_now_ms();

@@ -6,7 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/etcd/etcd.h"
 
-#include <signal.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #define AT_ONCE_MS 500u
@@ -252,6 +252,56 @@ static void txn__answers_its_reads_in_order(void **state)
     assert_int_equal(rets[1].count, 0);
 }
 
+#define THREADS    4
+#define INCREMENTS 25
+
+/* Read, add one, write if nobody did meanwhile: as every service changes what it shares. */
+static bool increment(struct deis_etcd *e)
+{
+    deis_autorange struct deis_etcd_range r = { 0 };
+    deis_autotxn struct deis_etcd_txn *t = deis_etcd_txn_new();
+    struct deis_err err = DEIS_ERR_INIT;
+    uint64_t n;
+
+    if (deis_etcd_get(e, "/t/counter", &r, &err) < 0 ||
+        deis_str_to_u64(r.kvs[0].value, 0, UINT32_MAX, &n, &err) < 0) {
+        abort();
+    }
+    deis_autofree char *text = deis_asprintf("%u", (unsigned)n + 1);
+    deis_etcd_if_mod(t, "/t/counter", r.kvs[0].mod_revision);
+    deis_etcd_then_put(t, "/t/counter", deis_str(text), 0);
+    int rc = deis_etcd_commit(e, t, NULL, NULL, &err);
+    if (rc < 0 && rc != DEIS_CONFLICT) {
+        abort();
+    }
+    return rc == DEIS_OK;
+}
+
+static void *increment_many(void *arg)
+{
+    for (int i = 0; i < INCREMENTS;) {
+        i += increment(arg) ? 1 : 0;
+    }
+    return NULL;
+}
+
+static void txn__loses_no_change_among_threads(void **state)
+{
+    struct deis_etcd *e = *state;
+    pthread_t threads[THREADS];
+    char sum[16];
+
+    OK(deis_etcd_put(e, "/t/counter", DEIS_STR("0"), 0, why));
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, increment_many, e), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    snprintf(sum, sizeof(sum), "%d", THREADS * INCREMENTS);
+    check_value(e, "/t/counter", sum);
+}
+
 static void txn__is_limited_to_128_of_each(void **state)
 {
     struct deis_etcd *e = *state;
@@ -386,6 +436,7 @@ int main(void)
         CASE(list__pages_through_a_prefix_in_order),
         CASE(txn__guards_hold_or_nothing_is_done),
         CASE(txn__answers_its_reads_in_order),
+        CASE(txn__loses_no_change_among_threads),
         CASE(txn__is_limited_to_128_of_each),
         CASE(lease__takes_its_keys_along),
         CASE(endpoints__are_checked),

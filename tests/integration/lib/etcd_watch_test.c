@@ -594,6 +594,47 @@ static void lease__waits_for_an_etcd_that_is_away(void **state)
     assert_true(run_until(m, is_granted) < BACK_MAX_MS);
 }
 
+/* --- TLS --- */
+
+static void tls__needs_the_right_certificates_both_ways(void **state)
+{
+    struct mirror *m = *state;
+    struct deis_err err = DEIS_ERR_INIT;
+    struct deis_etcd_range r;
+
+    test_etcd_clear(&m->server);
+    if (!test_etcd_init_tls(&m->server)) {
+        print_message("SKIP tls: no openssl is installed\n");
+        return;
+    }
+    test_etcd_start(&m->server);
+
+    /* Without a certificate of our own, and without knowing that of etcd. */
+    const struct deis_httpc_tls all = test_etcd_tls(&m->server);
+    const struct deis_httpc_tls wrong[] = {
+        { .ca_file = all.ca_file }, { .cert_file = all.cert_file, .key_file = all.key_file }
+    };
+    for (size_t i = 0; i < DEIS_COUNT(wrong); i++) {
+        const struct deis_etcd_opts opts = { .endpoints = m->server.url, .tls = wrong[i] };
+        struct deis_etcd *e = deis_etcd_new(&opts, &err);
+        assert_non_null(e);
+        assert_int_equal(deis_etcd_get(e, "/t/a", &r, &err), DEIS_UNAVAILABLE);
+        deis_etcd_free(e);
+    }
+    const struct deis_etcd_opts opts = { .endpoints = m->server.url, .tls = all };
+    deis_etcd_free(m->etcd);
+    m->etcd = deis_etcd_new(&opts, &err);
+    assert_non_null(m->etcd);
+    start_watch(m);
+    run_until(m, is_connected);
+    start_lease(m, 5);
+    run_until(m, is_granted);
+    put(m, "/t/last", "1");
+    m->wanted_keys = 1;
+    m->wanted_value = "1";
+    run_until(m, has_keys);
+}
+
 int main(void)
 {
 #define CASE(name)      cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -613,6 +654,7 @@ int main(void)
         CASE(lease__is_lost_in_time_when_etcd_is_away),
         CASE(lease__survives_a_restart_of_etcd),
         CASE_AWAY(lease__waits_for_an_etcd_that_is_away),
+        CASE_AWAY(tls__needs_the_right_certificates_both_ways),
     };
 
     if (!test_etcd_installed("etcd_watch_test")) {
