@@ -433,11 +433,8 @@ static void start_registry(struct world *w)
         return;
     }
     must(mkdir(WORLD_DIR "/registry", 0700), "registry");
-    const char *argv[] = {
-        bin("deis-registry-proxy"), "--http", w->registry,        "--data",
-        WORLD_DIR "/registry",      "--etcd", w->etcd_server.url, "--cluster-key",
-        WORLD_DIR "/cluster.key",   NULL
-    };
+    const char *argv[] = { bin("deis-registry-proxy"), "--http", w->registry,        "--data",
+                           WORLD_DIR "/registry",      "--etcd", w->etcd_server.url, NULL };
     w->registry_pid = start_server(argv, WORLD_DIR "/registry.log", false);
     snprintf(number, sizeof(number), "%u", port);
     world_await("the registry-proxy listens", port_answers, number);
