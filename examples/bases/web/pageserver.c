@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A web server with one page, for examples: httpd PORT TEXT answers every request with TEXT and
- * writes a line for it. One thread a connection, kept alive. /wait/<ms> answers after a while.
+ * A web server with one page, for examples: pageserver PORT TEXT answers every request with TEXT
+ * and writes a line for it. One thread a connection, kept alive. /wait/<ms> answers after a while.
  * After SIGTERM what is under way is finished, then it exits.
  */
 #define _GNU_SOURCE
@@ -226,7 +226,7 @@ static int listen_on(const char *port)
     if (fd < 0 || number < 1 || number > 65535 ||
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
         bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 511) < 0) {
-        fprintf(stderr, "httpd: can't listen on port %s: %s\n", port, strerror(errno));
+        fprintf(stderr, "pageserver: can't listen on port %s: %s\n", port, strerror(errno));
         exit(1);
     }
     return fd;
@@ -251,7 +251,7 @@ int main(int argc, char **argv)
     uint64_t one = 1;
 
     if (argc != 3) {
-        fputs("usage: httpd PORT TEXT\n", stderr);
+        fputs("usage: pageserver PORT TEXT\n", stderr);
         return 2;
     }
     page = argv[2];
