@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -94,6 +95,7 @@ static void exec_etcd(const struct test_etcd *s, const char *client, const char 
         _exit(126);
     }
     signal(SIGPIPE, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (s->cert[0] != '\0') {
         setenv("ETCD_CLIENT_CERT_AUTH", "true", 1);
         setenv("ETCD_TRUSTED_CA_FILE", s->cert, 1);
