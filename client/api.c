@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/client.h"
+#include "client/core/answer.h"
+
+#include "lib/wire/url.h"
+
+#include <stdio.h>
+
+#define CONNECT_MS    10000
+#define REDIRECTS_MAX 5
+#define COMPLAINT_MAX 8192
+#define ANSWER_MAX    (64 * 1024 * 1024)
+
+struct stream {
+    void (*on_data)(struct deis_str data, void *arg);
+    void *arg;
+    struct deis_buf failure; /* body of an answer that is an error */
+};
+
+/* Asked by the HTTP client now and then while it waits. */
+static bool on_wait(void *arg)
+{
+    term_spin();
+    return false;
+}
+
+static bool on_stream(int status, struct deis_str data, void *arg)
+{
+    struct stream *s = arg;
+
+    if (status >= 200 && status < 300) {
+        s->on_data(data, s->arg);
+    } else {
+        deis_buf_add_str(&s->failure, data);
+    }
+    return true;
+}
+
+/* Where a redirect leads, when it is to the same host: the token goes nowhere else. Yours, or NULL.
+ */
+static char *redirect_target(const char *base, const struct deis_httpc_answer *a)
+{
+    struct deis_str to = deis_httpc_header(a, "Location");
+    struct deis_url from_url;
+    struct deis_url to_url;
+    struct deis_err err;
+
+    bool redirect = a->status == 301 || a->status == 302 || a->status == 307 || a->status == 308;
+    if (!redirect || to.len == 0) {
+        return NULL;
+    }
+    if (to.ptr[0] == '/') {
+        return deis_asprintf("%s%.*s", base, DEIS_STR_ARG(to));
+    }
+    if (deis_url_parse(deis_str(base), &from_url, &err) < 0 ||
+        deis_url_parse(to, &to_url, &err) < 0 || !deis_str_ieq(from_url.host, to_url.host) ||
+        (deis_str_eq_cstr(from_url.scheme, "https") && !deis_str_eq_cstr(to_url.scheme, "https"))) {
+        return NULL;
+    }
+    return deis_str_dup(to);
+}
+
+/* One exchange, redirects followed. base NULL: the profile's; token NULL: none. */
+static int exchange(struct client *c, const struct request *r, struct stream *stream,
+                    struct deis_httpc_answer *ret, struct deis_err *err)
+{
+    const struct deis_httpc_tls tls = { .insecure = !c->profile.ssl_verify };
+    const char *token = c->profile.token && c->profile.token[0] ? c->profile.token : NULL;
+    deis_autofree char *authorization =
+        deis_asprintf("Authorization: token %s", token ? token : "");
+    const char *headers[] = { "Content-Type: application/json", "User-Agent: Deis Client v1.13.4",
+                              token ? authorization : NULL, NULL };
+    deis_autofree char *base = profile_base_url(c->profile.controller);
+    deis_autofree char *body = r->body ? deis_json_dump(r->body) : NULL;
+    deis_autofree char *url = deis_asprintf("%s%s", base ? base : "", r->path);
+    struct deis_httpc_request req = {
+        .method = r->method,
+        .headers = headers,
+        .body = deis_str(body),
+        .connect_timeout_ms = CONNECT_MS,
+        .answer_max = ANSWER_MAX,
+        .on_data = stream ? on_stream : NULL,
+        .cancelled = stream ? NULL : on_wait,
+        .arg = stream,
+        .tls = &tls,
+    };
+
+    if (!c->http) {
+        c->http = deis_httpc_new();
+    }
+    for (int i = 0; i <= REDIRECTS_MAX; i++) {
+        req.url = url;
+        int code = deis_httpc_call(c->http, &req, ret, err);
+        if (code < 0) {
+            return code;
+        }
+        char *target = redirect_target(base ? base : "", ret);
+        if (!target) {
+            break;
+        }
+        free(url);
+        url = target;
+    }
+    explicit_bzero(authorization, strlen(authorization));
+    return 0;
+}
+
+static int fail_with_answer(struct client *c, const struct deis_httpc_answer *a,
+                            struct deis_str body)
+{
+    deis_autobuf struct deis_buf complaint = DEIS_BUF_INIT(COMPLAINT_MAX);
+
+    answer_error(a->status, a->reason, body, &c->error, &complaint);
+    term_print(&complaint);
+    return -1;
+}
+
+static void warn_of_version(const struct deis_httpc_answer *a)
+{
+    deis_autobuf struct deis_buf warning = DEIS_BUF_INIT(COMPLAINT_MAX);
+
+    answer_version_warning(deis_httpc_header(a, "DEIS_API_VERSION"), &warning);
+    term_print(&warning);
+}
+
+/* A platform that takes pushes elsewhere than usual says so. */
+static void note_ssh_port(struct client *c, const struct deis_httpc_answer *a)
+{
+    uint64_t port = 0;
+
+    if (deis_str_to_u64(deis_httpc_header(a, "DEIS_SSH_PORT"), 1, UINT16_MAX, &port, NULL) == 0) {
+        c->profile.ssh_port = (uint16_t)port;
+    }
+}
+
+/* Exchange, and judge the status. */
+static int ask(struct client *c, const struct request *r, struct deis_httpc_answer *ret)
+{
+    struct deis_err err;
+
+    int code = exchange(c, r, NULL, ret, &err);
+    term_spin_stop();
+    if (code < 0) {
+        return client_fail_err(c, &err);
+    }
+    if (answer_is_error(ret->status)) {
+        return fail_with_answer(c, ret, deis_buf_str(&ret->body));
+    }
+    warn_of_version(ret);
+    return 0;
+}
+
+int api_call(struct client *c, const struct request *r, json_t **ret)
+{
+    deis_autoanswer struct deis_httpc_answer a = { 0 };
+    struct deis_err err;
+    json_t *value = NULL;
+
+    if (ret) {
+        *ret = NULL;
+    }
+    if (ask(c, r, &a) < 0) {
+        return -1;
+    }
+    if (ret && a.body.len > 0) {
+        value = deis_json_parse(deis_buf_str(&a.body), &err);
+        if (!value) {
+            return client_fail(c, "the controller's answer is no JSON: %s", err.msg);
+        }
+        *ret = value;
+    }
+    return 0;
+}
+
+int api_do(struct client *c, struct request r, json_t **ret)
+{
+    int code = api_call(c, &r, ret);
+
+    request_clear(&r);
+    return code;
+}
+
+int api_text(struct client *c, struct request r, struct deis_buf *ret)
+{
+    deis_autoanswer struct deis_httpc_answer a = { 0 };
+
+    int code = ask(c, &r, &a);
+    request_clear(&r);
+    if (code == 0) {
+        *ret = a.body;
+        deis_buf_init(&a.body, 0);
+    }
+    return code;
+}
+
+int api_stream(struct client *c, struct request r, void (*on_data)(struct deis_str data, void *arg),
+               void *arg)
+{
+    deis_autoanswer struct deis_httpc_answer a = { 0 };
+    struct stream s = { on_data, arg, DEIS_BUF_INIT(COMPLAINT_MAX) };
+    struct deis_err err;
+
+    int code = exchange(c, &r, &s, &a, &err);
+    request_clear(&r);
+    if (code < 0) {
+        code = client_fail_err(c, &err);
+    } else if (answer_is_error(a.status)) {
+        code = fail_with_answer(c, &a, deis_buf_str(&s.failure));
+    } else {
+        warn_of_version(&a);
+    }
+    deis_buf_clear(&s.failure);
+    return code;
+}
+
+int api_list(struct client *c, struct request r, json_t **ret_list, json_t **ret_results,
+             long *ret_total)
+{
+    struct deis_err err;
+
+    if (api_do(c, r, ret_list) < 0) {
+        return -1;
+    }
+    if (answer_list(*ret_list, ret_results, ret_total, &err) < 0) {
+        json_decref(*ret_list);
+        *ret_list = NULL;
+        return client_fail_err(c, &err);
+    }
+    return 0;
+}
+
+int api_check(struct client *c)
+{
+    deis_autoanswer struct deis_httpc_answer a = { 0 };
+    request_auto struct request r = request_check();
+    struct deis_err err;
+    char *token = DEIS_TAKE(c->profile.token);
+
+    int code = exchange(c, &r, NULL, &a, &err);
+    c->profile.token = token;
+    if (code == 0 && a.status == 401) {
+        note_ssh_port(c, &a);
+        return 0;
+    }
+    deis_autofree char *base = profile_base_url(c->profile.controller);
+    deis_autofree char *text =
+        deis_asprintf("%s/v1/ does not appear to be a valid Deis controller.\n"
+                      "Make sure that the Controller URI is correct, the server is running and\n"
+                      "your client version is correct.",
+                      base);
+    if (code < 0) {
+        printf("%s\n", text);
+        return client_fail_err(c, &err);
+    }
+    return client_fail(c, "%s", text);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/client.h"
+#include "client/core/answer.h"
+#include "client/core/logline.h"
+#include "client/core/pairs.h"
+#include "client/core/remote.h"
+#include "client/core/show.h"
+
+#include "lib/base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define TEXT_MAX         (64 * 1024 * 1024)
+#define LINE_MAX_BYTES   (1024 * 1024)
+#define GIT_NO_REPO      128
+#define GIT_REMOTE_THERE 3
+
+static int set_buildpack(struct client *c, const char *app, const char *url)
+{
+    deis_autojson json_t *values = json_pack("{s:s}", "BUILDPACK_URL", url);
+
+    return api_do(c, request_config_set(app, "values", values), NULL);
+}
+
+static int add_remote(struct client *c, const char *remote, const char *app)
+{
+    int status = 0;
+
+    int r = git_add_remote(c, remote, app, &status);
+    if (r < 0 && (status == GIT_NO_REPO || status == GIT_REMOTE_THERE)) {
+        printf("To replace the existing git remote entry, run:\n"
+               "  git remote rename deis deis.old && deis git:remote -a %s\n",
+               app);
+    }
+    return r;
+}
+
+int apps_create(struct client *c, const struct options *o)
+{
+    const char *buildpack = options_get(o, OPTION_BUILDPACK, NULL);
+    const char *remote = options_get(o, OPTION_REMOTE, "deis");
+    deis_autojson json_t *app = NULL;
+
+    if (session_load(c) < 0) {
+        return -1;
+    }
+    printf("Creating Application... ");
+    term_spin_start();
+    if (api_do(c, request_app_create(o->word_count > 0 ? o->words[0] : NULL), &app) < 0) {
+        return -1;
+    }
+    const char *id = answer_text(app, "id");
+    printf("done, created %s\n", id);
+    if (buildpack && set_buildpack(c, id, buildpack) < 0) {
+        return -1;
+    }
+    if (!o->given[OPTION_NO_REMOTE] && add_remote(c, remote, id) < 0) {
+        return -1;
+    }
+    deis_autofree char *host = profile_host(c->profile.controller);
+    deis_autofree char *url = remote_url(host ? host : "", c->profile.ssh_port, id);
+    printf("remote available at %s\n", url);
+    return 0;
+}
+
+int apps_list(struct client *c, const struct options *o)
+{
+    deis_autojson json_t *list = NULL;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(TEXT_MAX);
+    json_t *apps = NULL;
+    long limit = 0;
+    long total = 0;
+
+    if (session_limit(c, o, &limit) < 0 ||
+        api_list(c, request_list("apps", limit), &list, &apps, &total) < 0) {
+        return -1;
+    }
+    deis_buf_add_cstr(&text, "=== Apps");
+    show_count(json_array_size(apps), total, &text);
+    show_sorted(apps, "id", &text);
+    term_print(&text);
+    return 0;
+}
+
+int apps_info(struct client *c, const struct options *o)
+{
+    deis_autojson json_t *app = NULL;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(TEXT_MAX);
+    const char *id = NULL;
+
+    if (session_app(c, o, &id) < 0 || api_do(c, request_app_get(id), &app) < 0) {
+        return -1;
+    }
+    show_app(app, &text);
+    term_print(&text);
+    if (ps_print(c, id, c->profile.response_limit) < 0) {
+        return -1;
+    }
+    printf("\n");
+    if (domains_print(c, id, c->profile.response_limit) < 0) {
+        return -1;
+    }
+    printf("\n");
+    return 0;
+}
+
+int apps_open(struct client *c, const struct options *o)
+{
+    deis_autojson json_t *app = NULL;
+    const char *id = NULL;
+    struct deis_err err;
+
+    if (session_app(c, o, &id) < 0 || api_do(c, request_app_get(id), &app) < 0) {
+        return -1;
+    }
+    deis_autofree char *url = deis_asprintf("http://%s", answer_text(app, "url"));
+    execlp("xdg-open", "xdg-open", url, (char *)NULL);
+    deis_err_errno(&err, errno, "can't run 'xdg-open' for %s", url);
+    return client_fail_err(c, &err);
+}
+
+/* Lines that come in pieces. */
+struct tail {
+    struct deis_buf line;
+    struct deis_buf text;
+    bool safe;
+};
+
+static void flush_line(struct tail *t)
+{
+    logline_add(deis_buf_str(&t->line), t->safe, &t->text);
+    term_print(&t->text);
+    deis_buf_reset(&t->text);
+    deis_buf_reset(&t->line);
+}
+
+static void on_tail_data(struct deis_str data, void *arg)
+{
+    struct tail *t = arg;
+    ptrdiff_t end;
+
+    while ((end = deis_str_find(data, '\n')) >= 0) {
+        deis_buf_add_str(&t->line, deis_str_first(data, (size_t)end));
+        flush_line(t);
+        data = deis_str_skip(data, (size_t)end + 1);
+    }
+    if (t->line.len + data.len > LINE_MAX_BYTES) {
+        flush_line(t);
+    }
+    deis_buf_add_str(&t->line, data);
+    if (ferror(stdout)) {
+        exit(1);
+    }
+}
+
+static int follow(struct client *c, const char *app, long lines)
+{
+    struct tail t = { DEIS_BUF_INIT(2 * LINE_MAX_BYTES), DEIS_BUF_INIT(TEXT_MAX),
+                      isatty(STDOUT_FILENO) == 1 };
+
+    int r = api_stream(c, request_logs(app, lines, true), on_tail_data, &t);
+    if (t.line.len > 0) {
+        flush_line(&t);
+    }
+    deis_buf_clear(&t.line);
+    deis_buf_clear(&t.text);
+    return r < 0 ? r : client_fail(c, "the controller ended the log");
+}
+
+int apps_logs(struct client *c, const struct options *o)
+{
+    const char *count = options_get(o, OPTION_LINES, NULL);
+    struct deis_buf body;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(2 * TEXT_MAX);
+    const char *app = NULL;
+    struct deis_err err;
+    long lines = 0;
+
+    if (count && pairs_number(count, &lines, &err) < 0) {
+        return client_fail_err(c, &err);
+    }
+    if (session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    if (o->given[OPTION_TAIL]) {
+        return follow(c, app, lines);
+    }
+    if (api_text(c, request_logs(app, lines, false), &body) < 0) {
+        return -1;
+    }
+    logline_add_all(deis_buf_str(&body), isatty(STDOUT_FILENO) == 1, &text);
+    deis_buf_clear(&body);
+    term_print(&text);
+    return 0;
+}
+
+static char *join_words(const struct options *o)
+{
+    struct deis_buf b = DEIS_BUF_INIT(TEXT_MAX);
+
+    for (size_t i = 0; i < o->word_count; i++) {
+        deis_buf_addf(&b, "%s%s", i > 0 ? " " : "", o->words[i]);
+    }
+    return deis_buf_take(&b, NULL);
+}
+
+int apps_run(struct client *c, const struct options *o)
+{
+    deis_autojson json_t *answer = NULL;
+    deis_autofree char *command = join_words(o);
+    const char *app = NULL;
+
+    if (session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    printf("Running '%s'...\n", command);
+    fflush(stdout);
+    if (api_do(c, request_run(app, command), &answer) < 0) {
+        return -1;
+    }
+    const json_t *status = json_array_get(answer, 0);
+    const json_t *output = json_array_get(answer, 1);
+    if (!json_is_integer(status) || !json_is_string(output)) {
+        return client_fail(c, "the controller's answer is no result of a command");
+    }
+    fwrite(json_string_value(output), 1, json_string_length(output), stdout);
+    c->exit_status = (int)json_integer_value(status);
+    return 0;
+}
+
+static int confirm_destroy(struct client *c, const char *app, const char *confirm)
+{
+    deis_autofree char *asked = NULL;
+
+    if (!confirm) {
+        deis_autofree char *prompt =
+            deis_asprintf(" !    WARNING: Potentially Destructive Action\n"
+                          " !    This command will destroy the application: %s\n"
+                          " !    To proceed, type \"%s\" or re-run this command with --confirm=%s\n"
+                          "\n> ",
+                          app, app, app);
+        asked = term_ask(prompt);
+        confirm = asked;
+    }
+    if (strcmp(confirm, app) != 0) {
+        return client_fail(c, "App %s does not match confirm %s, aborting.", app, confirm);
+    }
+    return 0;
+}
+
+int apps_destroy(struct client *c, const struct options *o)
+{
+    const char *app = NULL;
+
+    if (session_app(c, o, &app) < 0 ||
+        confirm_destroy(c, app, options_get(o, OPTION_CONFIRM, NULL)) < 0) {
+        return -1;
+    }
+    printf("Destroying %s...\n", app);
+    fflush(stdout);
+    uint64_t start = deis_now_ms();
+    if (api_do(c, request_app_destroy(app), NULL) < 0) {
+        return -1;
+    }
+    printf("done in %llus\n", (unsigned long long)(deis_now_ms() - start) / 1000);
+    return options_get(o, OPTION_APP, NULL) ? 0 : git_remove_remote(c, app);
+}
+
+int apps_transfer(struct client *c, const struct options *o)
+{
+    const char *app = NULL;
+
+    if (session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    printf("Transferring %s to %s... ", app, o->words[0]);
+    fflush(stdout);
+    if (api_do(c, request_app_transfer(app, o->words[0]), NULL) < 0) {
+        return -1;
+    }
+    printf("done\n");
+    return 0;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/client.h"
+#include "client/core/answer.h"
+#include "client/core/pairs.h"
+#include "client/core/show.h"
+
+#include "lib/wire/b64.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define TEXT_MAX (16 * 1024 * 1024)
+#define FILE_MAX (4 * 1024 * 1024)
+
+static int print_config(struct client *c, const char *app, bool oneline)
+{
+    deis_autojson json_t *config = NULL;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(TEXT_MAX);
+
+    if (api_do(c, request_config_get(app), &config) < 0) {
+        return -1;
+    }
+    show_config(app, config, oneline, &text);
+    term_print(&text);
+    return 0;
+}
+
+int config_list(struct client *c, const struct options *o)
+{
+    const char *app = NULL;
+
+    if (session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    return print_config(c, app, o->given[OPTION_ONELINE]);
+}
+
+/* Sends a change of the values and shows what came of it. */
+static int change_values(struct client *c, const char *what, const char *app, json_t *values,
+                         bool show_release)
+{
+    deis_autojson json_t *answer = NULL;
+
+    printf("%s config... ", what);
+    term_spin_start();
+    if (api_do(c, request_config_set(app, "values", values), &answer) < 0) {
+        return -1;
+    }
+    const char *release = answer_text(json_object_get(answer, "values"), "DEIS_RELEASE");
+    printf("done%s%s\n\n", show_release && release[0] ? ", " : "", show_release ? release : "");
+    return print_config(c, app, false);
+}
+
+/* SSH_KEY is a private key or the name of a file with one; it travels in base64. */
+static int encode_ssh_key(struct client *c, json_t *values)
+{
+    const char *value = json_string_value(json_object_get(values, "SSH_KEY"));
+    deis_autobuf struct deis_buf file = DEIS_BUF_INIT(0);
+    deis_autobuf struct deis_buf encoded = DEIS_BUF_INIT(2 * FILE_MAX);
+    struct deis_err err;
+
+    if (!value) {
+        return 0;
+    }
+    struct deis_str key = deis_str(value);
+    if (file_read(value, FILE_MAX, &file, &err) == 0) {
+        key = deis_buf_str(&file);
+    }
+    if (!pairs_is_private_key(key)) {
+        return client_fail(c, "Could not parse SSH private key:\n %.*s", DEIS_STR_ARG(key));
+    }
+    deis_b64_encode(key, &encoded);
+    json_object_set_new(values, "SSH_KEY", json_string(encoded.data));
+    return 0;
+}
+
+static int set_values(struct client *c, const char *app, json_t *values)
+{
+    if (encode_ssh_key(c, values) < 0) {
+        return -1;
+    }
+    return change_values(c, "Creating", app, values, true);
+}
+
+int config_set(struct client *c, const struct options *o)
+{
+    deis_autobuf struct deis_buf note = DEIS_BUF_INIT(TEXT_MAX);
+    const char *app = NULL;
+
+    if (session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    deis_autojson json_t *values = pairs_config(o->words, o->word_count, &note);
+    term_print(&note);
+    return set_values(c, app, values);
+}
+
+int config_unset(struct client *c, const struct options *o)
+{
+    const char *app = NULL;
+
+    if (session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    deis_autojson json_t *values = pairs_removals(o->words, o->word_count);
+    return change_values(c, "Removing", app, values, false);
+}
+
+int config_push(struct client *c, const struct options *o)
+{
+    deis_autobuf struct deis_buf note = DEIS_BUF_INIT(TEXT_MAX);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(0);
+    const char *app = NULL;
+    struct deis_err err;
+
+    if (session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    if (file_read(options_get(o, OPTION_PATH, ".env"), FILE_MAX, &text, &err) < 0) {
+        return client_fail_err(c, &err);
+    }
+    deis_autojson json_t *values = pairs_env_file(deis_buf_str(&text), &note);
+    term_print(&note);
+    return set_values(c, app, values);
+}
+
+/* The local file's values with the remote ones over them, as far as the user agrees. */
+static int merge(struct client *c, const json_t *remote, json_t **ret)
+{
+    deis_autobuf struct deis_buf note = DEIS_BUF_INIT(TEXT_MAX);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(0);
+    struct deis_err err;
+    const char *key = NULL;
+    json_t *value = NULL;
+
+    if (file_read(".env", FILE_MAX, &text, &err) < 0) {
+        return client_fail_err(c, &err);
+    }
+    deis_autojson json_t *merged = pairs_env_file(deis_buf_str(&text), &note);
+    json_object_foreach((json_t *)(uintptr_t)remote, key, value)
+    {
+        const json_t *local = json_object_get(merged, key);
+        if (local && !json_equal(local, value)) {
+            deis_autofree char *prompt =
+                deis_asprintf("%s: overwrite %s with %s? (y/N) ", key, answer_text(merged, key),
+                              answer_text(remote, key));
+            deis_autofree char *answer = term_ask(prompt);
+            if (strcmp(answer, "y") != 0 && strcmp(answer, "Y") != 0) {
+                continue;
+            }
+        }
+        json_object_set(merged, key, value);
+    }
+    *ret = json_incref(merged);
+    return 0;
+}
+
+int config_pull(struct client *c, const struct options *o)
+{
+    deis_autojson json_t *config = NULL;
+    deis_autojson json_t *values = NULL;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(TEXT_MAX);
+    const char *app = NULL;
+    struct deis_err err;
+    bool there = access(".env", F_OK) == 0;
+
+    if (session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    if (there && !o->given[OPTION_OVERWRITE]) {
+        return client_fail(c, ".env already exists, pass -o to overwrite");
+    }
+    if (api_do(c, request_config_get(app), &config) < 0) {
+        return -1;
+    }
+    const json_t *remote = json_object_get(config, "values");
+    if (there && o->given[OPTION_INTERACTIVE]) {
+        if (merge(c, remote, &values) < 0) {
+            return -1;
+        }
+        remote = values;
+    }
+    pairs_format_env(remote, &text);
+    if (file_write(".env", deis_buf_str(&text), 0755, &err) < 0) {
+        return client_fail_err(c, &err);
+    }
+    return 0;
+}

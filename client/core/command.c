@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/core/command.h"
+
+#define ANY_NUMBER SIZE_MAX
+
+#define APP                                                                                        \
+    {                                                                                              \
+        OPTION_APP, 'a', "app", "<app>", "the app; default: the one of this folder's git remote"   \
+    }
+#define LIMIT                                                                                      \
+    {                                                                                              \
+        OPTION_LIMIT, 'l', "limit", "<num>", "show that many results at most"                      \
+    }
+#define ADMIN(help)                                                                                \
+    {                                                                                              \
+        OPTION_ADMIN, 0, "admin", NULL, help                                                       \
+    }
+#define REMOTE(help)                                                                               \
+    {                                                                                              \
+        OPTION_REMOTE, 'r', "remote", "<remote>", help                                             \
+    }
+#define PASSWORD                                                                                   \
+    {                                                                                              \
+        OPTION_PASSWORD, 0, "password", "<password>", "the password, instead of being asked"       \
+    }
+#define USERNAME(letter, help)                                                                     \
+    {                                                                                              \
+        OPTION_USERNAME, letter, "username", "<username>", help                                    \
+    }
+#define SSL_VERIFY                                                                                 \
+    {                                                                                              \
+        OPTION_SSL_VERIFY, 0, "ssl-verify", "<true|false>",                                        \
+            "whether to verify the controller's certificate; default false"                        \
+    }
+#define CPU(help)                                                                                  \
+    {                                                                                              \
+        OPTION_CPU, 'c', "cpu", NULL, help                                                         \
+    }
+#define MEMORY(help)                                                                               \
+    {                                                                                              \
+        OPTION_MEMORY, 'm', "memory", NULL, help                                                   \
+    }
+
+const struct command command_table[COMMAND_COUNT] = {
+    [COMMAND_APPS_CREATE] = {
+        "apps:create", "[<id>]", 0, 1, "create an app",
+        .options = {
+            { OPTION_NO_REMOTE, 0, "no-remote", NULL, "do not make a git remote" },
+            { OPTION_BUILDPACK, 'b', "buildpack", "<url>", "the buildpack to build with" },
+            REMOTE("name of the git remote; default deis"),
+        },
+    },
+    [COMMAND_APPS_DESTROY] = {
+        "apps:destroy", "", 0, 0, "destroy an app",
+        .options = {
+            APP,
+            { OPTION_CONFIRM, 0, "confirm", "<app>", "the app's name again, instead of being asked" },
+        },
+    },
+    [COMMAND_APPS_INFO] = {
+        "apps:info", "", 0, 0, "show an app, its processes and domains", .options = { APP },
+    },
+    [COMMAND_APPS_LIST] = {
+        "apps:list", "", 0, 0, "list the apps that you may use", .options = { LIMIT },
+    },
+    [COMMAND_APPS_LOGS] = {
+        "apps:logs", "", 0, 0, "show what an app and the platform said about it",
+        .options = {
+            APP,
+            { OPTION_LINES, 'n', "lines", "<num>", "show the last so many lines" },
+            { OPTION_TAIL, 't', "tail", NULL, "go on with new lines until interrupted" },
+        },
+    },
+    [COMMAND_APPS_OPEN] = {
+        "apps:open", "", 0, 0, "open an app in the browser", .options = { APP },
+    },
+    [COMMAND_APPS_RUN] = {
+        "apps:run", "[--] <command>...", 1, ANY_NUMBER, "run a command in a container of an app",
+        .options = { APP },
+        .rest_after_dashes = true,
+    },
+    [COMMAND_APPS_TRANSFER] = {
+        "apps:transfer", "<username>", 1, 1, "give an app to another user", .options = { APP },
+    },
+    [COMMAND_AUTH_CANCEL] = {
+        "auth:cancel", "", 0, 0, "delete an account",
+        .options = {
+            USERNAME(0, "the account; default: your own"),
+            PASSWORD,
+            { OPTION_YES, 0, "yes", NULL, "do not ask" },
+        },
+    },
+    [COMMAND_AUTH_LOGIN] = {
+        "auth:login", "<controller>", 1, 1, "log in to a controller",
+        .options = { USERNAME(0, "the account"), PASSWORD, SSL_VERIFY },
+    },
+    [COMMAND_AUTH_LOGOUT] = { "auth:logout", "", 0, 0, "forget the login" },
+    [COMMAND_AUTH_PASSWD] = {
+        "auth:passwd", "", 0, 0, "change a password",
+        .options = {
+            USERNAME(0, "the account; default: your own"),
+            { OPTION_PASSWORD, 0, "password", "<password>", "the current password" },
+            { OPTION_NEW_PASSWORD, 0, "new-password", "<new-password>", "the new password" },
+        },
+    },
+    [COMMAND_AUTH_REGENERATE] = {
+        "auth:regenerate", "", 0, 0, "replace a token",
+        .options = {
+            USERNAME('u', "whose token; default: your own"),
+            { OPTION_ALL, 0, "all", NULL, "the tokens of all users" },
+        },
+    },
+    [COMMAND_AUTH_REGISTER] = {
+        "auth:register", "<controller>", 1, 1, "make an account on a controller and log in",
+        .options = {
+            USERNAME(0, "name of the new account"),
+            PASSWORD,
+            { OPTION_EMAIL, 0, "email", "<email>", "mail address of the new account" },
+            SSL_VERIFY,
+        },
+    },
+    [COMMAND_AUTH_WHOAMI] = { "auth:whoami", "", 0, 0, "show the login" },
+    [COMMAND_BUILDS_CREATE] = {
+        "builds:create", "<image>", 1, 1, "deploy an image",
+        .options = {
+            APP,
+            { OPTION_PROCFILE, 'p', "procfile", "<yaml>", "process types, instead of ./Procfile" },
+        },
+    },
+    [COMMAND_BUILDS_LIST] = {
+        "builds:list", "", 0, 0, "list the builds of an app", .options = { APP, LIMIT },
+    },
+    [COMMAND_CERTS_ADD] = {
+        "certs:add", "<cert> <key>", 2, 2, "add a certificate and its key, both files in PEM",
+        .options = {
+            { OPTION_COMMON_NAME, 0, "common-name", "<name>", "the domain that it is for" },
+            { OPTION_SUBJECT_ALT_NAME, 0, "subject-alt-names", "<names>",
+              "several domains, separated by commas" },
+        },
+    },
+    [COMMAND_CERTS_LIST] = {
+        "certs:list", "", 0, 0, "list your certificates", .options = { LIMIT },
+    },
+    [COMMAND_CERTS_REMOVE] = { "certs:remove", "<cn>", 1, 1, "remove a certificate" },
+    [COMMAND_CONFIG_LIST] = {
+        "config:list", "", 0, 0, "list the environment variables of an app",
+        .options = { APP, { OPTION_ONELINE, 0, "oneline", NULL, "all on one line" } },
+    },
+    [COMMAND_CONFIG_PULL] = {
+        "config:pull", "", 0, 0, "write the environment variables to .env",
+        .options = {
+            APP,
+            { OPTION_INTERACTIVE, 'i', "interactive", NULL, "ask about each difference" },
+            { OPTION_OVERWRITE, 'o', "overwrite", NULL, "overwrite an existing .env" },
+        },
+    },
+    [COMMAND_CONFIG_PUSH] = {
+        "config:push", "", 0, 0, "set the environment variables of a .env file",
+        .options = { APP, { OPTION_PATH, 'p', "path", "<path>", "the file; default .env" } },
+    },
+    [COMMAND_CONFIG_SET] = {
+        "config:set", "<var>=<value>...", 1, ANY_NUMBER, "set environment variables of an app",
+        .options = { APP },
+    },
+    [COMMAND_CONFIG_UNSET] = {
+        "config:unset", "<key>...", 1, ANY_NUMBER, "unset environment variables of an app",
+        .options = { APP },
+    },
+    [COMMAND_DOMAINS_ADD] = {
+        "domains:add", "<domain>", 1, 1, "add a domain to an app", .options = { APP },
+    },
+    [COMMAND_DOMAINS_LIST] = {
+        "domains:list", "", 0, 0, "list the domains of an app", .options = { APP, LIMIT },
+    },
+    [COMMAND_DOMAINS_REMOVE] = {
+        "domains:remove", "<domain>", 1, 1, "remove a domain from an app", .options = { APP },
+    },
+    [COMMAND_GIT_REMOTE] = {
+        "git:remote", "", 0, 0, "add the git remote of an app to this repository",
+        .options = { APP, REMOTE("name of the git remote; default deis") },
+    },
+    [COMMAND_KEYS_ADD] = { "keys:add", "[<key>]", 0, 1, "add an SSH public key" },
+    [COMMAND_KEYS_LIST] = {
+        "keys:list", "", 0, 0, "list your SSH public keys", .options = { LIMIT },
+    },
+    [COMMAND_KEYS_REMOVE] = { "keys:remove", "<key>", 1, 1, "remove an SSH public key" },
+    [COMMAND_LIMITS_LIST] = {
+        "limits:list", "", 0, 0, "list the resource limits of an app", .options = { APP },
+    },
+    [COMMAND_LIMITS_SET] = {
+        "limits:set", "<type>=<limit>...", 1, ANY_NUMBER, "set resource limits of an app",
+        .options = { APP, CPU("limits are CPU shares"),
+                     MEMORY("limits are memory, with unit B, K, M or G; the default") },
+        .rivals = { OPTION_CPU, OPTION_MEMORY },
+        .has_rivals = true,
+    },
+    [COMMAND_LIMITS_UNSET] = {
+        "limits:unset", "<type>...", 1, ANY_NUMBER, "unset resource limits of an app",
+        .options = { APP, CPU("those of CPU shares"), MEMORY("those of memory; the default") },
+        .rivals = { OPTION_CPU, OPTION_MEMORY },
+        .has_rivals = true,
+    },
+    [COMMAND_PERMS_CREATE] = {
+        "perms:create", "<username>", 1, 1, "let a user work on an app",
+        .options = { APP, ADMIN("make the user an administrator") },
+        .rivals = { OPTION_APP, OPTION_ADMIN },
+        .has_rivals = true,
+    },
+    [COMMAND_PERMS_DELETE] = {
+        "perms:delete", "<username>", 1, 1, "end a user's rights on an app",
+        .options = { APP, ADMIN("those of an administrator") },
+        .rivals = { OPTION_APP, OPTION_ADMIN },
+        .has_rivals = true,
+    },
+    [COMMAND_PERMS_LIST] = {
+        "perms:list", "", 0, 0, "list who may work on an app",
+        .options = { APP, ADMIN("list the administrators"), LIMIT },
+        .rivals = { OPTION_APP, OPTION_ADMIN },
+        .has_rivals = true,
+    },
+    [COMMAND_PS_LIST] = {
+        "ps:list", "", 0, 0, "list the processes of an app", .options = { APP, LIMIT },
+    },
+    [COMMAND_PS_RESTART] = {
+        "ps:restart", "[<type>]", 0, 1, "restart all processes, those of a type, or one (web.2)",
+        .options = { APP },
+    },
+    [COMMAND_PS_SCALE] = {
+        "ps:scale", "<type>=<num>...", 1, ANY_NUMBER, "set the number of processes of a type",
+        .options = { APP },
+    },
+    [COMMAND_RELEASES_INFO] = {
+        "releases:info", "<version>", 1, 1, "show a release", .options = { APP },
+    },
+    [COMMAND_RELEASES_LIST] = {
+        "releases:list", "", 0, 0, "list the releases of an app", .options = { APP, LIMIT },
+    },
+    [COMMAND_RELEASES_ROLLBACK] = {
+        "releases:rollback", "[<version>]", 0, 1, "go back to an earlier release; default: by one",
+        .options = { APP },
+    },
+    [COMMAND_TAGS_LIST] = {
+        "tags:list", "", 0, 0, "list the tags of an app", .options = { APP },
+    },
+    [COMMAND_TAGS_SET] = {
+        "tags:set", "<key>=<value>...", 1, ANY_NUMBER, "run an app on machines with these tags only",
+        .options = { APP },
+    },
+    [COMMAND_TAGS_UNSET] = {
+        "tags:unset", "<key>...", 1, ANY_NUMBER, "unset tags of an app", .options = { APP },
+    },
+    [COMMAND_USERS_LIST] = {
+        "users:list", "", 0, 0, "list all users (administrators only)", .options = { LIMIT },
+    },
+};
+
+const struct shortcut command_shortcuts[] = {
+    { "create", "apps:create" },
+    { "destroy", "apps:destroy" },
+    { "info", "apps:info" },
+    { "login", "auth:login" },
+    { "logout", "auth:logout" },
+    { "logs", "apps:logs" },
+    { "open", "apps:open" },
+    { "passwd", "auth:passwd" },
+    { "pull", "builds:create" },
+    { "register", "auth:register" },
+    { "rollback", "releases:rollback" },
+    { "run", "apps:run" },
+    { "scale", "ps:scale" },
+    { "sharing", "perms:list" },
+    { "sharing:add", "perms:create" },
+    { "sharing:list", "perms:list" },
+    { "sharing:remove", "perms:delete" },
+    { "whoami", "auth:whoami" },
+};
+
+const size_t command_shortcut_count = DEIS_COUNT(command_shortcuts);
+
+const struct command *command_find(struct deis_str name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (deis_str_eq_cstr(name, command_table[i].name)) {
+            return &command_table[i];
+        }
+    }
+    return NULL;
+}
+
+enum command_id command_id_of(const struct command *c)
+{
+    return (enum command_id)(c - command_table);
+}
+
+struct deis_str command_group(const struct command *c)
+{
+    struct deis_str name = deis_str(c->name);
+
+    return deis_str_first(name, (size_t)deis_str_find(name, ':'));
+}
+
+bool command_group_exists(struct deis_str group)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (deis_str_eq(group, command_group(&command_table[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct command *command_of_group(struct deis_str group)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command *c = &command_table[i];
+        if (deis_str_eq(group, command_group(c)) && deis_str_ends(deis_str(c->name), ":list")) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+const char *command_expand(const char *name)
+{
+    for (size_t i = 0; i < command_shortcut_count; i++) {
+        if (strcmp(name, command_shortcuts[i].name) == 0) {
+            return command_shortcuts[i].full;
+        }
+    }
+    return name;
+}

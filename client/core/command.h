@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of commands. It alone drives dispatch, options, usage and help; the shell adds one
+ * function for each row, by its id. thread: any
+ */
+#ifndef CLIENT_CORE_COMMAND_H
+#define CLIENT_CORE_COMMAND_H
+
+#include "lib/base/str.h"
+
+#define COMMAND_OPTIONS_MAX 6
+
+enum command_id {
+    COMMAND_APPS_CREATE,
+    COMMAND_APPS_DESTROY,
+    COMMAND_APPS_INFO,
+    COMMAND_APPS_LIST,
+    COMMAND_APPS_LOGS,
+    COMMAND_APPS_OPEN,
+    COMMAND_APPS_RUN,
+    COMMAND_APPS_TRANSFER,
+    COMMAND_AUTH_CANCEL,
+    COMMAND_AUTH_LOGIN,
+    COMMAND_AUTH_LOGOUT,
+    COMMAND_AUTH_PASSWD,
+    COMMAND_AUTH_REGENERATE,
+    COMMAND_AUTH_REGISTER,
+    COMMAND_AUTH_WHOAMI,
+    COMMAND_BUILDS_CREATE,
+    COMMAND_BUILDS_LIST,
+    COMMAND_CERTS_ADD,
+    COMMAND_CERTS_LIST,
+    COMMAND_CERTS_REMOVE,
+    COMMAND_CONFIG_LIST,
+    COMMAND_CONFIG_PULL,
+    COMMAND_CONFIG_PUSH,
+    COMMAND_CONFIG_SET,
+    COMMAND_CONFIG_UNSET,
+    COMMAND_DOMAINS_ADD,
+    COMMAND_DOMAINS_LIST,
+    COMMAND_DOMAINS_REMOVE,
+    COMMAND_GIT_REMOTE,
+    COMMAND_KEYS_ADD,
+    COMMAND_KEYS_LIST,
+    COMMAND_KEYS_REMOVE,
+    COMMAND_LIMITS_LIST,
+    COMMAND_LIMITS_SET,
+    COMMAND_LIMITS_UNSET,
+    COMMAND_PERMS_CREATE,
+    COMMAND_PERMS_DELETE,
+    COMMAND_PERMS_LIST,
+    COMMAND_PS_LIST,
+    COMMAND_PS_RESTART,
+    COMMAND_PS_SCALE,
+    COMMAND_RELEASES_INFO,
+    COMMAND_RELEASES_LIST,
+    COMMAND_RELEASES_ROLLBACK,
+    COMMAND_TAGS_LIST,
+    COMMAND_TAGS_SET,
+    COMMAND_TAGS_UNSET,
+    COMMAND_USERS_LIST,
+    COMMAND_COUNT,
+};
+
+/* What a command can be told by options; the same meaning has the same id everywhere. */
+enum option_id {
+    OPTION_ADMIN,
+    OPTION_ALL,
+    OPTION_APP,
+    OPTION_BUILDPACK,
+    OPTION_COMMON_NAME,
+    OPTION_CONFIRM,
+    OPTION_CPU,
+    OPTION_EMAIL,
+    OPTION_INTERACTIVE,
+    OPTION_LIMIT,
+    OPTION_LINES,
+    OPTION_MEMORY,
+    OPTION_NEW_PASSWORD,
+    OPTION_NO_REMOTE,
+    OPTION_ONELINE,
+    OPTION_OVERWRITE,
+    OPTION_PASSWORD,
+    OPTION_PATH,
+    OPTION_PROCFILE,
+    OPTION_REMOTE,
+    OPTION_SSL_VERIFY,
+    OPTION_SUBJECT_ALT_NAME,
+    OPTION_TAIL,
+    OPTION_USERNAME,
+    OPTION_YES,
+    OPTION_COUNT,
+};
+
+struct option {
+    enum option_id id;
+    char letter;       /* 0 = none */
+    const char *name;  /* without dashes */
+    const char *value; /* what stands for its argument in help; NULL = a flag */
+    const char *help;
+};
+
+struct command {
+    const char *name;  /* "apps:create" */
+    const char *words; /* as in usage: "<id>..." */
+    size_t min_words;
+    size_t max_words;
+    const char *summary;
+    struct option options[COMMAND_OPTIONS_MAX]; /* ends with a NULL name */
+    /* Options of which one at most may be given. */
+    enum option_id rivals[2];
+    bool has_rivals;
+    bool rest_after_dashes; /* "--" ends the options */
+};
+
+extern const struct command command_table[COMMAND_COUNT];
+
+struct shortcut {
+    const char *name;
+    const char *full;
+};
+
+extern const struct shortcut command_shortcuts[];
+extern const size_t command_shortcut_count;
+
+/* The row of "apps:create", or NULL. */
+const struct command *command_find(struct deis_str name);
+enum command_id command_id_of(const struct command *c);
+/* "apps" of "apps:create". */
+struct deis_str command_group(const struct command *c);
+bool command_group_exists(struct deis_str group);
+/* What a bare group means ("apps" is "apps:list"), or NULL when its help is shown. */
+const struct command *command_of_group(struct deis_str group);
+/* The full name of a shortcut, else name itself. */
+const char *command_expand(const char *name);
+
+#endif

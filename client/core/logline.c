@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/core/logline.h"
+
+/* Second blank-separated word of what stands before the first ": ". */
+static struct deis_str category(struct deis_str line)
+{
+    const char *end = memmem(line.ptr, line.len, ": ", 2);
+    struct deis_str head = end ? deis_str_first(line, (size_t)(end - line.ptr)) : line;
+    struct deis_str word;
+
+    if (!deis_str_split(&head, ' ', &word) || !deis_str_split(&head, ' ', &word)) {
+        return DEIS_STR("unknown");
+    }
+    return word;
+}
+
+int logline_colour(struct deis_str line)
+{
+    struct deis_str word = category(line);
+    uint8_t sum = 0;
+
+    for (size_t i = 0; i < word.len; i++) {
+        sum = (uint8_t)(sum + (uint8_t)word.ptr[i]);
+    }
+    int colour = sum % 7 + 1;
+    return colour == 7 ? 9 : colour;
+}
+
+/* Length of "ESC [ digits and ; m" at the start of s, or 0. */
+static size_t colour_sequence(struct deis_str s)
+{
+    size_t n = 2;
+
+    if (s.len < 3 || s.ptr[0] != '\033' || s.ptr[1] != '[') {
+        return 0;
+    }
+    while (n < s.len && ((s.ptr[n] >= '0' && s.ptr[n] <= '9') || s.ptr[n] == ';')) {
+        n++;
+    }
+    return n < s.len && s.ptr[n] == 'm' ? n + 1 : 0;
+}
+
+static void add_safe(struct deis_str s, struct deis_buf *out)
+{
+    while (s.len > 0) {
+        size_t n = colour_sequence(s);
+        unsigned char c = (unsigned char)s.ptr[0];
+        if (n > 0) {
+            deis_buf_add_str(out, deis_str_first(s, n));
+        } else if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            deis_buf_addf(out, "\\x%02x", c);
+            n = 1;
+        } else {
+            deis_buf_add_char(out, (char)c);
+            n = 1;
+        }
+        s = deis_str_skip(s, n);
+    }
+}
+
+void logline_add(struct deis_str line, bool safe, struct deis_buf *out)
+{
+    deis_buf_addf(out, "\033[3%dm", logline_colour(line));
+    if (safe) {
+        add_safe(line, out);
+    } else {
+        deis_buf_add_str(out, line);
+    }
+    deis_buf_add_cstr(out, "\033[0m\n");
+}
+
+void logline_add_all(struct deis_str body, bool safe, struct deis_buf *out)
+{
+    struct deis_str line;
+
+    while (body.len > 0 && body.ptr[0] == '"') {
+        body = deis_str_skip(body, 1);
+    }
+    while (body.len > 0 && body.ptr[body.len - 1] == '"') {
+        body.len--;
+    }
+    if (!body.ptr) {
+        body = DEIS_STR("");
+    }
+    while (deis_str_split(&body, '\n', &line)) {
+        logline_add(line, safe, out);
+    }
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/core/show.h"
+
+#include "client/core/answer.h"
+
+#define KEY_HEAD 16
+#define KEY_TAIL 10
+
+void show_count(size_t shown, long total, struct deis_buf *out)
+{
+    if (total >= 0 && shown == (size_t)total) {
+        deis_buf_add_char(out, '\n');
+    } else {
+        deis_buf_addf(out, " (%zu of %ld)\n", shown, total);
+    }
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void add_sorted(const char **texts, size_t count, struct deis_buf *out)
+{
+    qsort(texts, count, sizeof(*texts), by_text);
+    for (size_t i = 0; i < count; i++) {
+        deis_buf_addf(out, "%s\n", texts[i]);
+    }
+}
+
+void show_sorted(const json_t *objects, const char *member, struct deis_buf *out)
+{
+    size_t count = json_array_size(objects);
+    deis_autofree const char **texts = deis_realloc_array(NULL, count + 1, sizeof(*texts));
+
+    for (size_t i = 0; i < count; i++) {
+        texts[i] = answer_text(json_array_get(objects, i), member);
+    }
+    add_sorted(texts, count, out);
+}
+
+void show_names(const json_t *names, struct deis_buf *out)
+{
+    size_t count = 0;
+    deis_autofree const char **texts =
+        deis_realloc_array(NULL, json_array_size(names) + 1, sizeof(*texts));
+
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        if (name) {
+            texts[count++] = name;
+        }
+    }
+    add_sorted(texts, count, out);
+}
+
+/* A scalar as people read it. */
+static void add_scalar(const json_t *value, struct deis_buf *out)
+{
+    if (json_is_string(value)) {
+        deis_buf_add_cstr(out, json_string_value(value));
+        return;
+    }
+    deis_autofree char *text = json_dumps(value, JSON_ENCODE_ANY);
+    deis_buf_add_cstr(out, text ? text : "");
+}
+
+/* The keys of an object, sorted; array yours, texts borrowed. */
+static const char **sorted_keys(const json_t *map, size_t *ret_count)
+{
+    size_t count = 0;
+    const char **keys = deis_realloc_array(NULL, json_object_size(map) + 1, sizeof(*keys));
+    void *i = json_object_iter((json_t *)(uintptr_t)map);
+
+    while (i) {
+        keys[count++] = json_object_iter_key(i);
+        i = json_object_iter_next((json_t *)(uintptr_t)map, i);
+    }
+    qsort(keys, count, sizeof(*keys), by_text);
+    *ret_count = count;
+    return keys;
+}
+
+void show_table(const json_t *map, size_t gap, struct deis_buf *out)
+{
+    size_t count = 0;
+    size_t width = 0;
+    deis_autofree const char **keys = sorted_keys(map, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(keys[i]);
+        width = len > width ? len : width;
+    }
+    for (size_t i = 0; i < count; i++) {
+        deis_buf_addf(out, "%-*s", (int)(width + gap), keys[i]);
+        add_scalar(json_object_get(map, keys[i]), out);
+        deis_buf_add_char(out, '\n');
+    }
+}
+
+void show_app(const json_t *app, struct deis_buf *out)
+{
+    static const char *const members[] = { "updated", "uuid", "created", "url", "owner", "id" };
+
+    deis_buf_addf(out, "=== %s Application\n", answer_text(app, "id"));
+    for (size_t i = 0; i < DEIS_COUNT(members); i++) {
+        deis_buf_addf(out, "%s:%*s%s\n", members[i], (int)(9 - strlen(members[i])), "",
+                      answer_text(app, members[i]));
+    }
+    deis_buf_add_char(out, '\n');
+}
+
+static int by_type_and_number(const void *a, const void *b)
+{
+    const json_t *x = *(json_t *const *)a;
+    const json_t *y = *(json_t *const *)b;
+    int types = strcmp(answer_text(x, "type"), answer_text(y, "type"));
+
+    if (types != 0) {
+        return types;
+    }
+    json_int_t m = json_integer_value(json_object_get(x, "num"));
+    json_int_t n = json_integer_value(json_object_get(y, "num"));
+    return (m > n) - (m < n);
+}
+
+void show_processes(const char *app, const json_t *containers, long total, struct deis_buf *out)
+{
+    size_t count = json_array_size(containers);
+    deis_autofree json_t **sorted = deis_realloc_array(NULL, count + 1, sizeof(json_t *));
+    const char *type = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = json_array_get(containers, i);
+    }
+    qsort(sorted, count, sizeof(json_t *), by_type_and_number);
+    deis_buf_addf(out, "=== %s Processes", app);
+    show_count(count, total, out);
+    for (size_t i = 0; i < count; i++) {
+        const char *this_type = answer_text(sorted[i], "type");
+        if (!type || strcmp(type, this_type) != 0) {
+            deis_buf_addf(out, "--- %s:\n", this_type);
+            type = this_type;
+        }
+        deis_buf_addf(out, "%s.%lld %s (%s)\n", this_type,
+                      (long long)json_integer_value(json_object_get(sorted[i], "num")),
+                      answer_text(sorted[i], "state"), answer_text(sorted[i], "release"));
+    }
+}
+
+void show_config(const char *app, const json_t *config, bool oneline, struct deis_buf *out)
+{
+    const json_t *values = json_object_get(config, "values");
+    size_t count = 0;
+
+    if (!oneline) {
+        deis_buf_addf(out, "=== %s Config\n", app);
+        show_table(values, 6, out);
+        return;
+    }
+    deis_autofree const char **keys = sorted_keys(values, &count);
+    for (size_t i = 0; i < count; i++) {
+        deis_buf_addf(out, "%s=", keys[i]);
+        add_scalar(json_object_get(values, keys[i]), out);
+        deis_buf_add_char(out, ' ');
+    }
+    deis_buf_add_char(out, '\n');
+}
+
+static void add_limits(const json_t *map, struct deis_buf *out)
+{
+    if (json_object_size(map) == 0) {
+        deis_buf_add_cstr(out, "Unlimited\n");
+    } else {
+        show_table(map, 5, out);
+    }
+}
+
+void show_limits(const char *app, const json_t *config, struct deis_buf *out)
+{
+    deis_buf_addf(out, "=== %s Limits\n\n--- Memory\n", app);
+    add_limits(json_object_get(config, "memory"), out);
+    deis_buf_add_cstr(out, "\n--- CPU\n");
+    add_limits(json_object_get(config, "cpu"), out);
+}
+
+void show_tags(const char *app, const json_t *config, struct deis_buf *out)
+{
+    deis_buf_addf(out, "=== %s Tags\n", app);
+    show_table(json_object_get(config, "tags"), 5, out);
+}
+
+void show_builds(const json_t *builds, struct deis_buf *out)
+{
+    for (size_t i = 0; i < json_array_size(builds); i++) {
+        const json_t *b = json_array_get(builds, i);
+        deis_buf_addf(out, "%s %s\n", answer_text(b, "uuid"), answer_text(b, "created"));
+    }
+}
+
+static long long version_of(const json_t *release)
+{
+    return (long long)json_integer_value(json_object_get(release, "version"));
+}
+
+void show_releases(const json_t *releases, struct deis_buf *out)
+{
+    for (size_t i = 0; i < json_array_size(releases); i++) {
+        const json_t *r = json_array_get(releases, i);
+        deis_buf_addf(out, "v%lld\t%s\t%s\n", version_of(r), answer_text(r, "created"),
+                      answer_text(r, "summary"));
+    }
+}
+
+void show_release(const char *app, const json_t *release, struct deis_buf *out)
+{
+    static const char *const members[] = { "build",   "config",  "owner", "created",
+                                           "summary", "updated", "uuid" };
+
+    deis_buf_addf(out, "=== %s Release v%lld\n", app, version_of(release));
+    for (size_t i = 0; i < DEIS_COUNT(members); i++) {
+        const char *text = answer_text(release, members[i]);
+        if (i > 0 || text[0]) {
+            deis_buf_addf(out, "%s:%*s%s\n", members[i], (int)(9 - strlen(members[i])), "", text);
+        }
+    }
+}
+
+void show_keys(const json_t *keys, struct deis_buf *out)
+{
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        const json_t *k = json_array_get(keys, i);
+        struct deis_str text = deis_str(answer_text(k, "public"));
+        size_t tail = text.len < KEY_TAIL ? text.len : KEY_TAIL;
+        struct deis_str head = deis_str_first(text, KEY_HEAD);
+        deis_buf_addf(out, "%s %.*s...%.*s\n", answer_text(k, "id"), DEIS_STR_ARG(head),
+                      DEIS_STR_ARG(deis_str_skip(text, text.len - tail)));
+    }
+}
+
+static void add_dashes(size_t n, struct deis_buf *out)
+{
+    while (n-- > 0) {
+        deis_buf_add_char(out, '-');
+    }
+}
+
+void show_certs(const json_t *certs, struct deis_buf *out)
+{
+    static const char name_title[] = "Common Name";
+    static const char date_title[] = "Expires";
+    size_t name_width = sizeof(name_title) - 1;
+    size_t date_width = sizeof(date_title) - 1;
+    const int gap = 5;
+
+    for (size_t i = 0; i < json_array_size(certs); i++) {
+        const json_t *c = json_array_get(certs, i);
+        size_t name = strlen(answer_text(c, "common_name"));
+        size_t date = strlen(answer_text(c, "expires"));
+        name_width = name > name_width ? name : name_width;
+        date_width = date > date_width ? date : date_width;
+    }
+    deis_buf_addf(out, "%-*s%s\n", (int)name_width + gap, name_title, date_title);
+    add_dashes(name_width, out);
+    deis_buf_addf(out, "%*s", gap, "");
+    add_dashes(date_width, out);
+    deis_buf_add_char(out, '\n');
+    for (size_t i = 0; i < json_array_size(certs); i++) {
+        const json_t *c = json_array_get(certs, i);
+        deis_buf_addf(out, "%-*s%s\n", (int)name_width + gap, answer_text(c, "common_name"),
+                      answer_text(c, "expires"));
+    }
+}

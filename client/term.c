@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/client.h"
+
+#include "lib/base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define FRAME_MS   400
+#define ANSWER_MAX 4096
+
+static struct {
+    bool on;
+    unsigned frame;
+    uint64_t next_ms;
+} spinner;
+
+void term_print(const struct deis_buf *b)
+{
+    fwrite(b->data, 1, b->len, stdout);
+    fflush(stdout);
+}
+
+static void draw_frame(void)
+{
+    static const char *const frames[] = { "...", "o..", ".o.", "..o" };
+
+    printf("%s", frames[spinner.frame]);
+    fflush(stdout);
+    spinner.frame = (spinner.frame + 1) % DEIS_COUNT(frames);
+    spinner.next_ms = deis_now_ms() + FRAME_MS;
+}
+
+void term_spin_start(void)
+{
+    spinner.on = true;
+    spinner.frame = 0;
+    draw_frame();
+}
+
+void term_spin(void)
+{
+    if (spinner.on && deis_now_ms() >= spinner.next_ms) {
+        printf("\b\b\b");
+        draw_frame();
+    }
+}
+
+void term_spin_stop(void)
+{
+    if (spinner.on) {
+        spinner.on = false;
+        printf("\b\b\b");
+        fflush(stdout);
+    }
+}
+
+/* One line from stdin, read byte by byte: what follows it is left for the next question. */
+static char *read_line(void)
+{
+    deis_autobuf struct deis_buf line = DEIS_BUF_INIT(ANSWER_MAX);
+    char c = 0;
+
+    for (;;) {
+        ssize_t n = read(STDIN_FILENO, &c, 1);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0 || c == '\n') {
+            return deis_buf_take(&line, NULL);
+        }
+        deis_buf_add_char(&line, c);
+    }
+}
+
+char *term_ask(const char *prompt)
+{
+    printf("%s", prompt);
+    fflush(stdout);
+    deis_autofree char *line = read_line();
+    struct deis_str rest = deis_str_trim(deis_str(line));
+    struct deis_str word = DEIS_STR_NONE;
+
+    (void)deis_str_split(&rest, ' ', &word);
+    return deis_str_dup(word);
+}
+
+int term_ask_password(struct client *c, const char *prompt, char **ret)
+{
+    struct termios before;
+
+    printf("%s", prompt);
+    fflush(stdout);
+    *ret = NULL;
+    if (tcgetattr(STDIN_FILENO, &before) < 0) {
+        printf("\n");
+        return client_fail(c, "inappropriate ioctl for device: stdin is no terminal, "
+                              "give passwords by their options");
+    }
+    struct termios silent = before;
+    silent.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    *ret = read_line();
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    printf("\n");
+    fflush(stdout);
+    return 0;
+}
