@@ -2,15 +2,18 @@
 #include "controller/apps.h"
 
 #include "controller/core/appconfig.h"
+#include "lib/base/clock.h"
 
 #define SEALED_MAX (512 * 1024)
 
 json_t *apps_document(const struct release_origin *o, json_t *structure, const char *config_uuid)
 {
-    return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:i, s:s, s:n, s:i}", "uuid", o->uuid, "id",
+    return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:i, s:s, s:n, s:I}", "uuid", o->uuid, "id",
                      o->app, "owner", o->owner, "structure",
                      structure ? json_deep_copy(structure) : json_object(), "created", o->now,
-                     "updated", o->now, "latest", 1, "config", config_uuid, "build", "generation", 0);
+                     "updated", o->now, "latest", 1, "config", config_uuid, "build", "generation",
+                     /* Above all that a former app of this name has used. */
+                     (json_int_t)deis_wall_ms());
 }
 
 static struct deis_str seal_place(char out[DEIS_KEY_MAX], const char *app)

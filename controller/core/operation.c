@@ -125,7 +125,9 @@ uint64_t operation_patience_ms(const struct operation *op)
 enum operation_verdict operation_judge(const struct operation *op, const struct deis_rollout *rollout,
                                        uint64_t waited_ms, uint64_t total_ms)
 {
-    if (rollout && rollout->generation >= op->generation) {
+    /* The id too: what an app of the same name left behind says nothing about this one. */
+    if (rollout && rollout->generation >= op->generation && rollout->operation &&
+        strcmp(rollout->operation, op->id) == 0) {
         switch (rollout->state) {
         case DEIS_ROLLOUT_DONE:
             return OPERATION_DONE;
