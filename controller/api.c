@@ -85,21 +85,11 @@ void api_invalid(struct api *a, struct fields *f)
 void api_error(struct api *a, const struct deis_err *err)
 {
     switch (err->code) {
-    case DEIS_NOT_FOUND:
-        api_not_found(a);
-        return;
-    case DEIS_DENIED:
-        api_forbidden(a);
-        return;
-    case DEIS_INVALID:
-        api_detail(a, 400, "%s", err->msg);
-        return;
-    case DEIS_CONFLICT:
-        api_detail(a, 409, "%s", err->msg);
-        return;
-    case DEIS_LIMIT:
-        api_detail(a, 413, "%s", err->msg);
-        return;
+    case DEIS_NOT_FOUND: api_not_found(a); return;
+    case DEIS_DENIED: api_forbidden(a); return;
+    case DEIS_INVALID: api_detail(a, 400, "%s", err->msg); return;
+    case DEIS_CONFLICT: api_detail(a, 409, "%s", err->msg); return;
+    case DEIS_LIMIT: api_detail(a, 413, "%s", err->msg); return;
     case DEIS_UNAVAILABLE:
     case DEIS_TIMEOUT:
         deis_warn("request not served", KV_S("request", a->id), KV_ERR(err));
@@ -109,8 +99,7 @@ void api_error(struct api *a, const struct deis_err *err)
     case DEIS_PROTOCOL:
     case DEIS_SYSTEM:
     case DEIS_INTERNAL:
-    case DEIS_CANCELLED:
-        break;
+    case DEIS_CANCELLED: break;
     }
     deis_error("request failed", KV_S("request", a->id), KV_S("path", a->path), KV_ERR(err));
     api_detail(a, 503, "The platform failed, try again (request %s)", a->id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One API request: what was asked, who asks, and the answer that a handler gives. A handler is straight
- * code on a worker thread; it gives exactly one answer. thread: the worker of the request
+ * One API request: what was asked, who asks, and the answer that a handler gives. A handler is
+ * straight code on a worker thread; it gives exactly one answer. thread: the worker of the request
  */
 #ifndef CONTROLLER_API_H
 #define CONTROLLER_API_H
@@ -10,11 +10,12 @@
 #include "controller/core/page.h"
 #include "controller/core/route.h"
 #include "controller/store.h"
+
 #include "lib/net/httpd.h"
 
 enum api_kind {
-    API_JSON,  /* doc */
-    API_TEXT,  /* text with its type */
+    API_JSON, /* doc */
+    API_TEXT, /* text with its type */
     API_EMPTY,
     API_FOLLOW, /* the log of app_id, as a stream on the loop */
 };
@@ -34,12 +35,12 @@ struct api {
     char *raw_body;
     size_t raw_body_len;
     char id[17];
-    json_t *body;        /* an object */
+    json_t *body; /* an object */
 
     /* who asks, about what */
     struct access_caller caller;
-    char *user;          /* "" when nobody is known */
-    char *app_id;        /* of routes on an app */
+    char *user;   /* "" when nobody is known */
+    char *app_id; /* of routes on an app */
     json_t *app;
     int64_t app_revision;
 
@@ -50,7 +51,7 @@ struct api {
     char *text;
     size_t text_len;
     const char *type;
-    uint32_t release;    /* for Deis-Release, 0 = none */
+    uint32_t release; /* for Deis-Release, 0 = none */
     char *follow_process;
     uint32_t follow_lines;
 };
@@ -90,10 +91,12 @@ void api_change(struct api *a, struct change *c, const char *action, const char 
 bool api_commit(struct api *a, struct change *c);
 
 /* --- authentication --- */
-/* Fill in caller, user, and for routes on an app the app; judge the rights. False: the answer is given. */
+/* Fill in caller, user, and for routes on an app the app; judge the rights. False: the answer is
+ * given. */
 bool auth_admit(struct api *a);
-/* May this user do that on this app? For callers that come with names instead of a token. DEIS_NOT_FOUND:
- * no such user or app; DEIS_DENIED. ret_app (may be NULL) gets the app's document. */
+/* May this user do that on this app? For callers that come with names instead of a token.
+ * DEIS_NOT_FOUND: no such user or app; DEIS_DENIED. ret_app (may be NULL) gets the app's document.
+ */
 int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum access_right right,
                   json_t **ret_app, int64_t *ret_revision, struct deis_err *err) deis_must_check;
 /* SHA-256 of a token as in its key. */

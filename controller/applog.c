@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/applog.h"
 
-#include <pthread.h>
+#include "log.pb-c.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
-#include "log.pb-c.h"
+
+#include <pthread.h>
 
 #define QUEUE_MAX      512 /* lines */
 #define BATCH_MAX      64

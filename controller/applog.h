@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The controller's own lines in the apps' logs ("deis-controller"): queued here, sent to the logger in
- * order and again until it has them. Beyond the bound the oldest are dropped and their bytes counted as a
- * gap in the next line. thread: applog_write() any, else loop
+ * The controller's own lines in the apps' logs ("deis-controller"): queued here, sent to the logger
+ * in order and again until it has them. Beyond the bound the oldest are dropped and their bytes
+ * counted as a gap in the next line. thread: applog_write() any, else loop
  */
 #ifndef CONTROLLER_APPLOG_H
 #define CONTROLLER_APPLOG_H

@@ -2,6 +2,7 @@
 #include "controller/apps.h"
 
 #include "controller/core/appconfig.h"
+
 #include "lib/base/clock.h"
 
 #define SEALED_MAX (512 * 1024)
@@ -31,8 +32,8 @@ json_t *config_seal(struct ctl *ctl, const struct release_origin *o, const json_
     deis_seal(&ctl->key, seal_place(place, o->app), deis_str(plain), &sealed);
     explicit_bzero(plain, strlen(plain));
     free(plain);
-    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:s, s:s}", "uuid", o->uuid, "app", o->app,
-                     "owner", o->owner, "values", sealed.data, "memory",
+    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:s, s:s}", "uuid", o->uuid, "app",
+                     o->app, "owner", o->owner, "values", sealed.data, "memory",
                      json_object_get(maps, "memory"), "cpu", json_object_get(maps, "cpu"), "tags",
                      json_object_get(maps, "tags"), "created", o->now, "updated", o->now);
 }
@@ -68,7 +69,8 @@ int config_current(struct ctl *ctl, const char *app, const json_t *app_doc, json
     char key[DEIS_KEY_MAX];
     deis_autojson json_t *kept = NULL;
     const char *uuid = json_string_value(json_object_get(app_doc, "config"));
-    int r = store_get(ctl, deis_key(key, "apps/%s/configs/%s", app, uuid ? uuid : ""), &kept, NULL, err);
+    int r = store_get(ctl, deis_key(key, "apps/%s/configs/%s", app, uuid ? uuid : ""), &kept, NULL,
+                      err);
 
     return r < 0 ? r : config_open(ctl, kept, ret, err);
 }
@@ -120,7 +122,8 @@ static int view_load_release(struct ctl *ctl, const char *app, struct app_view *
     deis_key(keys[1], "apps/%s/builds/%s", app, build ? build : "");
     int r = store_get_all(ctl, list, build ? 2 : 1, docs, NULL, err);
     if (r == DEIS_OK && (!docs[0] || (build && !docs[1]))) {
-        /* Both are written before the app names them and deleted after it: it is just being destroyed. */
+        /* Both are written before the app names them and deleted after it: it is just being
+         * destroyed. */
         r = deis_err_set(err, DEIS_NOT_FOUND, "Not found");
     }
     if (r == DEIS_OK) {
@@ -164,7 +167,8 @@ int app_view_load(struct ctl *ctl, const char *app, struct app_view *ret, struct
     return DEIS_OK;
 }
 
-int app_release(struct ctl *ctl, const char *app, uint32_t version, json_t **ret, struct deis_err *err)
+int app_release(struct ctl *ctl, const char *app, uint32_t version, json_t **ret,
+                struct deis_err *err)
 {
     char key[DEIS_KEY_MAX];
 

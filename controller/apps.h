@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The app as a whole: its documents as they stand, read together, and the rules for writing them. The app's
- * own document names its newest release, config and build. thread: workers
+ * The app as a whole: its documents as they stand, read together, and the rules for writing them.
+ * The app's own document names its newest release, config and build. thread: workers
  */
 #ifndef CONTROLLER_APPS_H
 #define CONTROLLER_APPS_H
@@ -19,8 +19,8 @@ json_t *apps_document(const struct release_origin *o, json_t *structure, const c
 /* A config document as kept: its values sealed for the app. maps: the four maps. Yours. */
 json_t *config_seal(struct ctl *ctl, const struct release_origin *o, const json_t *maps);
 /* The document with its values opened, as the API shows it: all four maps are there. Yours. */
-int config_open(struct ctl *ctl, const json_t *kept, json_t **ret, struct deis_err *err)
-    deis_must_check;
+int config_open(struct ctl *ctl, const json_t *kept, json_t **ret,
+                struct deis_err *err) deis_must_check;
 /* The config of the newest release, opened. */
 int config_current(struct ctl *ctl, const char *app, const json_t *app_doc, json_t **ret,
                    struct deis_err *err) deis_must_check;
@@ -30,9 +30,9 @@ struct app_view {
     json_t *app;
     int64_t app_revision;
     uint32_t latest;
-    json_t *config;             /* opened */
-    json_t *build;              /* NULL: none */
-    bool running;               /* there is a formation */
+    json_t *config; /* opened */
+    json_t *build;  /* NULL: none */
+    bool running;   /* there is a formation */
     struct deis_formation formation;
     json_t *formation_doc;
     int64_t formation_revision;
@@ -43,11 +43,11 @@ struct app_view {
 
 #define app_view_auto __attribute__((cleanup(app_view_clear)))
 /* DEIS_NOT_FOUND: no such app. */
-int app_view_load(struct ctl *ctl, const char *app, struct app_view *ret, struct deis_err *err)
-    deis_must_check;
+int app_view_load(struct ctl *ctl, const char *app, struct app_view *ret,
+                  struct deis_err *err) deis_must_check;
 void app_view_clear(struct app_view *v);
 /* One release; DEIS_NOT_FOUND. */
-int app_release(struct ctl *ctl, const char *app, uint32_t version, json_t **ret, struct deis_err *err)
-    deis_must_check;
+int app_release(struct ctl *ctl, const char *app, uint32_t version, json_t **ret,
+                struct deis_err *err) deis_must_check;
 
 #endif

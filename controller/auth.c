@@ -13,8 +13,8 @@ static void unauthenticated(struct api *a, const char *detail)
     api_detail(a, 401, "%s", detail);
 }
 
-/* The token of the Authorization field; NULL with *ret_fault set when the field is odd, NULL without when
- * there is none. */
+/* The token of the Authorization field; NULL with *ret_fault set when the field is odd, NULL
+ * without when there is none. */
 static const char *token_of(const char *field, const char **ret_fault)
 {
     *ret_fault = NULL;
@@ -142,14 +142,9 @@ static bool authenticate(struct api *a, enum access_right right, struct standing
 static bool answer_verdict(struct api *a, enum access_verdict verdict)
 {
     switch (verdict) {
-    case ACCESS_OK:
-        return true;
-    case ACCESS_UNKNOWN:
-        unauthenticated(a, "Authentication credentials were not provided.");
-        break;
-    case ACCESS_FORBIDDEN:
-        api_forbidden(a);
-        break;
+    case ACCESS_OK: return true;
+    case ACCESS_UNKNOWN: unauthenticated(a, "Authentication credentials were not provided."); break;
+    case ACCESS_FORBIDDEN: api_forbidden(a); break;
     }
     return false;
 }
@@ -214,7 +209,8 @@ int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum acces
                                         .admin = is_true(s.docs[0], "is_superuser") };
         struct access_relation relation = relation_of(&s, user, NULL);
         if (access_judge_app(right, &caller, &relation) != ACCESS_OK) {
-            r = deis_err_set(err, DEIS_DENIED, "You do not have permission to perform this action.");
+            r = deis_err_set(err, DEIS_DENIED,
+                             "You do not have permission to perform this action.");
         }
     }
     if (r == DEIS_OK && ret_app) {

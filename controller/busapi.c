@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/busapi.h"
 
-#include <unistd.h>
-
 #include "build.pb-c.h"
 #include "controller/carry.h"
 #include "controller/core/names.h"
 #include "controller/core/sshkey.h"
 #include "controller/deploy.h"
 
-#define WAIT_MAX_MS       25000
+#include <unistd.h>
+
+#define WAIT_MAX_MS        25000
 #define DEPLOY_PATIENCE_MS 60000
-#define PROCFILE_MAX      60
+#define PROCFILE_MAX       60
 
 /* One call on its way through a worker. */
 struct call {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/carry.h"
 
-#include <unistd.h>
-
 #include "controller/applog.h"
 #include "controller/logs.h"
 #include "controller/rollouts.h"
+#include "run.pb-c.h"
+
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
-#include "run.pb-c.h"
+
+#include <unistd.h>
 
 #define FINISH_MAX_MS  (5 * 60 * 1000) /* how long the end is tried while the store is away */
 #define DESTROY_MAX_MS 60000
@@ -116,8 +117,8 @@ static int await_rollout(struct ctl *ctl, const struct operation *op, struct liv
     }
     ret->done = verdict == OPERATION_DONE;
     if (verdict == OPERATION_FAILED) {
-        ret->reason = deis_strdup(rollout.reason && *rollout.reason ? rollout.reason
-                                                                    : "the new processes did not start");
+        ret->reason = deis_strdup(
+            rollout.reason && *rollout.reason ? rollout.reason : "the new processes did not start");
         ret->log = failed_unit_log(ctl, &rollout);
     } else if (verdict == OPERATION_OVERDUE) {
         ret->reason = deis_asprintf("the scheduler did not finish within %llu s",
@@ -154,6 +155,7 @@ static json_t *app_after(const struct operation *op, const json_t *app, bool don
 static void put_documents(struct change *c, const struct operation *op)
 {
     char key[DEIS_KEY_MAX];
+
     const struct {
         const char *folder;
         const json_t *doc;
@@ -162,7 +164,8 @@ static void put_documents(struct change *c, const struct operation *op)
     for (size_t i = 0; i < DEIS_COUNT(docs); i++) {
         const char *uuid = json_string_value(json_object_get(docs[i].doc, "uuid"));
         if (uuid) {
-            change_put(c, deis_key(key, "apps/%s/%s/%s", op->app, docs[i].folder, uuid), docs[i].doc);
+            change_put(c, deis_key(key, "apps/%s/%s/%s", op->app, docs[i].folder, uuid),
+                       docs[i].doc);
         }
     }
     if (op->release) {
@@ -228,7 +231,8 @@ static int finish_once(struct ctl *ctl, const struct operation *op, struct outco
         return r;
     }
     o->at_ms = deis_wall_ms();
-    o->version = o->done ? (uint32_t)json_integer_value(json_object_get(op->release, "version")) : 0;
+    o->version =
+        o->done ? (uint32_t)json_integer_value(json_object_get(op->release, "version")) : 0;
     deis_autofree char *action = deis_asprintf("app.%s", op->kind);
     deis_autofree char *object = deis_asprintf("app/%s", op->app);
     change_begin(&c, op->owner, action, object, o->done ? "done" : "failed", op->request);
@@ -407,12 +411,8 @@ int carry(struct ctl *ctl, const struct operation *op, struct live *live, struct
 
     *ret = (struct outcome){ .app = deis_strdup(op->app) };
     switch (op->step) {
-    case OPERATION_ROLLOUT:
-        r = carry_rollout(ctl, op, live, ret, err);
-        break;
-    case OPERATION_DESTROY:
-        r = carry_destroy(ctl, op, ret, err);
-        break;
+    case OPERATION_ROLLOUT: r = carry_rollout(ctl, op, live, ret, err); break;
+    case OPERATION_DESTROY: r = carry_destroy(ctl, op, ret, err); break;
     }
     if (r == DEIS_CONFLICT) { /* taken over: the other one's outcome counts */
         outcome_clear(ret);
@@ -425,7 +425,8 @@ int carry(struct ctl *ctl, const struct operation *op, struct live *live, struct
         if (live) {
             live_drop(live);
         }
-        deis_warn("operation left for later", KV_S("app", op->app), KV_S("id", op->id), KV_ERR(err));
+        deis_warn("operation left for later", KV_S("app", op->app), KV_S("id", op->id),
+                  KV_ERR(err));
     }
     return r;
 }

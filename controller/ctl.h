@@ -4,6 +4,7 @@
 #define CONTROLLER_CTL_H
 
 #include "controller/settings.h"
+
 #include "lib/crypto/secret.h"
 #include "lib/model/directory.h"
 #include "lib/net/bus.h"
@@ -19,18 +20,18 @@ struct ctl {
     struct deis_key key;
     char builder_key[65];
     char instance[128];
-    char boot[17];                    /* random, of this process */
+    char boot[17]; /* random, of this process */
     struct deis_etcd *etcd;
     struct deis_directory *directory;
-    struct deis_workers *requests;    /* one job a request */
-    struct deis_workers *operations;  /* one job an operation that no request carries */
+    struct deis_workers *requests;   /* one job a request */
+    struct deis_workers *operations; /* one job an operation that no request carries */
     struct deis_bus_sync *bus;
     struct deis_bus_client *bus_client;
     struct applog *applog;
     struct rollouts *rollouts;
     struct lives *lives;
-    struct gate *apps;                /* one at a time: changes of an app's release */
-    struct gate *passwords;           /* two at a time: scrypt */
+    struct gate *apps;      /* one at a time: changes of an app's release */
+    struct gate *passwords; /* two at a time: scrypt */
 };
 
 #endif

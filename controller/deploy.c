@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/deploy.h"
 
-#include <unistd.h>
-
 #include "controller/applog.h"
 #include "controller/carry.h"
 #include "controller/gate.h"
 #include "controller/rollouts.h"
+
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
+
+#include <unistd.h>
 
 #define RACES_MAX  20 /* tries against others who change the app at the same moment */
 #define SEALED_MAX (512 * 1024)
@@ -83,8 +84,7 @@ int deploy_plan_release(const struct deploy_request *req, const struct app_view 
     deis_uuid(uuid);
     store_now(now);
     const struct release_origin origin = { uuid, req->app, req->user, now };
-    plan->release =
-        release_document(&origin, version, rel->config_uuid, build_uuid, rel->summary);
+    plan->release = release_document(&origin, version, rel->config_uuid, build_uuid, rel->summary);
     plan->summary = deis_strdup(rel->summary);
     if (rel->new_build) {
         plan->build = json_incref(rel->build);
@@ -107,7 +107,7 @@ int deploy_plan_structure(const struct deploy_request *req, const struct app_vie
 }
 
 int deploy_prepare_build(const struct deploy_request *req, const struct app_view *view,
-                  struct deploy_plan *plan, struct deis_err *err)
+                         struct deploy_plan *plan, struct deis_err *err)
 {
     json_t *build = req->arg;
     deis_autofree char *summary = build_summary(req->user, build);
@@ -135,8 +135,9 @@ json_t *deploy_new_build(const char *app, const char *user, json_t *content)
 
 static int busy(struct deis_err *err, const struct operation *op)
 {
-    return deis_err_set(err, DEIS_CONFLICT, "a %s of %s is under way on %s, try again when it has ended",
-                        op->kind, op->owner, op->app);
+    return deis_err_set(err, DEIS_CONFLICT,
+                        "a %s of %s is under way on %s, try again when it has ended", op->kind,
+                        op->owner, op->app);
 }
 
 /* Write documents that need no rollout, at once. */
@@ -244,10 +245,17 @@ static int begin_rollout(const struct deploy_request *req, const struct app_view
     return commit_begin(req->ctl, op, view, &plan->formation, err);
 }
 
-enum attempt { ATTEMPT_DONE, ATTEMPT_BEGUN, ATTEMPT_FAILED, ATTEMPT_BUSY, ATTEMPT_RACE, ATTEMPT_OTHER };
+enum attempt {
+    ATTEMPT_DONE,
+    ATTEMPT_BEGUN,
+    ATTEMPT_FAILED,
+    ATTEMPT_BUSY,
+    ATTEMPT_RACE,
+    ATTEMPT_OTHER
+};
 
-/* One try under the app's gate. DONE: *ret is it. BEGUN: *op is to be carried. OTHER: an operation of
- * this id is known already. */
+/* One try under the app's gate. DONE: *ret is it. BEGUN: *op is to be carried. OTHER: an operation
+ * of this id is known already. */
 static enum attempt attempt(const struct deploy_request *req, struct operation *op,
                             struct outcome *ret, struct deis_err *err)
 {
@@ -291,13 +299,15 @@ static enum attempt begin(struct deploy_request *req, struct operation *op, stru
     for (unsigned i = 0, races = 0;; i++) {
         uint64_t now = deis_now_ms();
         if (!gate_enter(req->ctl->apps, req->app, now < until ? until - now : 1)) {
-            deis_err_set(err, DEIS_CONFLICT, "other changes of %s are under way, try again", req->app);
+            deis_err_set(err, DEIS_CONFLICT, "other changes of %s are under way, try again",
+                         req->app);
             return ATTEMPT_BUSY;
         }
         enum attempt result = attempt(req, op, ret, err);
         gate_leave(req->ctl->apps, req->app);
         races += result == ATTEMPT_RACE;
-        if (result == ATTEMPT_RACE && carry_outcome(req->ctl, req->operation, ret, &none) == DEIS_OK) {
+        if (result == ATTEMPT_RACE &&
+            carry_outcome(req->ctl, req->operation, ret, &none) == DEIS_OK) {
             return ATTEMPT_DONE; /* a repeat of what has ended meanwhile */
         }
         bool again = (result == ATTEMPT_RACE && races < RACES_MAX) ||
@@ -388,7 +398,8 @@ int deploy_destroy(struct ctl *ctl, const char *app, const char *user, const cha
         live_drop(live);
     }
     if (r == DEIS_CONFLICT) {
-        deis_err_set(err, DEIS_CONFLICT, "%s was changed by others at the same moment, try again", app);
+        deis_err_set(err, DEIS_CONFLICT, "%s was changed by others at the same moment, try again",
+                     app);
     }
     live_unref(live);
     operation_clear(&op);
@@ -412,7 +423,9 @@ void deploy_answer_failure(struct api *a, int r, const struct outcome *o,
         deis_autofree char *text = deploy_failure_text(o);
         api_detail(a, 503, "%s", text);
     } else if (r == DEIS_CANCELLED) {
-        api_detail(a, 503, "The controller restarts; the change goes on, look at the app again in a moment");
+        api_detail(
+            a, 503,
+            "The controller restarts; the change goes on, look at the app again in a moment");
     } else {
         api_error(a, err);
     }

@@ -2,6 +2,7 @@
 #include "controller/follow.h"
 
 #include "controller/logline.h"
+
 #include "lib/net/log.h"
 
 #define STREAMS_MAX 256
@@ -90,7 +91,8 @@ static void on_lines(const ProtobufCMessage *msg, const struct deis_err *err, vo
     } else if (s->cursor) {
         poll_next(s);
     } else {
-        deis_timer_after(s->retry, RETRY_MS); /* nothing was ever logged: the logger does not wait */
+        deis_timer_after(s->retry,
+                         RETRY_MS); /* nothing was ever logged: the logger does not wait */
     }
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Live logs: chunked text for as long as the peer stays, fed by long polls of the logger. thread: loop */
+/* Live logs: chunked text for as long as the peer stays, fed by long polls of the logger. thread:
+ * loop */
 #ifndef CONTROLLER_FOLLOW_H
 #define CONTROLLER_FOLLOW_H
 
 #include "controller/ctl.h"
+
 #include "lib/net/httpd.h"
 
 /* Answer req with the app's last lines and all that follow; process may be NULL. */

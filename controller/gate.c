@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/gate.h"
 
+#include "lib/base/map.h"
+
 #include <pthread.h>
 #include <time.h>
-
-#include "lib/base/map.h"
 
 struct gate {
     pthread_mutex_t lock;
@@ -53,7 +53,8 @@ bool gate_enter(struct gate *g, const char *name, uint64_t timeout_ms)
         until.tv_nsec -= 1000000000;
     }
     pthread_mutex_lock(&g->lock);
-    while ((count = deis_map_get(g->held, deis_str(name))) != NULL && *count >= g->width && r == 0) {
+    while ((count = deis_map_get(g->held, deis_str(name))) != NULL && *count >= g->width &&
+           r == 0) {
         r = pthread_cond_timedwait(&g->changed, &g->lock, &until);
     }
     bool entered = !count || *count < g->width;

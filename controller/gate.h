@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* At most so many at a time for each name, within this process; waiting has a deadline. thread: any */
+/* At most so many at a time for each name, within this process; waiting has a deadline. thread: any
+ */
 #ifndef CONTROLLER_GATE_H
 #define CONTROLLER_GATE_H
 

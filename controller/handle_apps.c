@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Apps: create, list, show, transfer. */
-#include "controller/apps.h"
-
 #include "controller/applog.h"
+#include "controller/apps.h"
 #include "controller/core/appconfig.h"
 #include "controller/core/names.h"
 #include "controller/users.h"
@@ -87,7 +86,8 @@ void handle_apps_get(struct api *a)
     api_json(a, 200, apps_show(a->ctl, a->app));
 }
 
-/* Write the app with its first release. DEIS_CONFLICT: the name is taken (or its owner just left). */
+/* Write the app with its first release. DEIS_CONFLICT: the name is taken (or its owner just left).
+ */
 static int create_write(struct api *a, const char *id, json_t *structure, json_t **ret,
                         struct deis_err *err)
 {

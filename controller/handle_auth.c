@@ -419,7 +419,8 @@ static void cancel(struct api *a, struct fields *f)
         }
     }
     if (r == DEIS_OK || r == DEIS_CONFLICT) {
-        api_detail(a, 409, "%s still has applications assigned. Delete or transfer ownership", name);
+        api_detail(a, 409, "%s still has applications assigned. Delete or transfer ownership",
+                   name);
     } else {
         api_error(a, &err);
     }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Certificates: certs/<common name>, the key sealed; by owner in index/cert/. */
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
 #include "controller/api.h"
 
 #include "lib/base/clock.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 #define PEM_MAX (64 * 1024)
 #define CN_MAX  255
@@ -43,7 +43,8 @@ static bool name_fits(const char *name)
     size_t len = strlen(name);
 
     return len > 0 && len <= CN_MAX &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*") == len;
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*") ==
+               len;
 }
 
 /* The caller's certificate of that name; NULL: answered. */
@@ -124,7 +125,8 @@ static void read_times(X509 *cert, struct pair *ret)
 static char *common_name(X509 *cert)
 {
     char text[CN_MAX + 1] = "";
-    int len = X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, text, sizeof(text));
+    int len =
+        X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, text, sizeof(text));
 
     return len > 0 && (size_t)len == strlen(text) ? deis_strdup(text) : NULL;
 }
@@ -155,8 +157,8 @@ static void check_pair(struct fields *f, const char *certificate, const char *ke
     BIO_free(key_bio);
 }
 
-static void cert_write(struct api *a, const char *name, const char *expires, const char *certificate,
-                       const char *private_key)
+static void cert_write(struct api *a, const char *name, const char *expires,
+                       const char *certificate, const char *private_key)
 {
     struct deis_err err = DEIS_ERR_INIT;
     deis_autobuf struct deis_buf sealed = DEIS_BUF_INIT(2 * PEM_MAX);
@@ -168,10 +170,10 @@ static void cert_write(struct api *a, const char *name, const char *expires, con
     store_now(now);
     snprintf(place, sizeof(place), "cert/%s", name);
     deis_seal(&a->ctl->key, deis_str(place), deis_str(private_key), &sealed);
-    deis_autojson json_t *doc = json_pack(
-        "{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)(id >> 1), "owner", a->user,
-        "expires", expires, "common_name", name, "created", now, "updated", now, "certificate",
-        certificate, "key", sealed.data);
+    deis_autojson json_t *doc =
+        json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)(id >> 1), "owner",
+                  a->user, "expires", expires, "common_name", name, "created", now, "updated", now,
+                  "certificate", certificate, "key", sealed.data);
     api_change(a, &c, "cert.add", "cert/%s", name);
     deis_etcd_if_absent(c.txn, deis_key(key, "certs/%s", name));
     change_put(&c, key, doc);

@@ -96,8 +96,9 @@ static void build(struct api *a, struct fields *f)
     if (r == DEIS_OK && outcome.done) {
         settings_get(a->ctl->settings, &s);
         deis_autofree char *host = settings_host(&s, a->app_id);
-        api_json(a, 200, json_pack("{s:{s:I}, s:[s]}", "release", "version",
-                                   (json_int_t)outcome.version, "domains", host));
+        api_json(a, 200,
+                 json_pack("{s:{s:I}, s:[s]}", "release", "version", (json_int_t)outcome.version,
+                           "domains", host));
     } else {
         deploy_answer_failure(a, r, &outcome, &err);
     }

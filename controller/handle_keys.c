@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* SSH keys: keys/<fingerprint>/<owner>, and by owner in index/key/. */
-#include <openssl/evp.h>
-
 #include "controller/api.h"
 #include "controller/core/sshkey.h"
 #include "controller/fingerprint.h"
+
+#include <openssl/evp.h>
 
 void fingerprint_key(struct deis_str blob, char out[48])
 {

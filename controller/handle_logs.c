@@ -44,7 +44,8 @@ int logs_delete(struct ctl *ctl, const char *app, struct deis_err *err)
     char *name = deis_strdup(app);
 
     request.app = name;
-    int r = call_logger(ctl, "logger.delete", &request.base, &deis__log_deleted__descriptor, NULL, err);
+    int r =
+        call_logger(ctl, "logger.delete", &request.base, &deis__log_deleted__descriptor, NULL, err);
     free(name);
     return r;
 }
@@ -66,7 +67,8 @@ static int read_lines(struct ctl *ctl, const char *app, uint32_t lines, const ch
         request.lines = lines;
         request.cursor = cursor;
         request.process = filter;
-        int r = call_logger(ctl, "logger.read", &request.base, &deis__log_lines__descriptor, &msg, err);
+        int r =
+            call_logger(ctl, "logger.read", &request.base, &deis__log_lines__descriptor, &msg, err);
         if (r < 0) {
             return r;
         }
@@ -102,7 +104,8 @@ static char *parameter(struct deis_str query, const char *name)
 {
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(128);
 
-    if (deis_url_query_get(query, name, &text, NULL) < 0 || text.len == 0 || deis_buf_failed(&text)) {
+    if (deis_url_query_get(query, name, &text, NULL) < 0 || text.len == 0 ||
+        deis_buf_failed(&text)) {
         return NULL;
     }
     return deis_strdup(text.data);

@@ -125,8 +125,8 @@ static int load_containers(struct api *a, const char *type, uint32_t num, json_t
     for (size_t i = 0; r == DEIS_OK && i < range.count; i++) {
         struct deis_unit *u = &units[count];
         r = deis_unit_parse(range.kvs[i].value, u, err);
-        if (r == DEIS_OK && u->desired == DEIS_DESIRED_RUN && (!type || strcmp(u->type, type) == 0) &&
-            (num == 0 || u->num == num)) {
+        if (r == DEIS_OK && u->desired == DEIS_DESIRED_RUN &&
+            (!type || strcmp(u->type, type) == 0) && (num == 0 || u->num == num)) {
             count++;
         } else if (r == DEIS_OK) {
             deis_unit_clear(u);
@@ -192,7 +192,8 @@ void handle_containers_get(struct api *a)
     int r;
 
     if (strcmp(type, "run") == 0) {
-        r = store_get(a->ctl, deis_key(key, "apps/%s/runs/%010u", a->app_id, num), &doc, NULL, &err);
+        r = store_get(a->ctl, deis_key(key, "apps/%s/runs/%010u", a->app_id, num), &doc, NULL,
+                      &err);
     } else {
         r = num > 0 ? load_containers(a, type, num, &rows, &err) : DEIS_OK;
         doc = json_incref(json_array_get(rows, json_array_size(rows) - 1));
@@ -232,7 +233,8 @@ static int prepare_restart(const struct deploy_request *req, const struct app_vi
     free(plan->formation.operation);
     plan->formation.operation = deis_strdup(req->operation);
     plan->has_formation = true;
-    plan->summary = deis_asprintf("%s restarted %s", req->user, job->type ? job->type : "all processes");
+    plan->summary =
+        deis_asprintf("%s restarted %s", req->user, job->type ? job->type : "all processes");
     return DEIS_OK;
 }
 

@@ -14,7 +14,7 @@ struct config_job {
     struct fields *fields;
     char uuid[37];
     char now[32];
-    json_t *shown;  /* the new config, opened */
+    json_t *shown; /* the new config, opened */
     bool has_build;
 };
 
@@ -223,8 +223,8 @@ static int prepare_rollback(const struct deploy_request *req, const struct app_v
     }
     const char *build_uuid = json_string_value(json_object_get(release, "build"));
     if (r == DEIS_OK && build_uuid) {
-        r = store_get(req->ctl, deis_key(key, "apps/%s/builds/%s", req->app, build_uuid), &build, NULL,
-                      err);
+        r = store_get(req->ctl, deis_key(key, "apps/%s/builds/%s", req->app, build_uuid), &build,
+                      NULL, err);
     }
     if (r < 0) {
         return r;

@@ -3,20 +3,21 @@
 #include "controller/applog.h"
 #include "controller/apps.h"
 #include "controller/rollouts.h"
-#include "lib/base/clock.h"
-#include "lib/net/log.h"
 #include "run.pb-c.h"
 
-#define COMMAND_MAX   (64 * 1024)
-#define OUTPUT_MAX    (8 << 20)
-#define POLL_MS       15000
-#define NUMBER_TRIES  20
-#define RUNS_KEPT     50
-#define SEALED_MAX    (512 * 1024)
-#define AWAY_MAX_MS   30000 /* how long an agent may be silent */
+#include "lib/base/clock.h"
+#include "lib/net/log.h"
+
+#define COMMAND_MAX  (64 * 1024)
+#define OUTPUT_MAX   (8 << 20)
+#define POLL_MS      15000
+#define NUMBER_TRIES 20
+#define RUNS_KEPT    50
+#define SEALED_MAX   (512 * 1024)
+#define AWAY_MAX_MS  30000 /* how long an agent may be silent */
 
 /* bash where the image has it, else the plain shell. */
-#define SHELL_LINE                                                                                  \
+#define SHELL_LINE                                                                                 \
     "if command -v bash >/dev/null 2>&1; then exec bash -c \"$0\"; else exec sh -c \"$0\"; fi"
 
 struct run {
@@ -56,7 +57,8 @@ static int choose_machine(struct ctl *ctl, char out[DEIS_KEY_MAX], struct deis_e
         struct deis_str name = deis_key_below(machines.kvs[i].key, "machines/");
         struct deis_machine m;
         if (deis_str_ends(name, "/presence")) {
-            deis_autofree char *id = deis_str_dup(deis_str_first(name, name.len - strlen("/presence")));
+            deis_autofree char *id =
+                deis_str_dup(deis_str_first(name, name.len - strlen("/presence")));
             if (!json_object_get(closed, id) && json_object_get(buses, id)) {
                 json_array_append(live, json_object_get(buses, id));
             }
@@ -87,8 +89,8 @@ static int take_number(struct run *run, struct deis_err *err)
     for (unsigned i = 0; i < NUMBER_TRIES; i++) {
         deis_autorange struct deis_etcd_range range = { 0 };
         change_auto struct change c = { 0 };
-        int r = deis_etcd_list_keys(a->ctl->etcd, deis_key(prefix, "apps/%s/runs/", a->app_id), &range,
-                                    err);
+        int r = deis_etcd_list_keys(a->ctl->etcd, deis_key(prefix, "apps/%s/runs/", a->app_id),
+                                    &range, err);
         if (r < 0) {
             return r;
         }
@@ -101,7 +103,8 @@ static int take_number(struct run *run, struct deis_err *err)
         api_change(a, &c, "app.run", "app/%s/run.%u", a->app_id, run->num);
         deis_etcd_if_absent(c.txn, deis_key(key, "apps/%s/runs/%010u", a->app_id, run->num));
         change_put(&c, key, doc);
-        for (size_t old = 0; range.count > RUNS_KEPT && old < range.count - RUNS_KEPT && old < 50; old++) {
+        for (size_t old = 0; range.count > RUNS_KEPT && old < range.count - RUNS_KEPT && old < 50;
+             old++) {
             deis_etcd_then_delete(c.txn, range.kvs[old].key);
         }
         deis_etcd_if_exists(c.txn, deis_key(key, "apps/%s", a->app_id));
@@ -122,8 +125,8 @@ static void record_end(struct run *run)
     char key[DEIS_KEY_MAX], now[32];
     int64_t revision;
 
-    int r = store_get(a->ctl, deis_key(key, "apps/%s/runs/%010u", a->app_id, run->num), &doc, &revision,
-                      &err);
+    int r = store_get(a->ctl, deis_key(key, "apps/%s/runs/%010u", a->app_id, run->num), &doc,
+                      &revision, &err);
     if (r == DEIS_OK) {
         deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
         store_now(now);

@@ -44,9 +44,8 @@ static void domain_add(struct api *a, struct fields *f)
     }
     deis_autofree char *name = lower(domain);
     store_now(now);
-    deis_autojson json_t *doc =
-        json_pack("{s:s, s:s, s:s, s:s, s:s}", "owner", a->user, "created", now, "updated", now,
-                  "app", a->app_id, "domain", domain);
+    deis_autojson json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s}", "owner", a->user, "created",
+                                          now, "updated", now, "app", a->app_id, "domain", domain);
     api_change(a, &c, "domain.add", "app/%s/domain/%s", a->app_id, name);
     deis_etcd_if_absent(c.txn, deis_key(key, "domains/%s", name));
     change_put(&c, key, doc);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/live.h"
 
+#include "lib/base/clock.h"
+
 #include <pthread.h>
 #include <time.h>
-
-#include "lib/base/clock.h"
 
 #define LIVES_MAX    512
 #define PROGRESS_MAX 500

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations that this process carries: their progress, for whoever asks by id. Kept for two minutes
- * after their end. thread: any
+ * Operations that this process carries: their progress, for whoever asks by id. Kept for two
+ * minutes after their end. thread: any
  */
 #ifndef CONTROLLER_LIVE_H
 #define CONTROLLER_LIVE_H
@@ -14,8 +14,8 @@ struct live;
 struct lives *lives_new(void);
 void lives_free(struct lives *l);
 
-/* The operation of this id with a reference (live_unref()); *ret_new tells whether it was made now. NULL:
- * too many. */
+/* The operation of this id with a reference (live_unref()); *ret_new tells whether it was made now.
+ * NULL: too many. */
 struct live *live_get(struct lives *l, const char *id, bool *ret_new);
 /* The same, but NULL when there is none. */
 struct live *live_find(struct lives *l, const char *id);

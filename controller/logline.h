@@ -3,8 +3,9 @@
 #ifndef CONTROLLER_LOGLINE_H
 #define CONTROLLER_LOGLINE_H
 
-#include "lib/base/clock.h"
 #include "log.pb-c.h"
+
+#include "lib/base/clock.h"
 
 /* "2026-03-05T17:14:27UTC blog[web.1]: text\n" for each entry. */
 void logline_add(struct deis_buf *out, const char *app, const Deis__LogLines *lines);

@@ -6,6 +6,7 @@
 #include "controller/gate.h"
 #include "controller/rollouts.h"
 #include "controller/server.h"
+
 #include "lib/net/log.h"
 
 #define REQUEST_THREADS   64
@@ -154,7 +155,8 @@ int main(int argc, char **argv)
     if (start(&p, &s, &err) < 0) {
         status = fail("not started", &err);
     } else {
-        deis_info("started", KV_S("http", s.http), KV_S("bus", s.bus), KV_S("instance", p.ctl.instance));
+        deis_info("started", KV_S("http", s.http), KV_S("bus", s.bus),
+                  KV_S("instance", p.ctl.instance));
         deis_loop_run(p.ctl.loop);
     }
     stop(&p);

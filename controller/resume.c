@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Taking over operations that nobody carries, and deleting what is old. */
-#include <pthread.h>
-
 #include "controller/carry.h"
 #include "controller/deploy.h"
+
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
 
-#define ORPHAN_MS        15000 /* an instance must be gone that long */
-#define TIDY_EVERY_MS    (3600 * 1000)
-#define OUTCOME_KEEP_MS  (24 * 3600 * 1000)
-#define AUDIT_MAX        20000 /* entries */
-#define DELETES_MAX      100
+#include <pthread.h>
+
+#define ORPHAN_MS       15000 /* an instance must be gone that long */
+#define TIDY_EVERY_MS   (3600 * 1000)
+#define OUTCOME_KEEP_MS (24 * 3600 * 1000)
+#define AUDIT_MAX       20000 /* entries */
+#define DELETES_MAX     100
 
 struct job {
     struct ctl *ctl;
@@ -45,8 +46,8 @@ static bool instance_alive(struct ctl *ctl, const char *instance)
     if (strlen(instance) > 128) {
         return false;
     }
-    return deis_etcd_get(ctl->etcd, deis_key(key, "services/controller/%s", instance), &range, &err) !=
-           DEIS_NOT_FOUND;
+    return deis_etcd_get(ctl->etcd, deis_key(key, "services/controller/%s", instance), &range,
+                         &err) != DEIS_NOT_FOUND;
 }
 
 /* Should this process take the operation over? */
@@ -161,8 +162,7 @@ static void tidy_audit(struct ctl *ctl)
     struct deis_err err = DEIS_ERR_INIT;
 
     if (deis_etcd_list_keys(ctl->etcd, "/deis/audit/", &range, &err) == DEIS_OK &&
-        range.count > AUDIT_MAX &&
-        delete_keys(ctl, &range, range.count - AUDIT_MAX, &err) < 0) {
+        range.count > AUDIT_MAX && delete_keys(ctl, &range, range.count - AUDIT_MAX, &err) < 0) {
         deis_warn("audit not trimmed", KV_ERR(&err));
     }
 }

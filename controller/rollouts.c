@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/rollouts.h"
 
-#include <pthread.h>
-#include <time.h>
-
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
+
+#include <pthread.h>
+#include <time.h>
 
 struct entry {
     uint64_t version; /* of our mirror, grows with every change */

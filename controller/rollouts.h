@@ -10,8 +10,8 @@ void rollouts_stop(struct rollouts *r);           /* thread: loop; nobody waits 
 /* End all waits at once: the process stops. thread: any */
 void rollouts_cancel(struct rollouts *r);
 bool rollouts_cancelled(struct rollouts *r);
-/* Wait until the app's rollout differs from version *seen (0 at first), timeout_ms at most. *ret gets a
- * copy (clear it; app NULL = there is none); false: nothing new. thread: workers */
+/* Wait until the app's rollout differs from version *seen (0 at first), timeout_ms at most. *ret
+ * gets a copy (clear it; app NULL = there is none); false: nothing new. thread: workers */
 bool rollouts_wait(struct rollouts *r, const char *app, uint64_t *seen, uint64_t timeout_ms,
                    struct deis_rollout *ret);
 

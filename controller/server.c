@@ -3,10 +3,12 @@
 
 #include "controller/api.h"
 #include "controller/follow.h"
+
 #include "lib/net/log.h"
 
 #define API_VERSION      "1.7"
 #define PLATFORM_VERSION "1.13.4"
+#define SSH_PORT         2222 /* what clients take for granted */
 #define HTML             "text/html; charset=utf-8"
 #define TEXT             "text/plain"
 #define JSON             "application/json"
@@ -44,17 +46,22 @@ static void set_headers(struct deis_http_req *req)
 static void send_answer(struct deis_http_req *req, struct api *a)
 {
     deis_autofree char *json = NULL;
+    char number[16];
 
     set_headers(req);
     deis_http_set(req, "X-Request-Id", a->id);
     if (a->status == 401) {
         deis_http_set(req, "WWW-Authenticate", "Token");
     }
+    uint32_t ssh_port = settings_ssh_port(a->ctl->settings);
+    if (ssh_port != SSH_PORT) {
+        snprintf(number, sizeof(number), "%u", ssh_port);
+        deis_http_set(req, "DEIS_SSH_PORT", number);
+    }
     if (a->status == 405 && a->match.path) {
         deis_http_set(req, "Allow", a->match.allow);
     }
     if (a->release > 0) {
-        char number[16];
         snprintf(number, sizeof(number), "%u", a->release);
         deis_http_set(req, "Deis-Release", number);
         deis_http_set(req, "X-Deis-Release", number);
@@ -67,9 +74,7 @@ static void send_answer(struct deis_http_req *req, struct api *a)
     case API_TEXT:
         deis_http_reply(req, a->status, a->type, deis_str_n(a->text, a->text_len));
         break;
-    case API_EMPTY:
-        deis_http_reply(req, a->status, NULL, DEIS_STR_NONE);
-        break;
+    case API_EMPTY: deis_http_reply(req, a->status, NULL, DEIS_STR_NONE); break;
     case API_FOLLOW:
         follow_start(a->ctl, req, a->app_id, a->follow_process, a->follow_lines);
         break;
@@ -85,8 +90,8 @@ static void work(void *arg)
     if (!auth_admit(a)) {
         return;
     }
-    enum body_result r = body_parse(deis_str(a->content_type), deis_str_n(a->raw_body, a->raw_body_len),
-                                    &a->body, &error);
+    enum body_result r = body_parse(deis_str(a->content_type),
+                                    deis_str_n(a->raw_body, a->raw_body_len), &a->body, &error);
     if (r != BODY_OK) {
         api_json(a, r == BODY_BAD ? 400 : 415, error);
         return;
@@ -203,7 +208,8 @@ static void reply_busy(struct deis_http_req *req)
 {
     set_headers(req);
     deis_http_set(req, "Retry-After", "2");
-    deis_http_reply(req, 503, JSON, DEIS_STR("{\"detail\":\"Too many requests at once, try again\"}"));
+    deis_http_reply(req, 503, JSON,
+                    DEIS_STR("{\"detail\":\"Too many requests at once, try again\"}"));
 }
 
 static void on_request(struct deis_http_req *req, void *arg)

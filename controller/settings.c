@@ -1,27 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/settings.h"
 
-#include <pthread.h>
-#include <unistd.h>
-
 #include "lib/conf/conf.h"
 #include "lib/model/model.h"
 #include "lib/net/log.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
 #define ROW(flag, key, type, field, def, flags, help)                                              \
-    { flag, key, type, offsetof(struct settings, field), def, flags, help }
+    {                                                                                              \
+        flag, key, type, offsetof(struct settings, field), def, flags, help                        \
+    }
 
 static const struct deis_conf_row rows[] = {
     ROW("http", NULL, DEIS_CONF_TEXT, http, "127.0.0.1:8000", 0, "address of the REST API"),
     ROW("bus", NULL, DEIS_CONF_TEXT, bus, "tcp://127.0.0.1:7001", 0, "address of the bus server"),
-    ROW("etcd", NULL, DEIS_CONF_TEXT, etcd, "http://127.0.0.1:2379", 0, "etcd endpoints, with commas"),
+    ROW("etcd", NULL, DEIS_CONF_TEXT, etcd, "http://127.0.0.1:2379", 0,
+        "etcd endpoints, with commas"),
     ROW("cluster-key", NULL, DEIS_CONF_TEXT, cluster_key, "/etc/deis/cluster.key", 0,
         "file with the cluster key"),
-    ROW("instance", NULL, DEIS_CONF_TEXT, instance, "", 0, "name of this controller (the host name)"),
+    ROW("instance", NULL, DEIS_CONF_TEXT, instance, "", 0,
+        "name of this controller (the host name)"),
     ROW("domain", "platform/domain", DEIS_CONF_TEXT, domain, "localhost", DEIS_CONF_LIVE,
         "domain of all apps"),
     ROW("public-http-port", "platform/httpPort", DEIS_CONF_U32, http_port, "80", DEIS_CONF_LIVE,
         "the router's port, for links"),
+    ROW("public-ssh-port", "platform/sshPort", DEIS_CONF_U32, ssh_port, "2222", DEIS_CONF_LIVE,
+        "the port of git push, for clients"),
     ROW("subdomain", "subdomain", DEIS_CONF_TEXT, subdomain, "deis", DEIS_CONF_LIVE,
         "label of the API below the domain"),
     ROW("registration-mode", "registrationMode", DEIS_CONF_TEXT, registration, "enabled",
@@ -89,7 +95,8 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
         }
     }
     pthread_mutex_lock(&s->lock);
-    int r = deis_conf_apply(rows, DEIS_COUNT(rows), &s->now, name, deleted ? NULL : kv->value.ptr, &err);
+    int r = deis_conf_apply(rows, DEIS_COUNT(rows), &s->now, name, deleted ? NULL : kv->value.ptr,
+                            &err);
     pthread_mutex_unlock(&s->lock);
     if (r == DEIS_OK) {
         deis_info("setting changed", KV_V("key", name));
@@ -129,6 +136,14 @@ void settings_get(struct settings_live *s, struct settings *ret)
         }
     }
     pthread_mutex_unlock(&s->lock);
+}
+
+uint32_t settings_ssh_port(struct settings_live *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint32_t port = s->now.ssh_port;
+    pthread_mutex_unlock(&s->lock);
+    return port;
 }
 
 void settings_clear(struct settings *s)

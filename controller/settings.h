@@ -13,6 +13,7 @@ struct settings {
     char *instance;
     char *domain;       /* of all apps */
     uint32_t http_port; /* the router's public one, for links */
+    uint32_t ssh_port;  /* where `git push` goes */
     char *subdomain;    /* where the API is: <subdomain>.<domain> */
     char *registration; /* "enabled", "admin_only", "disabled" */
     char *bootstrap;    /* "first-user", "operator" */
@@ -25,8 +26,8 @@ struct settings {
 struct settings_live;
 
 /* Parse argv and the environment. *ret is yours. */
-int settings_load(int argc, char **argv, struct settings_live **ret, struct deis_err *err)
-    deis_must_check;
+int settings_load(int argc, char **argv, struct settings_live **ret,
+                  struct deis_err *err) deis_must_check;
 void settings_free(struct settings_live *s);
 /* Follow /deis/config/. thread: loop */
 void settings_follow(struct settings_live *s, struct deis_etcd *etcd, struct deis_loop *loop);
@@ -35,6 +36,8 @@ void settings_unfollow(struct settings_live *s);
 void settings_get(struct settings_live *s, struct settings *ret);
 void settings_clear(struct settings *s);
 #define settings_auto __attribute__((cleanup(settings_clear)))
+/* Just ssh_port. thread: any */
+uint32_t settings_ssh_port(struct settings_live *s);
 /* "blog.example.com" and "http://blog.example.com:8080" for a label; yours. thread: any */
 char *settings_host(const struct settings *s, const char *label);
 char *settings_url(const struct settings *s, const char *label);

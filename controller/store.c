@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/store.h"
 
-#include <unistd.h>
-
 #include "lib/base/clock.h"
 
-#define GETS_MAX       100 /* in one transaction */
-#define READ_BACK_MAX  4
+#include <unistd.h>
+
+#define GETS_MAX      100 /* in one transaction */
+#define READ_BACK_MAX 4
 
 void store_now(char out[32])
 {
@@ -132,7 +132,8 @@ int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, si
         char **keys = deis_alloc((n + 1) * sizeof(*keys));
         json_t **docs = deis_alloc(n * sizeof(json_t *));
         for (size_t i = 0; i < n; i++) {
-            keys[i] = deis_asprintf("%s%s", prefix, json_string_value(json_array_get(names, first + i)));
+            keys[i] =
+                deis_asprintf("%s%s", prefix, json_string_value(json_array_get(names, first + i)));
         }
         int r = store_get_all(ctl, (const char *const *)keys, n, docs, NULL, err);
         for (size_t i = 0; i < n; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Documents in etcd, and changes of them: a change is one transaction that holds its audit entry, so that
- * an outcome that got lost on the wire can be read back. Blocking. thread: workers
+ * Documents in etcd, and changes of them: a change is one transaction that holds its audit entry,
+ * so that an outcome that got lost on the wire can be read back. Blocking. thread: workers
  */
 #ifndef CONTROLLER_STORE_H
 #define CONTROLLER_STORE_H
@@ -11,15 +11,18 @@
 /* One document. DEIS_NOT_FOUND when absent. *ret is yours; ret_revision may be NULL. */
 int store_get(struct ctl *ctl, const char *key, json_t **ret, int64_t *ret_revision,
               struct deis_err *err) deis_must_check;
-/* Several keys at one revision; rets[i] is NULL where there is none. revisions may be NULL; is 0 then. */
+/* Several keys at one revision; rets[i] is NULL where there is none. revisions may be NULL; is 0
+ * then. */
 int store_get_all(struct ctl *ctl, const char *const *keys, size_t count, json_t **rets,
                   int64_t *revisions, struct deis_err *err) deis_must_check;
 /* The documents below a prefix, in key order, as an array. */
-int store_list(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_err *err) deis_must_check;
+int store_list(struct ctl *ctl, const char *prefix, json_t **ret,
+               struct deis_err *err) deis_must_check;
 /* The names below an index prefix in the order of their creation: an array of texts. */
-int store_names(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_err *err)
-    deis_must_check;
-/* Documents `format`(name) for names[first .. first + count); absent ones are left out. format has one %s. */
+int store_names(struct ctl *ctl, const char *prefix, json_t **ret,
+                struct deis_err *err) deis_must_check;
+/* Documents `format`(name) for names[first .. first + count); absent ones are left out. format has
+ * one %s. */
 int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t first,
                     size_t count, json_t **ret, struct deis_err *err) deis_must_check;
 

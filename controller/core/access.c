@@ -9,8 +9,7 @@ bool access_is_app(enum access_right right)
 enum access_verdict access_judge_route(enum access_right right, const struct access_caller *caller)
 {
     switch (right) {
-    case ACCESS_ANYONE:
-        return ACCESS_OK;
+    case ACCESS_ANYONE: return ACCESS_OK;
     case ACCESS_HOOK:
         if (caller->builder) {
             return ACCESS_OK;
@@ -24,8 +23,7 @@ enum access_verdict access_judge_route(enum access_right right, const struct acc
     case ACCESS_USER:
     case ACCESS_APP_USE:
     case ACCESS_APP_OWN:
-    case ACCESS_APP_REVOKE:
-        break;
+    case ACCESS_APP_REVOKE: break;
     }
     return caller->known ? ACCESS_OK : ACCESS_UNKNOWN;
 }
@@ -40,21 +38,13 @@ enum access_verdict access_judge_app(enum access_right right, const struct acces
         return ACCESS_UNKNOWN;
     }
     switch (right) {
-    case ACCESS_APP_USE:
-        may = owns || relation->collaborator;
-        break;
-    case ACCESS_APP_OWN:
-        may = owns;
-        break;
-    case ACCESS_APP_REVOKE:
-        may = owns || (relation->collaborator && relation->self);
-        break;
+    case ACCESS_APP_USE: may = owns || relation->collaborator; break;
+    case ACCESS_APP_OWN: may = owns; break;
+    case ACCESS_APP_REVOKE: may = owns || (relation->collaborator && relation->self); break;
     case ACCESS_ANYONE:
     case ACCESS_USER:
     case ACCESS_ADMIN:
-    case ACCESS_HOOK:
-        may = access_judge_route(right, caller) == ACCESS_OK;
-        break;
+    case ACCESS_HOOK: may = access_judge_route(right, caller) == ACCESS_OK; break;
     }
     return may ? ACCESS_OK : ACCESS_FORBIDDEN;
 }

@@ -16,7 +16,7 @@ enum access_right {
 };
 
 struct access_caller {
-    bool known;   /* a valid token of an active user */
+    bool known; /* a valid token of an active user */
     bool admin;
     bool builder; /* sent the builder's key */
 };

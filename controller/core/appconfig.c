@@ -59,8 +59,9 @@ static bool seconds_fit(const char *key, const char *text)
 static json_t *check_value(struct fields *f, const char *key, const json_t *value)
 {
     if (is_digit(key[0]) || !is_word(key)) {
-        fields_error(f, "values",
-                     "Config keys must start with a letter or underscore and only contain [A-z0-9_]");
+        fields_error(
+            f, "values",
+            "Config keys must start with a letter or underscore and only contain [A-z0-9_]");
         return NULL;
     }
     if (json_is_null(value)) {
@@ -149,14 +150,10 @@ static json_t *check_entry(struct fields *f, const char *map, const char *key, c
         return NULL;
     }
     switch (map[0]) {
-    case 'v':
-        return check_value(f, key, value);
-    case 'm':
-        return check_memory(f, key, value);
-    case 'c':
-        return check_cpu(f, key, value);
-    default:
-        return check_tag(f, key, value);
+    case 'v': return check_value(f, key, value);
+    case 'm': return check_memory(f, key, value);
+    case 'c': return check_cpu(f, key, value);
+    default: return check_tag(f, key, value);
     }
 }
 
@@ -206,7 +203,8 @@ static void check_size(struct fields *f, const char *name, json_t *map)
         fields_error(f, name, "At most %d entries are allowed", APPCONFIG_KEYS_MAX);
     }
     if (bytes > APPCONFIG_BYTES_MAX) {
-        fields_error(f, name, "All entries together may have %d bytes at most", APPCONFIG_BYTES_MAX);
+        fields_error(f, name, "All entries together may have %d bytes at most",
+                     APPCONFIG_BYTES_MAX);
     }
 }
 
@@ -242,17 +240,19 @@ static void add_word(struct deis_buf *out, const char *joint, const char *word)
     deis_buf_add_cstr(out, word);
 }
 
-/* The three lists "<noun>added A, B", "changed C", "deleted D" that tell old from now; each tag has its
- * own verb ("added tag a"), so noun comes after the verb. */
+/* The three lists "<noun>added A, B", "changed C", "deleted D" that tell old from now; each tag has
+ * its own verb ("added tag a"), so noun comes after the verb. */
 static void diff_map(struct deis_buf *out, json_t *old, json_t *now, const char *noun)
 {
     deis_autobuf struct deis_buf added = DEIS_BUF_INIT(4096);
     deis_autobuf struct deis_buf changed = DEIS_BUF_INIT(4096);
     deis_autobuf struct deis_buf deleted = DEIS_BUF_INIT(4096);
+
     struct {
         const char *verb;
         struct deis_buf *names;
     } parts[] = { { "added", &added }, { "changed", &changed }, { "deleted", &deleted } };
+
     const char *key;
     json_t *value;
 

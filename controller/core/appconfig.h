@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An app's config: an object with the four maps "values", "memory", "tags" (texts) and "cpu" (integers).
- * A change is the same with null for "remove". Pure. thread: any
+ * An app's config: an object with the four maps "values", "memory", "tags" (texts) and "cpu"
+ * (integers). A change is the same with null for "remove". Pure. thread: any
  */
 #ifndef CONTROLLER_CORE_APPCONFIG_H
 #define CONTROLLER_CORE_APPCONFIG_H
@@ -12,9 +12,11 @@
 #define APPCONFIG_BYTES_MAX (128 * 1024) /* of all names and values of one map together */
 
 json_t *appconfig_empty(void);
-/* The change that a request asks for, its texts normalised. Faults go to f; the result is then NULL. */
+/* The change that a request asks for, its texts normalised. Faults go to f; the result is then
+ * NULL. */
 json_t *appconfig_parse_change(struct fields *f);
-/* old with change applied; yours. Faults of the whole (too many or too large) go to f, then NULL. */
+/* old with change applied; yours. Faults of the whole (too many or too large) go to f, then NULL.
+ */
 json_t *appconfig_merge(const json_t *old, const json_t *change, struct fields *f);
 /* "mira added A, changed B and changed limits for memory": what differs. Yours. */
 char *appconfig_summary(const char *user, const json_t *old, const json_t *now);

@@ -28,17 +28,12 @@ const char *container_state(const struct deis_unit *unit, const struct deis_unit
         return "initialized";
     }
     switch (state->state) {
-    case DEIS_STATE_CREATED:
-        return "created";
-    case DEIS_STATE_UP:
-        return state->ready || !unit->routable ? "up" : "down";
-    case DEIS_STATE_CRASHED:
-        return "crashed";
-    case DEIS_STATE_ERROR:
-        return "error";
+    case DEIS_STATE_CREATED: return "created";
+    case DEIS_STATE_UP: return state->ready || !unit->routable ? "up" : "down";
+    case DEIS_STATE_CRASHED: return "crashed";
+    case DEIS_STATE_ERROR: return "error";
     case DEIS_STATE_STARTING:
-    case DEIS_STATE_STOPPING:
-        break;
+    case DEIS_STATE_STOPPING: break;
     }
     return "down";
 }

@@ -24,10 +24,11 @@ static enum body_result bad(json_t **ret_error, const char *reason)
 
 static enum body_result parse_json(struct deis_str body, json_t **ret_body, json_t **ret_error)
 {
-    static const char *const names[] = { [JSON_OBJECT] = "dict",   [JSON_ARRAY] = "list",
-                                         [JSON_STRING] = "str",    [JSON_INTEGER] = "int",
-                                         [JSON_REAL] = "float",    [JSON_TRUE] = "bool",
-                                         [JSON_FALSE] = "bool",    [JSON_NULL] = "NoneType" };
+    static const char *const names[] = {
+        [JSON_OBJECT] = "dict", [JSON_ARRAY] = "list",   [JSON_STRING] = "str",
+        [JSON_INTEGER] = "int", [JSON_REAL] = "float",   [JSON_TRUE] = "bool",
+        [JSON_FALSE] = "bool",  [JSON_NULL] = "NoneType"
+    };
     struct deis_err err = DEIS_ERR_INIT;
     json_t *value = deis_json_parse(body, &err);
 
@@ -85,8 +86,8 @@ static enum body_result parse_form(struct deis_str body, json_t **ret_body, json
 
 static struct deis_str find(struct deis_str in, struct deis_str what)
 {
-    const char *p = what.len > 0 && in.len >= what.len ? memmem(in.ptr, in.len, what.ptr, what.len)
-                                                       : NULL;
+    const char *p =
+        what.len > 0 && in.len >= what.len ? memmem(in.ptr, in.len, what.ptr, what.len) : NULL;
     return p ? deis_str_n(p, what.len) : DEIS_STR_NONE;
 }
 
@@ -97,7 +98,8 @@ static struct deis_str part_name(struct deis_str head)
     if (!at.ptr) {
         return DEIS_STR_NONE;
     }
-    struct deis_str rest = deis_str_n(at.ptr + at.len, (size_t)(head.ptr + head.len - at.ptr) - at.len);
+    struct deis_str rest =
+        deis_str_n(at.ptr + at.len, (size_t)(head.ptr + head.len - at.ptr) - at.len);
     ptrdiff_t end = deis_str_find(rest, '"');
     return end < 0 ? DEIS_STR_NONE : deis_str_first(rest, (size_t)end);
 }
@@ -237,18 +239,13 @@ char *fields_scalar(const json_t *value)
     switch (json_typeof(value)) {
     case JSON_STRING:
         return deis_str_dup(deis_str_n(json_string_value(value), json_string_length(value)));
-    case JSON_INTEGER:
-        return deis_asprintf("%lld", (long long)json_integer_value(value));
-    case JSON_REAL:
-        return deis_json_dump(value);
-    case JSON_TRUE:
-        return deis_strdup("True");
-    case JSON_FALSE:
-        return deis_strdup("False");
+    case JSON_INTEGER: return deis_asprintf("%lld", (long long)json_integer_value(value));
+    case JSON_REAL: return deis_json_dump(value);
+    case JSON_TRUE: return deis_strdup("True");
+    case JSON_FALSE: return deis_strdup("False");
     case JSON_NULL:
     case JSON_OBJECT:
-    case JSON_ARRAY:
-        break;
+    case JSON_ARRAY: break;
     }
     return NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Request bodies: reading the three formats into one JSON object, and checking its fields, collecting
- * every fault as {"field": ["message", ...]}. Pure. thread: any, one owner
+ * Request bodies: reading the three formats into one JSON object, and checking its fields,
+ * collecting every fault as {"field": ["message", ...]}. Pure. thread: any, one owner
  */
 #ifndef CONTROLLER_CORE_FIELDS_H
 #define CONTROLLER_CORE_FIELDS_H
@@ -14,7 +14,8 @@ enum body_result {
     BODY_UNSUPPORTED, /* 415: likewise */
 };
 
-/* content_type NONE counts as JSON. An empty body is an empty object. *ret_body or *ret_error is yours. */
+/* content_type NONE counts as JSON. An empty body is an empty object. *ret_body or *ret_error is
+ * yours. */
 enum body_result body_parse(struct deis_str content_type, struct deis_str body, json_t **ret_body,
                             json_t **ret_error);
 
@@ -34,10 +35,11 @@ bool fields_failed(const struct fields *f);
 json_t *fields_take_errors(struct fields *f); /* yours */
 void fields_error(struct fields *f, const char *name, const char *format, ...) deis_printf(3, 4);
 
-/* A text of at most max characters; numbers and booleans count as their text. Yours; NULL when absent or
- * at fault. */
+/* A text of at most max characters; numbers and booleans count as their text. Yours; NULL when
+ * absent or at fault. */
 char *fields_text(struct fields *f, const char *name, unsigned flags, size_t max);
-/* An object, or a text that holds the JSON of one. A new reference; NULL when absent or at fault. */
+/* An object, or a text that holds the JSON of one. A new reference; NULL when absent or at fault.
+ */
 json_t *fields_map(struct fields *f, const char *name);
 /* Is the field there at all (null included)? */
 bool fields_has(const struct fields *f, const char *name);

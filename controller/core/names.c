@@ -2,24 +2,24 @@
 #include "controller/core/names.h"
 
 static const char *const adjectives[] = {
-    "ardent", "autumn", "bright", "bronze", "candid", "cheery", "copper", "cosmic",
-    "dapper", "daring", "eager",  "earthy", "elated", "famous", "fluent", "frosty",
-    "gentle", "golden", "hearty", "humble", "indigo", "jovial", "kindly", "lively",
-    "lucky",  "mellow", "mighty", "modest", "nimble", "orange", "placid", "polite",
-    "purple", "quaint", "rustic", "sailor", "serene", "silent", "silver", "simple",
-    "snappy", "spring", "steady", "summer", "sunlit", "tender", "timely", "topaz",
-    "trusty", "upbeat", "valiant", "velvet", "violet", "warm",  "wintry", "witty",
+    "ardent", "autumn", "bright",  "bronze", "candid", "cheery", "copper", "cosmic",
+    "dapper", "daring", "eager",   "earthy", "elated", "famous", "fluent", "frosty",
+    "gentle", "golden", "hearty",  "humble", "indigo", "jovial", "kindly", "lively",
+    "lucky",  "mellow", "mighty",  "modest", "nimble", "orange", "placid", "polite",
+    "purple", "quaint", "rustic",  "sailor", "serene", "silent", "silver", "simple",
+    "snappy", "spring", "steady",  "summer", "sunlit", "tender", "timely", "topaz",
+    "trusty", "upbeat", "valiant", "velvet", "violet", "warm",   "wintry", "witty",
 };
 
 static const char *const nouns[] = {
-    "acorn",   "anchor",  "apple",    "badger",  "balcony",  "barley",  "beacon",   "bicycle",
-    "birch",   "bramble", "bridge",   "buffalo", "cabin",    "canyon",  "castle",   "cavern",
-    "chestnut", "cottage", "cricket", "curlew",  "dolphin",  "falcon",  "farmyard", "ferry",
-    "flannel", "forest",  "fountain", "garden",  "glacier",  "harbor",  "harvest",  "heron",
-    "hillside", "island", "juniper",  "kettle",  "lantern",  "lighthouse", "lobster", "magpie",
-    "meadow",  "mountain", "orchard", "otter",   "pasture",  "pebble",  "pelican",  "pottery",
-    "prairie", "quarry",  "raven",    "river",   "saddle",   "sparrow", "teapot",   "thicket",
-    "timber",  "tundra",  "valley",   "village", "walnut",   "waterfall", "willow", "windmill",
+    "acorn",    "anchor",   "apple",    "badger",  "balcony", "barley",     "beacon",   "bicycle",
+    "birch",    "bramble",  "bridge",   "buffalo", "cabin",   "canyon",     "castle",   "cavern",
+    "chestnut", "cottage",  "cricket",  "curlew",  "dolphin", "falcon",     "farmyard", "ferry",
+    "flannel",  "forest",   "fountain", "garden",  "glacier", "harbor",     "harvest",  "heron",
+    "hillside", "island",   "juniper",  "kettle",  "lantern", "lighthouse", "lobster",  "magpie",
+    "meadow",   "mountain", "orchard",  "otter",   "pasture", "pebble",     "pelican",  "pottery",
+    "prairie",  "quarry",   "raven",    "river",   "saddle",  "sparrow",    "teapot",   "thicket",
+    "timber",   "tundra",   "valley",   "village", "walnut",  "waterfall",  "willow",   "windmill",
 };
 
 static bool is_alnum(char c)
@@ -77,8 +77,9 @@ void names_check_app(struct fields *f, const char *id, const char *reserved)
         lower = lower && ((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '-');
     }
     if (!slug) {
-        fields_error(f, "id",
-                     "Enter a valid 'slug' consisting of letters, numbers, underscores or hyphens.");
+        fields_error(
+            f, "id",
+            "Enter a valid 'slug' consisting of letters, numbers, underscores or hyphens.");
     }
     if (!lower) {
         fields_error(f, "id", "App IDs can only contain [a-z0-9-].");
@@ -180,10 +181,10 @@ bool names_is_image(const char *s)
 bool names_is_platform_image(const char *image, char ret[256])
 {
     static const char *const own[] = {
-        "builder",       "cache",       "controller",  "database",     "logger",
-        "logspout",      "publisher",   "registry",    "router",       "store-admin",
-        "store-daemon",  "store-gateway", "store-metadata", "store-monitor", "scheduler",
-        "registry-proxy",
+        "builder",        "cache",         "controller",   "database",
+        "logger",         "logspout",      "publisher",    "registry",
+        "router",         "store-admin",   "store-daemon", "store-gateway",
+        "store-metadata", "store-monitor", "scheduler",    "registry-proxy",
     };
     struct deis_str name = deis_str(image);
     ptrdiff_t slash = deis_str_find(name, '/');

@@ -13,12 +13,13 @@ bool names_is_email(const char *s);
 void names_check_app(struct fields *f, const char *id, const char *reserved);
 /* "<adjective>-<noun>" chosen by two random numbers; yours. */
 char *names_generate_app(uint32_t a, uint32_t b);
-/* Report what is wrong with a domain, under "domain" (uniqueness apart). Yours: the domain without a
- * final dot; NULL when it is refused. */
+/* Report what is wrong with a domain, under "domain" (uniqueness apart). Yours: the domain without
+ * a final dot; NULL when it is refused. */
 char *names_check_domain(struct fields *f, const char *domain);
 /* Can text be an image reference ([host[:port]/]path[:tag][@digest]) as far as characters go? */
 bool names_is_image(const char *s);
-/* Is it one of the platform's own repositories ("deis/router")? Copies the repository name to ret. */
+/* Is it one of the platform's own repositories ("deis/router")? Copies the repository name to ret.
+ */
 bool names_is_platform_image(const char *image, char ret[256]);
 
 #endif

@@ -4,8 +4,9 @@
 #define TOTAL_MAX_MS    (20 * 60 * 1000)
 #define PATIENCE_MIN_MS (90 * 1000)
 
-static const char *const step_names[] = { [OPERATION_ROLLOUT] = "rollout",
-                                          [OPERATION_DESTROY] = "destroy" };
+static const char *const step_names[] = {
+    [OPERATION_ROLLOUT] = "rollout", [OPERATION_DESTROY] = "destroy"
+};
 
 void operation_clear(struct operation *op)
 {
@@ -122,19 +123,17 @@ uint64_t operation_patience_ms(const struct operation *op)
     return ms < TOTAL_MAX_MS ? ms : TOTAL_MAX_MS;
 }
 
-enum operation_verdict operation_judge(const struct operation *op, const struct deis_rollout *rollout,
-                                       uint64_t waited_ms, uint64_t total_ms)
+enum operation_verdict operation_judge(const struct operation *op,
+                                       const struct deis_rollout *rollout, uint64_t waited_ms,
+                                       uint64_t total_ms)
 {
     /* The id too: what an app of the same name left behind says nothing about this one. */
     if (rollout && rollout->generation >= op->generation && rollout->operation &&
         strcmp(rollout->operation, op->id) == 0) {
         switch (rollout->state) {
-        case DEIS_ROLLOUT_DONE:
-            return OPERATION_DONE;
-        case DEIS_ROLLOUT_FAILED:
-            return OPERATION_FAILED;
-        case DEIS_ROLLOUT_RUNNING:
-            break;
+        case DEIS_ROLLOUT_DONE: return OPERATION_DONE;
+        case DEIS_ROLLOUT_FAILED: return OPERATION_FAILED;
+        case DEIS_ROLLOUT_RUNNING: break;
         }
     }
     if (waited_ms > operation_patience_ms(op) || total_ms > TOTAL_MAX_MS) {
@@ -185,10 +184,9 @@ int outcome_parse(struct deis_str text, struct outcome *ret, struct deis_err *er
 
 char *outcome_format(const struct outcome *o)
 {
-    deis_autojson json_t *obj =
-        json_pack("{s:b, s:I, s:s, s:s, s:I, s:[]}", "done", o->done, "version",
-                  (json_int_t)o->version, "app", o->app, "reason", o->reason ? o->reason : "", "at_ms",
-                  (json_int_t)o->at_ms, "log");
+    deis_autojson json_t *obj = json_pack(
+        "{s:b, s:I, s:s, s:s, s:I, s:[]}", "done", o->done, "version", (json_int_t)o->version,
+        "app", o->app, "reason", o->reason ? o->reason : "", "at_ms", (json_int_t)o->at_ms, "log");
 
     for (char *const *line = o->log; line && *line; line++) {
         json_t *text = json_string(*line);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one change under way on an app, as kept in operations/<app>: enough for any controller to carry it
- * on. Pure. thread: any
+ * The one change under way on an app, as kept in operations/<app>: enough for any controller to
+ * carry it on. Pure. thread: any
  */
 #ifndef CONTROLLER_CORE_OPERATION_H
 #define CONTROLLER_CORE_OPERATION_H
@@ -27,30 +27,32 @@ struct operation {
     char *kind; /* "build", "config", "rollback", "scale", "restart", "destroy" */
     char *app;
     char *owner;
-    char *request;  /* id of the request, for the audit */
+    char *request; /* id of the request, for the audit */
     enum operation_step step;
     char *instance; /* the controller that carries it */
     char *boot;     /* of that process */
     uint64_t generation;
     uint64_t started_ms;
     uint64_t start_timeout_ms;
-    char *summary;  /* for the app's log, or "" */
-    json_t *release;   /* document to write when done, or NULL */
-    json_t *config;    /* likewise, its values sealed */
+    char *summary;   /* for the app's log, or "" */
+    json_t *release; /* document to write when done, or NULL */
+    json_t *config;  /* likewise, its values sealed */
     json_t *build;
     json_t *structure; /* of the app when done, or NULL = as it is */
     json_t *previous;  /* the formation to go back to, or NULL = none */
 };
 
-int operation_parse(struct deis_str text, struct operation *ret, struct deis_err *err) deis_must_check;
+int operation_parse(struct deis_str text, struct operation *ret,
+                    struct deis_err *err) deis_must_check;
 char *operation_format(const struct operation *op); /* yours */
 void operation_clear(struct operation *op);
 bool operation_id_fits(const char *id);
 
-/* What to do now. rollout: what the engine says, or NULL. waited_ms: since the operation or its progress
- * last changed; total_ms: since it began here. */
-enum operation_verdict operation_judge(const struct operation *op, const struct deis_rollout *rollout,
-                                       uint64_t waited_ms, uint64_t total_ms);
+/* What to do now. rollout: what the engine says, or NULL. waited_ms: since the operation or its
+ * progress last changed; total_ms: since it began here. */
+enum operation_verdict operation_judge(const struct operation *op,
+                                       const struct deis_rollout *rollout, uint64_t waited_ms,
+                                       uint64_t total_ms);
 /* Longest silence of the engine that is waited out. */
 uint64_t operation_patience_ms(const struct operation *op);
 
@@ -59,8 +61,8 @@ struct outcome {
     bool done;
     uint32_t version; /* of the release, 0 = none was made */
     char *app;
-    char *reason;     /* when failed */
-    char **log;       /* last lines of the failed unit, or NULL */
+    char *reason; /* when failed */
+    char **log;   /* last lines of the failed unit, or NULL */
     uint64_t at_ms;
 };
 

@@ -22,7 +22,8 @@ int page_parse(struct deis_str query, struct page *ret, struct deis_err *err)
 {
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(64);
 
-    *ret = (struct page){ .number = 1, .size = (size_t)query_number(query, "page_size", PAGE_DEFAULT) };
+    *ret = (struct page){ .number = 1,
+                          .size = (size_t)query_number(query, "page_size", PAGE_DEFAULT) };
     if (deis_url_query_get(query, "page", &text, NULL) < 0) {
         return DEIS_OK;
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/core/plan.h"
 
-#include <math.h>
-
 #include "controller/core/appconfig.h"
 #include "controller/core/release.h"
+
+#include <math.h>
 
 static int bad_format(struct deis_err *err, const char *text)
 {
@@ -33,9 +33,10 @@ static int parse_count(const json_t *value, json_int_t *ret, struct deis_err *er
     bool minus = deis_str_starts(text, "-");
     uint64_t n = 0;
     if (deis_str_to_u64(minus ? deis_str_skip(text, 1) : text, 0, INT32_MAX, &n, NULL) < 0) {
-        return deis_err_set(err, DEIS_INVALID,
-                            "Invalid scaling format: invalid literal for int() with base 10: '%.100s'",
-                            json_string_value(value));
+        return deis_err_set(
+            err, DEIS_INVALID,
+            "Invalid scaling format: invalid literal for int() with base 10: '%.100s'",
+            json_string_value(value));
     }
     *ret = minus ? -(json_int_t)n : (json_int_t)n;
     return DEIS_OK;
@@ -172,7 +173,8 @@ static int process_fill(const struct plan_input *in, const char *type, uint32_t 
     const char *memory =
         json_string_value(json_object_get(json_object_get(in->config, "memory"), type));
     json_t *tags = json_object_get(in->config, "tags");
-    json_int_t shares = json_integer_value(json_object_get(json_object_get(in->config, "cpu"), type));
+    json_int_t shares =
+        json_integer_value(json_object_get(json_object_get(in->config, "cpu"), type));
 
     *p = (struct deis_process){ .type = deis_strdup(type),
                                 .count = count,
@@ -182,7 +184,8 @@ static int process_fill(const struct plan_input *in, const char *type, uint32_t 
     if (json_object_size(tags) > 0) {
         p->tags = json_deep_copy(tags);
     }
-    if (memory && deis_str_to_bytes(deis_str(memory), UINT64_C(1) << 50, &p->memory_bytes, err) < 0) {
+    if (memory &&
+        deis_str_to_bytes(deis_str(memory), UINT64_C(1) << 50, &p->memory_bytes, err) < 0) {
         return deis_err_wrap(err, "memory limit of %s", type);
     }
     const struct deis_process *before = process_of(in->current, type);
@@ -223,7 +226,8 @@ int plan_formation(const struct plan_input *in, struct deis_formation *ret, stru
     int r = DEIS_OK;
 
     health_fill(in, &f.health);
-    f.start_timeout_ms = (timeout_s > 0 ? timeout_s * 1000 : in->start_timeout_ms) + f.health.delay_ms;
+    f.start_timeout_ms =
+        (timeout_s > 0 ? timeout_s * 1000 : in->start_timeout_ms) + f.health.delay_ms;
     f.processes = deis_alloc((json_object_size(in->structure) + 1) * sizeof(*f.processes));
     json_object_foreach(in->structure, type, count)
     {

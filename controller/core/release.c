@@ -31,8 +31,8 @@ static json_t *procfile_parse(struct fields *f)
             return NULL;
         }
         if (!json_is_string(command) || json_string_length(command) > COMMAND_MAX) {
-            fields_error(f, "procfile", "The command of %.64s must be a text of %d bytes at most", type,
-                         COMMAND_MAX);
+            fields_error(f, "procfile", "The command of %.64s must be a text of %d bytes at most",
+                         type, COMMAND_MAX);
             return NULL;
         }
         json_object_set(out, type, command);
@@ -122,7 +122,8 @@ int release_rollback_target(const json_t *wanted, uint32_t latest, uint32_t *ret
         negative = json_integer_value(wanted) < 0;
         version = negative ? 0 : (uint64_t)json_integer_value(wanted);
     } else if (json_is_string(wanted)) {
-        if (deis_str_to_u64(deis_str(json_string_value(wanted)), 0, UINT32_MAX, &version, NULL) < 0) {
+        if (deis_str_to_u64(deis_str(json_string_value(wanted)), 0, UINT32_MAX, &version, NULL) <
+            0) {
             return deis_err_set(err, DEIS_INVALID, "version must be a number");
         }
     } else if (wanted && !json_is_null(wanted)) {

@@ -28,9 +28,9 @@ char *build_summary(const char *user, const json_t *build);
 /* build may be NULL. summary is copied. */
 json_t *release_document(const struct release_origin *o, uint32_t version, const char *config_uuid,
                          const char *build_uuid, const char *summary);
-/* Version that a rollback goes to: `wanted` as in the request (NULL, null and 0: the one before latest).
- * DEIS_INVALID with the API's text. */
-int release_rollback_target(const json_t *wanted, uint32_t latest, uint32_t *ret, struct deis_err *err)
-    deis_must_check;
+/* Version that a rollback goes to: `wanted` as in the request (NULL, null and 0: the one before
+ * latest). DEIS_INVALID with the API's text. */
+int release_rollback_target(const json_t *wanted, uint32_t latest, uint32_t *ret,
+                            struct deis_err *err) deis_must_check;
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The routes of the API as data. A row is (method, pattern, handler, right); the shell declares one
- * handler for each name, so a handler without a row, or a row without a handler, does not build. In a
- * pattern ":name" takes one whole path segment, "x:name" one that begins with x. A final slash is
+ * handler for each name, so a handler without a row, or a row without a handler, does not build. In
+ * a pattern ":name" takes one whole path segment, "x:name" one that begins with x. A final slash is
  * optional on every route. The first row that fits wins. Pure. thread: any
  */
 #ifndef CONTROLLER_CORE_ROUTE_H
 #define CONTROLLER_CORE_ROUTE_H
 
 #include "controller/core/access.h"
+
 #include "lib/base/buf.h"
 
 /* clang-format off */
@@ -63,9 +64,11 @@
     X(POST,   "/v1/hooks/config",                            hooks_config,      ACCESS_HOOK)         \
     X(POST,   "/v1/hooks/build",                             hooks_build,       ACCESS_HOOK)         \
     X(POST,   "/v1/hooks/builds",                            hooks_builds,      ACCESS_HOOK)
+
 /* clang-format on */
 
 enum route_id {
+
 #define CONTROLLER_ROUTE_ID(method, pattern, handler, right) ROUTE_##handler,
     CONTROLLER_ROUTES(CONTROLLER_ROUTE_ID)
 #undef CONTROLLER_ROUTE_ID
@@ -79,13 +82,13 @@ struct route {
     enum access_right right;
 };
 
-#define ROUTE_PARAMS_MAX      3
-#define ROUTE_SEGMENT_MAX     600 /* decoded bytes: a key id of 128 characters fits */
-#define ROUTE_ALLOW_MAX       64
+#define ROUTE_PARAMS_MAX  3
+#define ROUTE_SEGMENT_MAX 600 /* decoded bytes: a key id of 128 characters fits */
+#define ROUTE_ALLOW_MAX   64
 
 struct route_match {
-    const struct route *route; /* NULL: the path is known but not with this method */
-    const struct route *path;  /* a row of that path */
+    const struct route *route;   /* NULL: the path is known but not with this method */
+    const struct route *path;    /* a row of that path */
     char allow[ROUTE_ALLOW_MAX]; /* "GET, HEAD, POST": the methods of the path */
     size_t param_count;
     char name[ROUTE_PARAMS_MAX][12];
@@ -94,8 +97,8 @@ struct route_match {
 
 /* The whole table, ROUTE_COUNT rows. */
 const struct route *route_table(void);
-/* path: raw, without the query. HEAD matches as GET. False: no such path; *ret is then empty. Clear *ret
- * with route_match_clear() in both cases. */
+/* path: raw, without the query. HEAD matches as GET. False: no such path; *ret is then empty. Clear
+ * *ret with route_match_clear() in both cases. */
 bool route_find(struct deis_str method, struct deis_str path, struct route_match *ret);
 void route_match_clear(struct route_match *m);
 /* Value of a parameter of the pattern; NULL when there is none of that name. */

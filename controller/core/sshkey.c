@@ -86,7 +86,8 @@ static bool blob_fits(struct deis_str type, struct deis_str rest, struct deis_er
     return fits && rest.len == 0;
 }
 
-int sshkey_parse(const char *text, struct deis_buf *ret_blob, char **ret_plain, struct deis_err *err)
+int sshkey_parse(const char *text, struct deis_buf *ret_blob, char **ret_plain,
+                 struct deis_err *err)
 {
     struct deis_str line = deis_str_trim(deis_str(text));
     struct deis_str type, body;

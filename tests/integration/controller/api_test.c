@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The API of a real controller: users, keys, apps, rights, config, deploys, failures. */
+#include "tests/integration/controller/harness.h"
 #include "tests/support/test.h"
 
 #include <signal.h>
-
-#include "tests/integration/controller/harness.h"
 
 static struct world world;
 static char *mira; /* tokens: the first user is the administrator */
@@ -106,15 +105,17 @@ static void users__first_registrant_is_administrator(void **state)
 static void users__registration_reports_all_faults(void **state)
 {
     answer_auto struct answer none = api(C, "POST", "/v1/auth/register", NULL, "{}");
-    answer_auto struct answer taken = api(C, "POST", "/v1/auth/register", NULL,
-                                          "{\"username\":\"ivo\",\"password\":\"x\",\"email\":\"\"}");
+    answer_auto struct answer taken =
+        api(C, "POST", "/v1/auth/register", NULL,
+            "{\"username\":\"ivo\",\"password\":\"x\",\"email\":\"\"}");
 
     assert_int_equal(none.status, 400);
     assert_non_null(json_object_get(none.json, "username"));
     assert_non_null(json_object_get(none.json, "password"));
     assert_int_equal(taken.status, 400);
-    assert_string_equal(json_string_value(json_array_get(json_object_get(taken.json, "username"), 0)),
-                        "This field must be unique.");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(taken.json, "username"), 0)),
+        "This field must be unique.");
 }
 
 static void users__password_changes_and_logins(void **state)
@@ -127,11 +128,14 @@ static void users__password_changes_and_logins(void **state)
     assert_int_equal(api_status(C, "POST", "/v1/auth/passwd", kim,
                                 "{\"password\":\"old\",\"new_password\":\"new\"}"),
                      200);
-    assert_int_equal(
-        api_status(C, "POST", "/v1/auth/login/", NULL, "{\"username\":\"kim\",\"password\":\"old\"}"), 400);
-    assert_int_equal(
-        api_status(C, "POST", "/v1/auth/login/", NULL, "{\"username\":\"kim\",\"password\":\"new\"}"), 200);
-    assert_int_equal(api_status(C, "DELETE", "/v1/auth/cancel", kim, "{\"username\":\"ivo\"}"), 403);
+    assert_int_equal(api_status(C, "POST", "/v1/auth/login/", NULL,
+                                "{\"username\":\"kim\",\"password\":\"old\"}"),
+                     400);
+    assert_int_equal(api_status(C, "POST", "/v1/auth/login/", NULL,
+                                "{\"username\":\"kim\",\"password\":\"new\"}"),
+                     200);
+    assert_int_equal(api_status(C, "DELETE", "/v1/auth/cancel", kim, "{\"username\":\"ivo\"}"),
+                     403);
     assert_int_equal(api_status(C, "DELETE", "/v1/auth/cancel", kim, NULL), 204);
     assert_int_equal(api_status(C, "GET", "/v1/apps", kim, NULL), 401);
     assert_false(key_exists(&world, "/deis/users/kim"));
@@ -243,8 +247,10 @@ static void apps__lists_are_paged(void **state)
 static void apps__collaborators_and_transfer(void **state)
 {
     create_app("shared", ivo);
-    assert_int_equal(api_status(C, "POST", "/v1/apps/shared/perms", eve, "{\"username\":\"eve\"}"), 403);
-    assert_int_equal(api_status(C, "POST", "/v1/apps/shared/perms", ivo, "{\"username\":\"eve\"}"), 201);
+    assert_int_equal(api_status(C, "POST", "/v1/apps/shared/perms", eve, "{\"username\":\"eve\"}"),
+                     403);
+    assert_int_equal(api_status(C, "POST", "/v1/apps/shared/perms", ivo, "{\"username\":\"eve\"}"),
+                     201);
     assert_int_equal(api_status(C, "GET", "/v1/apps/shared/releases", eve, NULL), 200);
     assert_int_equal(api_status(C, "DELETE", "/v1/apps/shared", eve, NULL), 403);
     assert_int_equal(api_status(C, "POST", "/v1/apps/shared", eve, "{\"owner\":\"eve\"}"), 403);
@@ -261,16 +267,19 @@ static void apps__domains(void **state)
 {
     create_app("shop", ivo);
     assert_int_equal(
-        api_status(C, "POST", "/v1/apps/shop/domains", ivo, "{\"domain\":\"Shop.example.org\"}"), 201);
+        api_status(C, "POST", "/v1/apps/shop/domains", ivo, "{\"domain\":\"Shop.example.org\"}"),
+        201);
     assert_int_equal(
-        api_status(C, "POST", "/v1/apps/shop/domains", ivo, "{\"domain\":\"shop.example.org.\"}"), 400);
-    assert_int_equal(api_status(C, "POST", "/v1/apps/shop/domains", ivo, "{\"domain\":\"a_b.com\"}"), 400);
+        api_status(C, "POST", "/v1/apps/shop/domains", ivo, "{\"domain\":\"shop.example.org.\"}"),
+        400);
+    assert_int_equal(
+        api_status(C, "POST", "/v1/apps/shop/domains", ivo, "{\"domain\":\"a_b.com\"}"), 400);
     assert_int_equal(count_at("/v1/apps/shop/domains", ivo), 1);
     assert_true(key_exists(&world, "/deis/domains/shop.example.org"));
-    assert_int_equal(
-        api_status(C, "DELETE", "/v1/apps/shop/domains/Shop.example.org", ivo, NULL), 204);
-    assert_int_equal(
-        api_status(C, "DELETE", "/v1/apps/shop/domains/Shop.example.org", ivo, NULL), 404);
+    assert_int_equal(api_status(C, "DELETE", "/v1/apps/shop/domains/Shop.example.org", ivo, NULL),
+                     204);
+    assert_int_equal(api_status(C, "DELETE", "/v1/apps/shop/domains/Shop.example.org", ivo, NULL),
+                     404);
 }
 
 /* --- releases --- */
@@ -280,9 +289,9 @@ static void config__without_a_build_makes_releases_at_once(void **state)
     create_app("conf", ivo);
     answer_auto struct answer set =
         api(C, "POST", "/v1/apps/conf/config", ivo, "{\"values\":\"{\\\"PORT\\\": 5000}\"}");
-    answer_auto struct answer again =
-        api(C, "POST", "/v1/apps/conf/config", ivo,
-            "{\"values\":{\"FOO\":\"bar\"},\"memory\":{\"web\":\"512M\"},\"cpu\":{\"web\":\"1024\"}}");
+    answer_auto struct answer again = api(
+        C, "POST", "/v1/apps/conf/config", ivo,
+        "{\"values\":{\"FOO\":\"bar\"},\"memory\":{\"web\":\"512M\"},\"cpu\":{\"web\":\"1024\"}}");
     answer_auto struct answer bad = api(
         C, "POST", "/v1/apps/conf/config", ivo,
         "{\"values\":{\"1\":\"x\"},\"memory\":{\"web\":\"300\"},\"cpu\":{\"web\":2000},\"tags\":{\"a.b\":\"c\"}}");
@@ -299,7 +308,8 @@ static void config__without_a_build_makes_releases_at_once(void **state)
     assert_string_equal(text_of(release.json, "summary"),
                         "ivo added FOO and changed limits for memory, cpu");
     assert_int_equal(count_at("/v1/apps/conf/releases", ivo), 3);
-    assert_int_equal(api_status(C, "POST", "/v1/apps/conf/releases/rollback", ivo, "{\"version\":2}"), 201);
+    assert_int_equal(
+        api_status(C, "POST", "/v1/apps/conf/releases/rollback", ivo, "{\"version\":2}"), 201);
     answer_auto struct answer back = api(C, "GET", "/v1/apps/conf/config", ivo, NULL);
     assert_null(json_object_get(json_object_get(back.json, "values"), "FOO"));
 }
@@ -309,10 +319,10 @@ static void deploy__build_scale_restart_rollback(void **state)
     create_app("blog", ivo);
     answer_auto struct answer early = api(C, "POST", "/v1/apps/blog/scale", ivo, "{\"web\":1}");
     assert_string_equal(text_of(early.json, "detail"), "No build associated with this release");
-    answer_auto struct answer built =
-        api(C, "POST", "/v1/apps/blog/builds", ivo,
-            "{\"image\":\"blog\",\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"dockerfile\":\"true\","
-            "\"procfile\":{\"web\":\"node server.js\",\"worker\":\"node worker.js\"}}");
+    answer_auto struct answer built = api(
+        C, "POST", "/v1/apps/blog/builds", ivo,
+        "{\"image\":\"blog\",\"sha\":\"0123456789abcdef0123456789abcdef01234567\",\"dockerfile\":\"true\","
+        "\"procfile\":{\"web\":\"node server.js\",\"worker\":\"node worker.js\"}}");
     assert_int_equal(built.status, 201);
     assert_non_null(strstr(built.headers, "Deis-Release: 2"));
     answer_auto struct answer list = api(C, "GET", "/v1/apps/blog/containers", ivo, NULL);
@@ -322,12 +332,14 @@ static void deploy__build_scale_restart_rollback(void **state)
     assert_string_equal(text_of(unit, "state"), "up");
     assert_string_equal(text_of(unit, "release"), "v2");
 
-    assert_int_equal(api_status(C, "POST", "/v1/apps/blog/scale", ivo, "{\"web\":3,\"worker\":\"2\"}"), 204);
+    assert_int_equal(
+        api_status(C, "POST", "/v1/apps/blog/scale", ivo, "{\"web\":3,\"worker\":\"2\"}"), 204);
     assert_int_equal(count_at("/v1/apps/blog/containers", ivo), 5);
     assert_int_equal(count_at("/v1/apps/blog/containers/worker", ivo), 2);
     assert_int_equal(api_status(C, "GET", "/v1/apps/blog/containers/web/3", ivo, NULL), 200);
     assert_int_equal(api_status(C, "GET", "/v1/apps/blog/containers/web/4", ivo, NULL), 404);
-    answer_auto struct answer restarted = api(C, "POST", "/v1/apps/blog/containers/web/restart", ivo, NULL);
+    answer_auto struct answer restarted =
+        api(C, "POST", "/v1/apps/blog/containers/web/restart", ivo, NULL);
     assert_int_equal(restarted.status, 200);
     assert_int_equal(json_array_size(restarted.json), 3);
     answer_auto struct answer config =
@@ -339,7 +351,8 @@ static void deploy__build_scale_restart_rollback(void **state)
         api(C, "POST", "/v1/apps/blog/run", ivo, "{\"command\":\"echo hello\"}");
     assert_int_equal(run.status, 200);
     assert_int_equal(json_integer_value(json_array_get(run.json, 0)), 3);
-    assert_string_equal(json_string_value(json_array_get(run.json, 1)), "hello \"there\"\xEF\xBF\xBD\n");
+    assert_string_equal(json_string_value(json_array_get(run.json, 1)),
+                        "hello \"there\"\xEF\xBF\xBD\n");
     assert_int_equal(count_at("/v1/apps/blog/containers/run", ivo), 1);
     assert_int_equal(count_at("/v1/apps/blog/containers", ivo), 5);
 }
@@ -347,7 +360,8 @@ static void deploy__build_scale_restart_rollback(void **state)
 static void deploy__failure_spends_no_number_and_reverts(void **state)
 {
     create_app("frail", ivo);
-    assert_int_equal(api_status(C, "POST", "/v1/apps/frail/builds", ivo, "{\"image\":\"ok\"}"), 201);
+    assert_int_equal(api_status(C, "POST", "/v1/apps/frail/builds", ivo, "{\"image\":\"ok\"}"),
+                     201);
     answer_auto struct answer failed =
         api(C, "POST", "/v1/apps/frail/builds", ivo, "{\"image\":\"broken\"}");
     assert_int_equal(failed.status, 503);
@@ -356,11 +370,13 @@ static void deploy__failure_spends_no_number_and_reverts(void **state)
     assert_int_equal(count_at("/v1/apps/frail/releases", ivo), 2);
     assert_int_equal(count_at("/v1/apps/frail/builds", ivo), 1);
     assert_false(key_exists(&world, "/deis/operations/frail"));
-    answer_auto struct answer good = api(C, "POST", "/v1/apps/frail/builds", ivo, "{\"image\":\"ok2\"}");
+    answer_auto struct answer good =
+        api(C, "POST", "/v1/apps/frail/builds", ivo, "{\"image\":\"ok2\"}");
     assert_non_null(strstr(good.headers, "Deis-Release: 3"));
 
     create_app("stillborn", ivo);
-    assert_int_equal(api_status(C, "POST", "/v1/apps/stillborn/builds", ivo, "{\"image\":\"broken\"}"), 503);
+    assert_int_equal(
+        api_status(C, "POST", "/v1/apps/stillborn/builds", ivo, "{\"image\":\"broken\"}"), 503);
     assert_false(key_exists(&world, "/deis/formations/stillborn"));
     assert_int_equal(count_at("/v1/apps/stillborn/releases", ivo), 1);
 }
@@ -373,8 +389,10 @@ static void deploy__destroy_leaves_nothing(void **state)
     create_app("gone", ivo);
     assert_int_equal(api_status(C, "POST", "/v1/apps/gone/builds", ivo, "{\"image\":\"ok\"}"), 201);
     assert_int_equal(
-        api_status(C, "POST", "/v1/apps/gone/domains", ivo, "{\"domain\":\"gone.example.org\"}"), 201);
-    assert_int_equal(api_status(C, "POST", "/v1/apps/gone/perms", ivo, "{\"username\":\"eve\"}"), 201);
+        api_status(C, "POST", "/v1/apps/gone/domains", ivo, "{\"domain\":\"gone.example.org\"}"),
+        201);
+    assert_int_equal(api_status(C, "POST", "/v1/apps/gone/perms", ivo, "{\"username\":\"eve\"}"),
+                     201);
     assert_int_equal(api_status(C, "DELETE", "/v1/apps/gone", ivo, NULL), 204);
     assert_int_equal(api_status(C, "GET", "/v1/apps/gone/config", ivo, NULL), 404);
     assert_int_equal(deis_etcd_list_keys(world.etcd, "/deis/", &range, &err), 0);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/integration/controller/fake_platform.h"
 
-#include <pthread.h>
-#include <time.h>
+#include "log.pb-c.h"
+#include "run.pb-c.h"
+#include "tests/support/program.h"
 
 #include "lib/base/clock.h"
 #include "lib/etcd/etcd.h"
 #include "lib/model/model.h"
 #include "lib/net/bus.h"
-#include "log.pb-c.h"
-#include "run.pb-c.h"
-#include "tests/support/program.h"
+
+#include <pthread.h>
+#include <time.h>
 
 #define LINES_MAX 1000
 #define MACHINE   "m1"
@@ -178,8 +179,8 @@ static void on_synced(int64_t revision, void *arg)
 
 /* --- the logger --- */
 
-static void reply_lines(struct fake_platform *p, struct deis_bus_call *call, const Deis__LogRead *read,
-                        size_t first)
+static void reply_lines(struct fake_platform *p, struct deis_bus_call *call,
+                        const Deis__LogRead *read, size_t first)
 {
     Deis__LogLines answer = DEIS__LOG_LINES__INIT;
     Deis__LogEntry entries[LINES_MAX];
@@ -355,7 +356,8 @@ static void publish(struct fake_platform *p)
 
 struct fake_platform *fake_platform_start(const char *etcd_url, const char *key_file)
 {
-    static const struct deis_etcd_watch_ops ops = { .on_change = on_formation, .on_synced = on_synced };
+    static const struct deis_etcd_watch_ops ops = { .on_change = on_formation,
+                                                    .on_synced = on_synced };
     const struct deis_etcd_opts opts = { .endpoints = etcd_url };
     struct fake_platform *p = deis_alloc(sizeof(*p));
     struct deis_err err = DEIS_ERR_INIT;

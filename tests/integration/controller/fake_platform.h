@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What surrounds a controller, as far as it can tell: an engine that answers formations with units, states
- * and rollouts at once, one machine with its agent, one logger. On a thread of its own.
+ * What surrounds a controller, as far as it can tell: an engine that answers formations with units,
+ * states and rollouts at once, one machine with its agent, one logger. On a thread of its own.
  *
  * An image whose name holds "broken" fails its rollout. Everything else succeeds.
  */

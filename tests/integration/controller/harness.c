@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/integration/controller/harness.h"
+
 #include "tests/support/test.h"
 
 #include <signal.h>
-
-#include "tests/integration/controller/harness.h"
 
 void controller_start(struct world *w, struct controller *c, const char *name)
 {
@@ -14,9 +14,19 @@ void controller_start(struct world *w, struct controller *c, const char *name)
     snprintf(c->base, sizeof(c->base), "http://127.0.0.1:%u", port);
     snprintf(http, sizeof(http), "127.0.0.1:%u", port);
     snprintf(c->bus, sizeof(c->bus), "tcp://127.0.0.1:%u", program_free_port());
-    const char *const argv[] = { "--http", http, "--bus", c->bus, "--etcd", w->etcd_server.url,
-                                 "--cluster-key", w->key_file, "--instance", name, "--domain",
-                                 "example.net", NULL };
+    const char *const argv[] = { "--http",
+                                 http,
+                                 "--bus",
+                                 c->bus,
+                                 "--etcd",
+                                 w->etcd_server.url,
+                                 "--cluster-key",
+                                 w->key_file,
+                                 "--instance",
+                                 name,
+                                 "--domain",
+                                 "example.net",
+                                 NULL };
     program_start(&c->program, "deis-controller", argv);
     program_wait_port(port);
 }
@@ -59,8 +69,8 @@ void answer_clear(struct answer *a)
     json_decref(a->json);
 }
 
-struct answer api(const struct controller *c, const char *method, const char *path, const char *token,
-                  const char *body)
+struct answer api(const struct controller *c, const char *method, const char *path,
+                  const char *token, const char *body)
 {
     deis_autoanswer struct deis_httpc_answer got = { 0 };
     struct deis_err err = DEIS_ERR_INIT;
@@ -99,7 +109,8 @@ int api_status(const struct controller *c, const char *method, const char *path,
 
 char *api_user(const struct controller *c, const char *name, const char *password)
 {
-    char *body = deis_asprintf("{\"username\":\"%s\",\"password\":\"%s\",\"email\":\"\"}", name, password);
+    char *body =
+        deis_asprintf("{\"username\":\"%s\",\"password\":\"%s\",\"email\":\"\"}", name, password);
     answer_auto struct answer registered = api(c, "POST", "/v1/auth/register", NULL, body);
     answer_auto struct answer login = api(c, "POST", "/v1/auth/login/", NULL, body);
 

@@ -3,12 +3,13 @@
 #ifndef DEIS_TESTS_HARNESS_H
 #define DEIS_TESTS_HARNESS_H
 
-#include "lib/etcd/etcd.h"
-#include "lib/net/httpc.h"
-#include "lib/wire/json.h"
 #include "tests/integration/controller/fake_platform.h"
 #include "tests/support/etcd_server.h"
 #include "tests/support/program.h"
+
+#include "lib/etcd/etcd.h"
+#include "lib/net/httpc.h"
+#include "lib/wire/json.h"
 
 struct controller {
     struct program program;
@@ -33,17 +34,18 @@ void controller_start(struct world *w, struct controller *c, const char *name);
 
 struct answer {
     int status;
-    char *text;    /* body */
-    json_t *json;  /* NULL when it is none */
+    char *text;   /* body */
+    json_t *json; /* NULL when it is none */
     char reason[64];
     char *headers;
 };
 
 void answer_clear(struct answer *a);
 #define answer_auto __attribute__((cleanup(answer_clear)))
-/* body: JSON text, or NULL. token: or NULL. Does not fail on any status, but when nothing answers. */
-struct answer api(const struct controller *c, const char *method, const char *path, const char *token,
-                  const char *body);
+/* body: JSON text, or NULL. token: or NULL. Does not fail on any status, but when nothing answers.
+ */
+struct answer api(const struct controller *c, const char *method, const char *path,
+                  const char *token, const char *body);
 /* Just the status. */
 int api_status(const struct controller *c, const char *method, const char *path, const char *token,
                const char *body);

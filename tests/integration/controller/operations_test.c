@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* Deploys as durable operations: kills, several at once, several controllers, the bus, a lost etcd.
+ */
+#include "build.pb-c.h"
+#include "tests/integration/controller/harness.h"
+#include "tests/support/test.h"
+
+#include "lib/base/clock.h"
+#include "lib/model/model.h"
+#include "lib/net/bus.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+static struct world world;
+static char *mira;
+
+#define C       (&world.first)
+#define WAIT_MS 20000
+
+static int setup(void **state)
+{
+    world_start(&world);
+    mira = api_user(C, "mira", "pw");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    free(mira);
+    world_stop(&world);
+    return 0;
+}
+
+static void create_app(const char *id)
+{
+    char *body = deis_asprintf("{\"id\":\"%s\"}", id);
+
+    assert_int_equal(api_status(C, "POST", "/v1/apps", mira, body), 201);
+    free(body);
+}
+
+static void pause_ms(long ms)
+{
+    const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+    nanosleep(&t, NULL);
+}
+
+/* Wait until the key is there, or gone. */
+static void await_key(const char *key, bool there)
+{
+    uint64_t until = deis_now_ms() + WAIT_MS;
+
+    while (key_exists(&world, key) != there) {
+        if (deis_now_ms() > until) {
+            fail_msg("%s is %s", key, there ? "not there" : "still there");
+        }
+        pause_ms(5);
+    }
+}
+
+/* Versions of an app's releases are 1 .. expected, newest first. */
+static void check_releases(const struct controller *c, const char *app, size_t expected)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "/v1/apps/%s/releases", app);
+    answer_auto struct answer a = api(c, "GET", path, mira, NULL);
+    const json_t *rows = json_object_get(a.json, "results");
+    assert_int_equal(json_array_size(rows), expected);
+    for (size_t i = 0; i < expected; i++) {
+        json_int_t version =
+            json_integer_value(json_object_get(json_array_get(rows, i), "version"));
+        assert_int_equal(version, expected - i);
+    }
+}
+
+/* --- calls on threads of their own --- */
+
+struct call {
+    pthread_t thread;
+    const struct controller *controller;
+    const char *path;
+    char body[128];
+    int status; /* 0: the connection was lost */
+    char detail[512];
+};
+
+static void *call_work(void *arg)
+{
+    struct call *c = arg;
+    deis_autoanswer struct deis_httpc_answer got = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+    struct deis_httpc *client = deis_httpc_new();
+    char *url = deis_asprintf("%s%s", c->controller->base, c->path);
+    char *auth = deis_asprintf("Authorization: token %s", mira);
+    const char *headers[] = { "Content-Type: application/json", auth, NULL };
+    const struct deis_httpc_request req = { .method = "POST",
+                                            .url = url,
+                                            .headers = headers,
+                                            .body = deis_str(c->body),
+                                            .timeout_ms = 60000 };
+
+    if (deis_httpc_call(client, &req, &got, &err) == DEIS_OK) {
+        c->status = got.status;
+        snprintf(c->detail, sizeof(c->detail), "%s", got.body.data ? got.body.data : "");
+    }
+    deis_httpc_free(client);
+    free(url);
+    free(auth);
+    return NULL;
+}
+
+static void call_start(struct call *c, const struct controller *controller, const char *path,
+                       const char *body)
+{
+    c->controller = controller;
+    c->path = path;
+    snprintf(c->body, sizeof(c->body), "%s", body);
+    c->status = 0;
+    assert_int_equal(pthread_create(&c->thread, NULL, call_work, c), 0);
+}
+
+static int call_end(struct call *c)
+{
+    pthread_join(c->thread, NULL);
+    return c->status;
+}
+
+/* --- the cases --- */
+
+static void operations__a_killed_controller_finishes_after_its_restart(void **state)
+{
+    struct call build;
+
+    create_app("phoenix");
+    fake_platform_hold(world.platform, true);
+    call_start(&build, C, "/v1/apps/phoenix/builds", "{\"image\":\"ok\"}");
+    await_key("/deis/operations/phoenix", true);
+    program_stop(&C->program, SIGKILL);
+    assert_int_equal(call_end(&build), 0);
+    controller_start(&world, C, "one");
+    fake_platform_hold(world.platform, false);
+    await_key("/deis/operations/phoenix", false);
+    check_releases(C, "phoenix", 2);
+    assert_int_equal(api_status(C, "GET", "/v1/apps/phoenix/containers/cmd/1", mira, NULL), 200);
+}
+
+static void operations__killed_at_odd_moments_happen_once_or_not_at_all(void **state)
+{
+    size_t releases = 2;
+
+    create_app("dice");
+    assert_int_equal(api_status(C, "POST", "/v1/apps/dice/builds", mira, "{\"image\":\"ok\"}"),
+                     201);
+    for (unsigned i = 0; i < 16; i++) {
+        struct call config;
+        char path[64];
+        call_start(&config, C, "/v1/apps/dice/config", "{\"values\":{\"N\":1}}");
+        pause_ms(i); /* on purpose: somewhere within the operation */
+        program_stop(&C->program, SIGKILL);
+        int status = call_end(&config);
+        controller_start(&world, C, "one");
+        await_key("/deis/operations/dice", false);
+        snprintf(path, sizeof(path), "/v1/apps/dice/releases/v%zu", releases + 1);
+        answer_auto struct answer a = api(C, "GET", path, mira, NULL);
+        releases += a.status == 200;
+        if (status == 201) {
+            assert_int_equal(a.status, 200);
+        }
+    }
+    check_releases(C, "dice", releases);
+}
+
+static void operations__many_at_once_make_one_release_each(void **state)
+{
+    enum { CALLS = 24 };
+    static struct call calls[CALLS];
+
+    if (!world.second.program.pid) {
+        controller_start(&world, &world.second, "two");
+    }
+    create_app("crowd");
+    for (unsigned i = 0; i < CALLS; i++) {
+        char body[128];
+        snprintf(body, sizeof(body), "{\"values\":{\"K%u\":%u}}", i, i);
+        call_start(&calls[i], i % 2 ? C : &world.second, "/v1/apps/crowd/config", body);
+    }
+    size_t accepted = 0;
+    for (unsigned i = 0; i < CALLS; i++) {
+        int status = call_end(&calls[i]);
+        if (status != 201 && status != 409) {
+            fail_msg("call %u: %d %s", i, status, calls[i].detail);
+        }
+        accepted += status == 201;
+    }
+    check_releases(C, "crowd", 1 + accepted);
+    answer_auto struct answer a = api(&world.second, "GET", "/v1/apps/crowd/config", mira, NULL);
+    assert_int_equal(json_object_size(json_object_get(a.json, "values")), accepted);
+    assert_true(accepted >= CALLS / 2);
+}
+
+static void operations__the_loser_hears_who_holds_the_app(void **state)
+{
+    struct call build;
+
+    create_app("busy");
+    fake_platform_hold(world.platform, true);
+    call_start(&build, C, "/v1/apps/busy/builds", "{\"image\":\"ok\"}");
+    await_key("/deis/operations/busy", true);
+    answer_auto struct answer destroy = api(C, "DELETE", "/v1/apps/busy", mira, NULL);
+    answer_auto struct answer config = api(C, "POST", "/v1/apps/busy/config", mira, "{}");
+    assert_int_equal(destroy.status, 409);
+    assert_non_null(strstr(text_of(destroy.json, "detail"), "a build of mira is under way"));
+    assert_int_equal(config.status, 409);
+    assert_non_null(strstr(text_of(config.json, "error"), "Config changes already in progress.\n"));
+    assert_null(json_object_get(config.json, "values"));
+    fake_platform_hold(world.platform, false);
+    assert_int_equal(call_end(&build), 201);
+}
+
+/* --- the bus --- */
+
+struct bus {
+    struct deis_key key;
+    struct deis_bus_sync *client;
+};
+
+static void bus_open(struct bus *b)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+
+    assert_int_equal(deis_key_load(world.key_file, &b->key, &err), 0);
+    b->client = deis_bus_sync_new(&b->key, "builder");
+}
+
+/* Deploy and poll to the end; free the answer. */
+static Deis__DeployStatus *bus_deploy(struct bus *b, const char *operation, const char *image)
+{
+    Deis__Deploy request = DEIS__DEPLOY__INIT;
+    struct deis_err err = DEIS_ERR_INIT;
+    char op[64], name[64], sha[] = "0123456789abcdef0123456789abcdef01234567";
+    char user[] = "mira", app[] = "pushed";
+
+    snprintf(op, sizeof(op), "%s", operation);
+    snprintf(name, sizeof(name), "%s", image);
+    request.operation = op;
+    request.user = user;
+    request.app = app;
+    request.sha = sha;
+    request.image = name;
+    request.dockerfile = true;
+    request.wait_ms = 5000;
+    for (unsigned i = 0; i < 20; i++) {
+        ProtobufCMessage *msg = NULL;
+        if (deis_bus_call_sync(b->client, C->bus, "controller.deploy", NULL, &request.base,
+                               &deis__deploy_status__descriptor, 10000, &msg, &err) < 0) {
+            fail_msg("deploy: %s", err.msg);
+        }
+        Deis__DeployStatus *status = (Deis__DeployStatus *)(void *)msg;
+        if (strcmp(status->state, "running") != 0) {
+            return status;
+        }
+        request.seen += (uint32_t)status->n_progress;
+        deis__deploy_status__free_unpacked(status, NULL);
+    }
+    fail_msg("deploy did not end");
+    return NULL;
+}
+
+static void bus__a_repeated_deploy_gets_the_first_outcome(void **state)
+{
+    struct bus b;
+
+    create_app("pushed");
+    bus_open(&b);
+    Deis__DeployStatus *first = bus_deploy(&b, "op-1", "127.0.0.1:5555/pushed@sha256:00");
+    assert_string_equal(first->state, "done");
+    assert_int_equal(first->version, 2);
+    assert_string_equal(first->url, "http://pushed.example.net");
+    Deis__DeployStatus *again = bus_deploy(&b, "op-1", "127.0.0.1:5555/pushed@sha256:00");
+    assert_string_equal(again->state, "done");
+    assert_int_equal(again->version, 2);
+    check_releases(C, "pushed", 2);
+    Deis__DeployStatus *failed = bus_deploy(&b, "op-2", "broken");
+    assert_string_equal(failed->state, "failed");
+    assert_non_null(strstr(failed->reason, "exited with code 1"));
+    assert_int_equal(failed->n_log, 1);
+    deis__deploy_status__free_unpacked(first, NULL);
+    deis__deploy_status__free_unpacked(again, NULL);
+    deis__deploy_status__free_unpacked(failed, NULL);
+    deis_bus_sync_free(b.client);
+}
+
+static void bus__keys_and_rights(void **state)
+{
+    /* SHA-256 of the blob below, as OpenSSH prints it. */
+    static char print[] = "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA";
+    static const char body[] =
+        "{\"id\":\"k\",\"public\":\"ssh-ed25519 "
+        "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f k\"}";
+    Deis__KeyLookup lookup = DEIS__KEY_LOOKUP__INIT;
+    Deis__Authorize authorize = DEIS__AUTHORIZE__INIT;
+    struct deis_err err = DEIS_ERR_INIT;
+    ProtobufCMessage *msg = NULL;
+    char user[] = "mira", app[] = "pushed", none[] = "no-such-app", push[] = "push";
+    struct bus b;
+
+    bus_open(&b);
+    lookup.fingerprint = print;
+    assert_int_equal(deis_bus_call_sync(b.client, C->bus, "controller.key", NULL, &lookup.base,
+                                        &deis__key_owner__descriptor, 5000, &msg, &err),
+                     DEIS_NOT_FOUND);
+    assert_int_equal(api_status(C, "POST", "/v1/keys", mira, body), 201);
+    assert_int_equal(deis_bus_call_sync(b.client, C->bus, "controller.key", NULL, &lookup.base,
+                                        &deis__key_owner__descriptor, 5000, &msg, &err),
+                     DEIS_OK);
+    const Deis__KeyOwner *owner = (const Deis__KeyOwner *)(const void *)msg;
+    assert_string_equal(owner->user, "mira");
+    assert_string_equal(
+        owner->public_key,
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f");
+    protobuf_c_message_free_unpacked(msg, NULL);
+    authorize.user = user;
+    authorize.app = app;
+    authorize.action = push;
+    assert_int_equal(deis_bus_call_sync(b.client, C->bus, "controller.authorize", NULL,
+                                        &authorize.base, &deis__authorized__descriptor, 5000, NULL,
+                                        &err),
+                     DEIS_OK);
+    authorize.app = none;
+    assert_int_equal(deis_bus_call_sync(b.client, C->bus, "controller.authorize", NULL,
+                                        &authorize.base, &deis__authorized__descriptor, 5000, NULL,
+                                        &err),
+                     DEIS_DENIED);
+    deis_bus_sync_free(b.client);
+}
+
+/* --- logs --- */
+
+struct follow {
+    struct deis_buf text;
+    bool begun;
+};
+
+static bool on_data(int status, struct deis_str data, void *arg)
+{
+    struct follow *f = arg;
+
+    assert_int_equal(status, 200);
+    deis_buf_add_str(&f->text, data);
+    if (!f->begun) { /* the stream stands: now let something happen */
+        f->begun = true;
+        assert_int_equal(api_status(C, "POST", "/v1/apps/chatty/domains", mira,
+                                    "{\"domain\":\"chatty.example.org\"}"),
+                         201);
+    }
+    return strstr(f->text.data, "domain chatty.example.org added") == NULL;
+}
+
+static void logs__follow_shows_what_comes(void **state)
+{
+    struct follow f = { .text = DEIS_BUF_INIT(1 << 20) };
+    deis_autoanswer struct deis_httpc_answer got = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    create_app("chatty");
+    assert_true(fake_platform_logged(world.platform, "chatty", "created initial release"));
+    answer_auto struct answer all = api(C, "GET", "/v1/apps/chatty/logs", mira, NULL);
+    assert_int_equal(all.status, 200);
+    assert_non_null(strstr(all.text, "chatty[deis-controller]: mira created initial release\n"));
+    struct deis_httpc *client = deis_httpc_new();
+    char *url = deis_asprintf("%s/v1/apps/chatty/logs?follow=true", C->base);
+    char *auth = deis_asprintf("Authorization: token %s", mira);
+    const char *headers[] = { auth, NULL };
+    const struct deis_httpc_request req = {
+        .url = url, .headers = headers, .timeout_ms = 15000, .on_data = on_data, .arg = &f
+    };
+    assert_int_equal(deis_httpc_call(client, &req, &got, &err), DEIS_CANCELLED);
+    assert_non_null(strstr(f.text.data, "domain chatty.example.org added"));
+    deis_httpc_free(client);
+    deis_buf_clear(&f.text);
+    free(url);
+    free(auth);
+}
+
+/* --- etcd --- */
+
+static void etcd__away_is_503_at_once_and_back_is_well(void **state)
+{
+    uint64_t begun;
+
+    create_app("patient");
+    test_etcd_kill(&world.etcd_server);
+    begun = deis_now_ms();
+    answer_auto struct answer a = api(C, "GET", "/v1/apps/patient", mira, NULL);
+    assert_int_equal(a.status, 503);
+    assert_true(strlen(text_of(a.json, "detail")) > 0);
+    assert_true(deis_now_ms() - begun < 3000);
+    assert_int_equal(api_status(C, "GET", "/healthz", NULL, NULL), 200);
+    test_etcd_start(&world.etcd_server);
+    begun = deis_now_ms();
+    assert_int_equal(api_status(C, "GET", "/v1/apps/patient", mira, NULL), 200);
+    assert_int_equal(api_status(C, "POST", "/v1/apps/patient/builds", mira, "{\"image\":\"ok\"}"),
+                     201);
+    assert_true(deis_now_ms() - begun < 10000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operations__a_killed_controller_finishes_after_its_restart),
+        cmocka_unit_test(operations__killed_at_odd_moments_happen_once_or_not_at_all),
+        cmocka_unit_test(operations__the_loser_hears_who_holds_the_app),
+        cmocka_unit_test(bus__a_repeated_deploy_gets_the_first_outcome),
+        cmocka_unit_test(bus__keys_and_rights),
+        cmocka_unit_test(logs__follow_shows_what_comes),
+        cmocka_unit_test(operations__many_at_once_make_one_release_each),
+        cmocka_unit_test(etcd__away_is_503_at_once_and_back_is_well),
+    };
+
+    if (!test_etcd_installed("controller_operations")) {
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
