@@ -93,10 +93,12 @@ static bool drain_is_over(struct planner *p, const struct world_unit *u)
         s->doc.state == DEIS_STATE_ERROR) {
         return true;
     }
-    if (deis_map_count(p->world->routers) == 0) {
+    uint64_t gone_ms = p->world->routers_gone_ms;
+    bool expected = gone_ms > 0 && p->now_ms < gone_ms + PLAN_ROUTER_BACK_MS;
+    if (deis_map_count(p->world->routers) == 0 && !expected) {
         return planner_elapsed(p, u->since_ms, PLAN_DRAIN_ALONE_MS);
     }
-    return drained_everywhere(p->world, u->doc.unit) ||
+    return (deis_map_count(p->world->routers) > 0 && drained_everywhere(p->world, u->doc.unit)) ||
            planner_elapsed(p, u->since_ms, PLAN_DRAIN_MAX_MS);
 }
 

@@ -13,6 +13,7 @@
 #define PLAN_LOST_AFTER_MS  30000  /* a machine's absence before its verdict */
 #define PLAN_DRAIN_MAX_MS   30000  /* for routers to finish with a unit */
 #define PLAN_DRAIN_ALONE_MS 1000   /* the same when no router is registered */
+#define PLAN_ROUTER_BACK_MS 60000  /* a router that left is expected back for so long */
 #define PLAN_FETCH_MAX_MS   600000 /* to fetch an image, on top of the start timeout */
 #define PLAN_ANSWER_MAX_MS  30000  /* for an agent to say anything, on top of the start timeout */
 #define PLAN_WANTED_MAX     10000  /* units of one app */

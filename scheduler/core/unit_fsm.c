@@ -207,7 +207,7 @@ static void looked(struct unit_fsm *f, const struct unit_result *r, struct unit_
         if (!r->running) {
             enter(f, UNIT_REMOVE, 0);
         } else {
-            f->wake_ms = now.mono_ms + RETRY_MS;
+            f->wake_ms = f->look_again ? 0 : now.mono_ms + RETRY_MS;
         }
     } else if (r->running) {
         if (f->phase != UNIT_RUN) {
@@ -227,8 +227,8 @@ static void looked(struct unit_fsm *f, const struct unit_result *r, struct unit_
 
 static void started(struct unit_fsm *f, const struct unit_result *r, struct unit_time now)
 {
-    if (r->code == DEIS_NOT_FOUND) {
-        enter(f, UNIT_LOOK, 0);
+    if (r->code == DEIS_NOT_FOUND) { /* the container, or its network */
+        enter(f, UNIT_LOOK, now.mono_ms + RETRY_MS);
     } else if (r->code != DEIS_OK) {
         f->phase = UNIT_START;
         again(f, r, now);

@@ -285,6 +285,9 @@ int world_apply(struct world *w, const char *key, struct deis_str value, bool de
         mark(w->drained, name, deleted);
     } else if ((name = deis_key_below(key, "services/router/")).len > 0) {
         mark(w->routers, name, deleted);
+        if (deis_map_count(w->routers) == 0) {
+            w->routers_gone_ms = now_ms;
+        }
     }
     return 0;
 }

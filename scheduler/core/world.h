@@ -57,6 +57,7 @@ struct world {
     struct deis_map *rollouts;   /* by app: struct world_rollout */
     struct deis_map *drained;    /* by "<router>/<unit>" */
     struct deis_map *routers;    /* by instance */
+    uint64_t routers_gone_ms;    /* when the last of them left; 0 = there never was one */
 };
 
 struct world *world_new(void);

@@ -277,8 +277,11 @@ static void unit_fsm__stop_ends_as_soon_as_the_process_has_ended(void **state)
     job(&f, UNIT_JOB_TERM, &ok, 100);
     job(&f, UNIT_JOB_LOOK, &up, 100);
     unit_fsm_hint(&f);
-    job(&f, UNIT_JOB_LOOK, &dead, 150);
-    job(&f, UNIT_JOB_REMOVE, &ok, 150);
+    assert_int_equal(unit_fsm_next(&f, at(150)), UNIT_JOB_LOOK);
+    unit_fsm_hint(&f); /* it ended after the Engine had looked */
+    unit_fsm_done(&f, UNIT_JOB_LOOK, &up, at(150));
+    job(&f, UNIT_JOB_LOOK, &dead, 160);
+    job(&f, UNIT_JOB_REMOVE, &ok, 160);
     assert_int_equal(f.phase, UNIT_GONE);
 }
 
