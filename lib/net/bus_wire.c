@@ -46,7 +46,7 @@ int deis_bus_socket_open(int protocol, int *ret_sock, struct deis_err *err)
 static bool read_route(void *control, struct deis_bus_packet *ret)
 {
     struct nn_msghdr hdr = { .msg_control = &control, .msg_controllen = NN_MSG };
-    const struct nn_cmsghdr *c = NN_CMSG_FIRSTHDR(&hdr);
+    struct nn_cmsghdr *c = NN_CMSG_FIRSTHDR(&hdr);
     size_t len = 0;
 
     if (!c || c->cmsg_level != PROTO_SP || c->cmsg_type != SP_HDR ||
