@@ -25,7 +25,6 @@ struct upload {
     uint64_t size;
     uint64_t used_ms;            /* monotonic time of the last byte */
     struct deis_http_req *req;   /* whose body comes in now */
-    bool failed;                 /* a write failed or the blob is too large; err says it */
     bool committing;             /* a job owns the file */
     struct deis_err err;
 };
@@ -166,34 +165,52 @@ void upload_head(struct registry *r, struct deis_http_req *req, const struct reg
     }
 }
 
-static void append(struct upload *u, struct deis_str data)
+static int append(struct upload *u, struct deis_str data)
 {
-    if (u->size + data.len > u->registry->conf.blob_max_bytes) {
-        u->failed = true;
-        deis_err_set(&u->err, DEIS_LIMIT, "the blob is larger than %llu bytes",
-                     (unsigned long long)u->registry->conf.blob_max_bytes);
-        return;
+    uint64_t max = u->registry->conf.blob_max_bytes;
+
+    if (data.len > max || u->size > max - data.len) {
+        return deis_err_set(&u->err, DEIS_LIMIT, "the blob is larger than %llu bytes",
+                            (unsigned long long)max);
     }
     EVP_DigestUpdate(u->sha, data.ptr, data.len);
     u->size += data.len;
     while (data.len > 0) {
         ssize_t n = write(u->fd, data.ptr, data.len);
         if (n < 0 && errno != EINTR) {
-            u->failed = true;
-            deis_err_errno(&u->err, errno, "can't write an upload");
-            return;
+            return deis_err_errno(&u->err, errno, "can't write an upload");
         }
         data = deis_str_skip(data, n > 0 ? (size_t)n : 0);
     }
+    return 0;
+}
+
+static void drop(struct registry *r, struct upload *u)
+{
+    deis_map_remove(r->uploads, deis_str(u->id));
+}
+
+/* Said at once: the rest of the body would be read for nothing. */
+static void refuse(struct registry *r, struct deis_http_req *req, struct upload *u)
+{
+    bool full = u->err.code == DEIS_LIMIT;
+
+    deis_warn("upload failed", KV_S("repo", u->name), KV_ERR(&u->err));
+    deis_http_set_user(req, NULL);
+    drop(r, u);
+    api_error(req, full ? 413 : 500, full ? "SIZE_INVALID" : "UNKNOWN",
+              full ? "the blob is too large or the storage is full" : "storage failed");
 }
 
 void upload_data(struct registry *r, struct deis_http_req *req, struct deis_str data)
 {
     struct upload *u = (struct upload *)deis_http_user(req);
 
-    if (u && !u->failed) {
+    if (u) {
         u->used_ms = deis_now_ms();
-        append(u, data);
+        if (append(u, data) < 0) {
+            refuse(r, req, u);
+        }
     }
 }
 
@@ -217,11 +234,6 @@ static void commit_release(struct job *job)
 
     u->committing = false; /* a file that was kept has moved: nothing is left to remove */
     deis_map_remove(job->registry->uploads, deis_str(u->id));
-}
-
-static void drop(struct registry *r, struct upload *u)
-{
-    deis_map_remove(r->uploads, deis_str(u->id));
 }
 
 static void finish(struct registry *r, struct deis_http_req *req, struct upload *u)
@@ -264,14 +276,6 @@ void upload_complete(struct registry *r, struct deis_http_req *req, const struct
     }
     deis_http_set_user(req, NULL);
     u->req = NULL;
-    if (u->failed) {
-        bool full = u->err.code == DEIS_LIMIT;
-        deis_warn("upload failed", KV_S("repo", u->name), KV_ERR(&u->err));
-        drop(r, u);
-        api_error(req, full ? 413 : 500, full ? "SIZE_INVALID" : "UNKNOWN",
-                  full ? "the blob is too large or the storage is full" : "storage failed");
-        return;
-    }
     if (deis_str_eq_cstr(deis_http_head(req)->method, "PUT")) {
         finish(r, req, u);
         return;

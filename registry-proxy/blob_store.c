@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,7 +20,12 @@
 
 struct blob_store {
     char root[512];
+    int lock_fd;      /* holds the folder: one store at a time */
     atomic_uint temp; /* numbers temporary files */
+    /* Held to look at a blob and mark it as used, to put one in its place, and to look at one and remove
+     * it: so the sweep never removes what somebody has just relied on. */
+    pthread_mutex_t blob_lock;
+    pthread_mutex_t repo_lock; /* of all that changes folders below repos/ */
 };
 
 static char *path_of(const struct blob_store *s, char out[PATH_BYTES], const char *format, ...)
@@ -38,29 +45,41 @@ static char *path_of(const struct blob_store *s, char out[PATH_BYTES], const cha
     return out;
 }
 
+static int sync_parent(const char *path, struct deis_err *err)
+{
+    char dir[PATH_BYTES];
+
+    snprintf(dir, sizeof(dir), "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash) {
+        slash[slash == dir ? 1 : 0] = '\0';
+    } else {
+        snprintf(dir, sizeof(dir), ".");
+    }
+    deis_autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0) {
+        return deis_err_errno(err, errno, "can't sync the folder '%s'", dir);
+    }
+    return 0;
+}
+
 static int make_dirs(char *path, struct deis_err *err)
 {
     for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
         *p = '\0';
         int r = mkdir(path, 0700);
         int errnum = errno;
-        *p = '/';
-        if (r < 0 && errnum != EEXIST) {
-            return deis_err_errno(err, errnum, "can't make a folder of '%s'", path);
+        if (r == 0) {
+            r = sync_parent(path, err);
+        } else if (errnum == EEXIST) {
+            r = 0;
+        } else {
+            r = deis_err_errno(err, errnum, "can't make the folder '%s'", path);
         }
-    }
-    return 0;
-}
-
-static int sync_parent(const char *path, struct deis_err *err)
-{
-    char dir[PATH_BYTES];
-
-    snprintf(dir, sizeof(dir), "%s", path);
-    *strrchr(dir, '/') = '\0';
-    deis_autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0) {
-        return deis_err_errno(err, errno, "can't sync the folder '%s'", dir);
+        *p = '/';
+        if (r < 0) {
+            return r;
+        }
     }
     return 0;
 }
@@ -78,6 +97,16 @@ static int write_all(int fd, struct deis_str data, struct deis_err *err)
         data = deis_str_skip(data, (size_t)n);
     }
     return 0;
+}
+
+static int put_in_place(struct blob_store *s, const char *from, const char *to,
+                        struct deis_err *err)
+{
+    pthread_mutex_lock(&s->blob_lock);
+    int r = rename(from, to);
+    int errnum = errno;
+    pthread_mutex_unlock(&s->blob_lock);
+    return r < 0 ? deis_err_errno(err, errnum, "can't move a file to '%s'", to) : 0;
 }
 
 /* Replace path with data: complete and on disk, or untouched. */
@@ -98,8 +127,8 @@ static int write_file(struct blob_store *s, char *path, struct deis_str data, st
     if (r == 0 && fsync(fd) < 0) {
         r = deis_err_errno(err, errno, "registry storage: sync failed");
     }
-    if (r == 0 && rename(temp, path) < 0) {
-        r = deis_err_errno(err, errno, "can't move a file to '%s'", path);
+    if (r == 0) {
+        r = put_in_place(s, temp, path, err);
     }
     if (r < 0) {
         unlink(temp);
@@ -137,22 +166,44 @@ static int remove_tree(const char *path, struct deis_err *err)
     return 0;
 }
 
+static int take_folder(struct blob_store *s, struct deis_err *err)
+{
+    char path[PATH_BYTES];
+    int r = make_dirs(path_of(s, path, "%s", ""), err);
+
+    if (r < 0) {
+        return r;
+    }
+    s->lock_fd = open(path_of(s, path, ".lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock_fd < 0) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        return deis_err_set(err, DEIS_CONFLICT, "another registry-proxy uses '%s'", s->root);
+    }
+    r = remove_tree(path_of(s, path, "uploads"), err);
+    static const char *const folders[] = { "uploads/", "blobs/", "repos/" };
+    for (size_t i = 0; r == 0 && i < DEIS_COUNT(folders); i++) {
+        r = make_dirs(path_of(s, path, "%s", folders[i]), err);
+    }
+    return r;
+}
+
 struct blob_store *blob_store_open(const char *root, struct deis_err *err)
 {
     struct blob_store *s = deis_alloc(sizeof(*s));
-    char path[PATH_BYTES];
 
+    s->lock_fd = -1;
+    pthread_mutex_init(&s->blob_lock, NULL);
+    pthread_mutex_init(&s->repo_lock, NULL);
     if (strlen(root) >= sizeof(s->root)) {
         deis_err_set(err, DEIS_LIMIT, "the data folder's name is too long");
-        free(s);
+        blob_store_free(s);
         return NULL;
     }
     snprintf(s->root, sizeof(s->root), "%s", root);
-    path_of(s, path, "uploads");
-    if (remove_tree(path, err) < 0 || make_dirs(path_of(s, path, "uploads/"), err) < 0 ||
-        make_dirs(path_of(s, path, "blobs/"), err) < 0 ||
-        make_dirs(path_of(s, path, "repos/"), err) < 0) {
-        free(s);
+    if (take_folder(s, err) < 0) {
+        blob_store_free(s);
         return NULL;
     }
     return s;
@@ -160,7 +211,14 @@ struct blob_store *blob_store_open(const char *root, struct deis_err *err)
 
 void blob_store_free(struct blob_store *s)
 {
-    free(s);
+    if (s) {
+        if (s->lock_fd >= 0) {
+            close(s->lock_fd);
+        }
+        pthread_mutex_destroy(&s->blob_lock);
+        pthread_mutex_destroy(&s->repo_lock);
+        free(s);
+    }
 }
 
 /* --- blobs --- */
@@ -175,8 +233,13 @@ int blob_stat(struct blob_store *s, struct deis_str hex, uint64_t *ret_size, str
     char path[PATH_BYTES];
     struct stat st;
 
-    if (stat(blob_path(s, path, hex), &st) < 0 || utimensat(AT_FDCWD, path, NULL, 0) < 0) {
-        return deis_err_errno(err, errno, "blob sha256:%.*s", DEIS_STR_ARG(hex));
+    blob_path(s, path, hex);
+    pthread_mutex_lock(&s->blob_lock);
+    bool known = stat(path, &st) == 0 && utimensat(AT_FDCWD, path, NULL, 0) == 0;
+    int errnum = errno;
+    pthread_mutex_unlock(&s->blob_lock);
+    if (!known) {
+        return deis_err_errno(err, errnum, "blob sha256:%.*s", DEIS_STR_ARG(hex));
     }
     *ret_size = (uint64_t)st.st_size;
     return 0;
@@ -252,11 +315,12 @@ int upload_commit(struct blob_store *s, const char *id, int fd, const char *hex,
     int r = make_dirs(blob_path(s, to, deis_str(hex)), err);
 
     path_of(s, from, "uploads/%s", id);
-    if (r == 0 && fsync(fd) < 0) {
+    /* Its grace time begins now, not with its last byte. */
+    if (r == 0 && (futimens(fd, NULL) < 0 || fsync(fd) < 0)) {
         r = deis_err_errno(err, errno, "registry storage: sync failed");
     }
-    if (r == 0 && rename(from, to) < 0) {
-        r = deis_err_errno(err, errno, "can't keep a blob");
+    if (r == 0) {
+        r = put_in_place(s, from, to, err);
     }
     if (r < 0) {
         unlink(from);
@@ -274,13 +338,23 @@ void upload_remove(struct blob_store *s, const char *id)
 
 /* --- repositories --- */
 
+/* Folders may go with their last file at any time: not while one is put there. */
+static int write_repo_file(struct blob_store *s, char *path, struct deis_str data,
+                           struct deis_err *err)
+{
+    pthread_mutex_lock(&s->repo_lock);
+    int r = write_file(s, path, data, err);
+    pthread_mutex_unlock(&s->repo_lock);
+    return r;
+}
+
 int repo_put_manifest(struct blob_store *s, struct deis_str name, const char *hex,
                       const char *media_type, struct deis_err *err)
 {
     char path[PATH_BYTES];
 
     path_of(s, path, "repos/%.*s/_manifests/%s", DEIS_STR_ARG(name), hex);
-    return write_file(s, path, deis_str(media_type), err);
+    return write_repo_file(s, path, deis_str(media_type), err);
 }
 
 int repo_get_manifest(struct blob_store *s, struct deis_str name, struct deis_str hex, char *type,
@@ -298,7 +372,7 @@ int repo_put_tag(struct blob_store *s, struct deis_str name, struct deis_str tag
     char path[PATH_BYTES];
 
     path_of(s, path, "repos/%.*s/_tags/%.*s", DEIS_STR_ARG(name), DEIS_STR_ARG(tag));
-    return write_file(s, path, deis_str(hex), err);
+    return write_repo_file(s, path, deis_str(hex), err);
 }
 
 int repo_get_tag(struct blob_store *s, struct deis_str name, struct deis_str tag, char *hex,
@@ -324,7 +398,28 @@ int repo_delete(struct blob_store *s, struct deis_str name, struct deis_err *err
     char path[PATH_BYTES];
 
     path_of(s, path, "repos/%.*s", DEIS_STR_ARG(name));
-    return remove_tree(path, err);
+    pthread_mutex_lock(&s->repo_lock);
+    int r = remove_tree(path, err);
+    pthread_mutex_unlock(&s->repo_lock);
+    return r;
+}
+
+/* *ret is NULL when there is no such folder: it is as good as empty. Any other failure is one, as an
+ * incomplete list would make the sweep remove what is in use. */
+static int open_folder(const char *path, DIR **ret, struct deis_err *err)
+{
+    *ret = opendir(path);
+    if (!*ret && errno != ENOENT) {
+        return deis_err_errno(err, errno, "can't open the folder '%s'", path);
+    }
+    return 0;
+}
+
+static void close_folder(DIR *dir)
+{
+    if (dir) {
+        closedir(dir);
+    }
 }
 
 static int compare_names(const void *a, const void *b)
@@ -363,21 +458,23 @@ int repo_list_tags(struct blob_store *s, struct deis_str name, char ***ret, stru
     if (stat(path_of(s, path, "repos/%.*s/_manifests", DEIS_STR_ARG(name)), &st) < 0) {
         return deis_err_errno(err, errno, "repository '%.*s'", DEIS_STR_ARG(name));
     }
-    DIR *dir = opendir(path_of(s, path, "repos/%.*s/_tags", DEIS_STR_ARG(name)));
+    DIR *dir;
+    int r = open_folder(path_of(s, path, "repos/%.*s/_tags", DEIS_STR_ARG(name)), &dir, err);
+    if (r < 0) {
+        return r;
+    }
     while (dir && (e = readdir(dir)) != NULL) {
         if (registry_is_tag(deis_str(e->d_name))) {
             strv_add(&tags, e->d_name);
         }
     }
-    if (dir) {
-        closedir(dir);
-    }
+    close_folder(dir);
     *ret = strv_finish(&tags);
     return 0;
 }
 
-int repo_delete_manifest(struct blob_store *s, struct deis_str name, struct deis_str hex,
-                         struct deis_err *err)
+static int delete_manifest(struct blob_store *s, struct deis_str name, struct deis_str hex,
+                           struct deis_err *err)
 {
     char path[PATH_BYTES];
     char **tags = NULL;
@@ -403,90 +500,105 @@ int repo_delete_manifest(struct blob_store *s, struct deis_str name, struct deis
     return r;
 }
 
+int repo_delete_manifest(struct blob_store *s, struct deis_str name, struct deis_str hex,
+                         struct deis_err *err)
+{
+    pthread_mutex_lock(&s->repo_lock);
+    int r = delete_manifest(s, name, hex, err);
+    pthread_mutex_unlock(&s->repo_lock);
+    return r;
+}
+
 /* Repository names have parts that are folders; names of ours start with '_', which no part may. */
-static void find_repos(const struct blob_store *s, const char *below, struct strv *out, int depth)
+static int list_folder(const struct blob_store *s, const char *below, struct strv *repos,
+                       struct strv *folders, struct deis_err *err)
 {
     char path[PATH_BYTES];
     const struct dirent *e;
-    DIR *dir = opendir(path_of(s, path, "repos/%s", below));
+    DIR *dir;
+    int r = open_folder(path_of(s, path, "repos/%s", below), &dir, err);
 
-    while (dir && (e = readdir(dir)) != NULL) {
-        char name[NAME_MAX + 2 + 256];
+    while (r == 0 && dir && (e = readdir(dir)) != NULL) {
         if (strcmp(e->d_name, "_manifests") == 0) {
-            strv_add(out, below);
-        } else if (e->d_name[0] != '.' && e->d_name[0] != '_' && depth < 16) {
-            snprintf(name, sizeof(name), "%s%s%s", below, *below ? "/" : "", e->d_name);
-            find_repos(s, name, out, depth + 1);
+            strv_add(repos, below);
+        } else if (e->d_name[0] != '.' && e->d_name[0] != '_') {
+            deis_autofree char *name =
+                deis_asprintf("%s%s%s", below, *below ? "/" : "", e->d_name);
+            strv_add(folders, name);
         }
     }
-    if (dir) {
-        closedir(dir);
-    }
+    close_folder(dir);
+    return r;
 }
 
 int store_list_repos(struct blob_store *s, char ***ret, struct deis_err *err)
 {
     struct strv repos = { 0 };
+    struct strv folders = { 0 };
+    int r = list_folder(s, "", &repos, &folders, err);
 
-    find_repos(s, "", &repos, 0);
-    *ret = strv_finish(&repos);
-    return 0;
-}
-
-/* --- sweep --- */
-
-static int walk_repo(struct blob_store *s, const char *name, int (*fn)(const char *hex, void *arg),
-                     void *arg)
-{
-    char path[PATH_BYTES];
-    const struct dirent *e;
-    int r = 0;
-    DIR *dir = opendir(path_of(s, path, "repos/%s/_manifests", name));
-
-    while (dir && r == 0 && (e = readdir(dir)) != NULL) {
-        if (strlen(e->d_name) == HEX_LEN) {
-            r = fn(e->d_name, arg);
-        }
+    for (size_t i = 0; r == 0 && i < folders.count; i++) {
+        r = list_folder(s, folders.items[i], &repos, &folders, err);
     }
-    if (dir) {
-        closedir(dir);
+    deis_strv_free(folders.items);
+    *ret = strv_finish(&repos);
+    if (r < 0) {
+        deis_strv_free(*ret);
+        *ret = NULL;
     }
     return r;
 }
 
-int store_walk_manifests(struct blob_store *s, int (*fn)(const char *hex, void *arg), void *arg,
+/* --- sweep --- */
+
+static int walk_repo(struct blob_store *s, const char *name, store_manifest_fn fn, void *arg,
+                     struct deis_err *err)
+{
+    char path[PATH_BYTES];
+    const struct dirent *e;
+    DIR *dir;
+    int r = open_folder(path_of(s, path, "repos/%s/_manifests", name), &dir, err);
+
+    while (r == 0 && dir && (e = readdir(dir)) != NULL) {
+        char type[128];
+        if (strlen(e->d_name) != HEX_LEN) {
+            continue;
+        }
+        r = repo_get_manifest(s, deis_str(name), deis_str(e->d_name), type, err);
+        if (r == 0) {
+            r = fn(e->d_name, type, arg, err);
+        } else if (r == DEIS_NOT_FOUND) {
+            r = 0; /* deleted meanwhile */
+        }
+    }
+    close_folder(dir);
+    return r;
+}
+
+int store_walk_manifests(struct blob_store *s, store_manifest_fn fn, void *arg,
                          struct deis_err *err)
 {
     char **repos = NULL;
     int r = store_list_repos(s, &repos, err);
 
     for (char **name = repos; r == 0 && *name; name++) {
-        r = walk_repo(s, *name, fn, arg);
+        r = walk_repo(s, *name, fn, arg, err);
     }
     deis_strv_free(repos);
     return r;
 }
 
-static uint64_t sweep_folder(const char *folder, bool (*keep)(const char *hex, void *arg),
-                             void *arg, int64_t before_s)
+/* Bytes that came free. */
+static uint64_t sweep_blob(struct blob_store *s, const char *path, int64_t before_s)
 {
-    const struct dirent *e;
+    struct stat st;
     uint64_t bytes = 0;
-    DIR *dir = opendir(folder);
 
-    while (dir && (e = readdir(dir)) != NULL) {
-        char path[PATH_BYTES + NAME_MAX];
-        struct stat st;
-
-        snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
-        if (strlen(e->d_name) == HEX_LEN && !keep(e->d_name, arg) && stat(path, &st) == 0 &&
-            st.st_mtime < before_s && unlink(path) == 0) {
-            bytes += (uint64_t)st.st_size;
-        }
+    pthread_mutex_lock(&s->blob_lock);
+    if (stat(path, &st) == 0 && st.st_mtime < before_s && unlink(path) == 0) {
+        bytes = (uint64_t)st.st_size;
     }
-    if (dir) {
-        closedir(dir);
-    }
+    pthread_mutex_unlock(&s->blob_lock);
     return bytes;
 }
 
@@ -495,8 +607,22 @@ int store_sweep(struct blob_store *s, bool (*keep)(const char *hex, void *arg), 
 {
     *ret_bytes = 0;
     for (unsigned i = 0; i < 256; i++) {
-        char path[PATH_BYTES];
-        *ret_bytes += sweep_folder(path_of(s, path, "blobs/%02x", i), keep, arg, before_s);
+        char folder[PATH_BYTES];
+        const struct dirent *e;
+        DIR *dir;
+        int r = open_folder(path_of(s, folder, "blobs/%02x", i), &dir, err);
+
+        if (r < 0) {
+            return r;
+        }
+        while (dir && (e = readdir(dir)) != NULL) {
+            char path[PATH_BYTES];
+            if (strlen(e->d_name) == HEX_LEN && !keep(e->d_name, arg)) {
+                blob_path(s, path, deis_str(e->d_name));
+                *ret_bytes += sweep_blob(s, path, before_s);
+            }
+        }
+        close_folder(dir);
     }
     return 0;
 }

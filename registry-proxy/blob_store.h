@@ -6,6 +6,7 @@
  *   repos/<name>/_manifests/<hex>         a manifest of the repository; the file holds its media type
  *   repos/<name>/_tags/<tag>              the file holds the hex digest
  *   uploads/<id>                          bytes under way; emptied at start
+ *   .lock                                 held by the process that has the store open
  *
  * A file appears under its final name only when it is complete and on disk (temporary name, fsync, rename).
  * thread: any; two writers of one name leave one of the two
@@ -17,6 +18,7 @@
 
 struct blob_store;
 
+/* DEIS_CONFLICT: another process (or store) has the folder open. */
 struct blob_store *blob_store_open(const char *root, struct deis_err *err) deis_must_check;
 void blob_store_free(struct blob_store *s);
 
@@ -66,8 +68,11 @@ int repo_list_tags(struct blob_store *s, struct deis_str name, char ***ret, stru
 int store_list_repos(struct blob_store *s, char ***ret, struct deis_err *err) deis_must_check;
 
 /* --- for the sweep --- */
-/* Call fn for each manifest of each repository. */
-int store_walk_manifests(struct blob_store *s, int (*fn)(const char *hex, void *arg), void *arg,
+/* Call fn for each manifest of each repository until it fails. An entry that can't be read is a failure:
+ * what it refers to is not known. */
+typedef int (*store_manifest_fn)(const char *hex, const char *media_type, void *arg,
+                                 struct deis_err *err);
+int store_walk_manifests(struct blob_store *s, store_manifest_fn fn, void *arg,
                          struct deis_err *err) deis_must_check;
 /* Remove the blobs that are not kept and were last used before wall time `before_s`. */
 int store_sweep(struct blob_store *s, bool (*keep)(const char *hex, void *arg), void *arg,

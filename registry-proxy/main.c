@@ -11,6 +11,8 @@
 #include "registry-proxy/registry.h"
 
 #define UPLOAD_CHECK_MS  (60 * 1000)
+#define INTERVAL_MIN_MS  1000
+#define DRAIN_MAX_MS     (8 * 1000)
 #define WORKERS          4
 #define WORKERS_QUEUE    256
 
@@ -34,6 +36,7 @@ struct service {
     struct deis_etcd *etcd;
     struct deis_directory *directory;
     struct app_watch *apps;
+    struct deis_timer *drain_timer;
 };
 
 static void on_drained(void *arg)
@@ -48,7 +51,14 @@ static void on_stop(void *arg)
     struct service *s = arg;
 
     deis_info("stopping");
+    deis_timer_after(s->drain_timer, DRAIN_MAX_MS);
     deis_httpd_drain(s->registry.httpd, on_drained, s);
+}
+
+/* A timer that always runs would keep the loop busy, and this much precision is enough. */
+static uint64_t interval(uint64_t ms)
+{
+    return ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : ms;
 }
 
 static int start(struct service *s, struct deis_err *err)
@@ -77,9 +87,12 @@ static int start(struct service *s, struct deis_err *err)
                             r->conf.instance[0] != '\0' ? r->conf.instance : host, &where);
     s->apps = app_watch_start(r, s->etcd);
     r->upload_timer = deis_timer_new(r->loop, upload_expire, r);
-    deis_timer_every(r->upload_timer, UPLOAD_CHECK_MS);
+    deis_timer_every(r->upload_timer, interval(r->conf.upload_idle_ms < UPLOAD_CHECK_MS
+                                                   ? r->conf.upload_idle_ms
+                                                   : UPLOAD_CHECK_MS));
     r->sweep_timer = deis_timer_new(r->loop, sweep_start, r);
-    deis_timer_every(r->sweep_timer, r->conf.gc_interval_ms);
+    deis_timer_every(r->sweep_timer, interval(r->conf.gc_interval_ms));
+    s->drain_timer = deis_timer_new(r->loop, on_drained, s);
     deis_loop_on_stop(r->loop, on_stop, s);
     return 0;
 }
@@ -88,12 +101,15 @@ static void stop(struct service *s)
 {
     struct registry *r = &s->registry;
 
+    r->stopping = true;
     app_watch_stop(s->apps);
     deis_directory_stop(s->directory);
     deis_timer_free(r->upload_timer);
     deis_timer_free(r->sweep_timer);
+    deis_timer_free(s->drain_timer);
     deis_httpd_free(r->httpd);
     deis_workers_free(r->workers);
+    app_watch_free(s->apps);
     deis_map_free(r->uploads);
     blob_store_free(r->store);
     deis_etcd_free(s->etcd);

@@ -32,6 +32,7 @@ struct registry {
     struct deis_timer *upload_timer;
     struct deis_timer *sweep_timer;
     bool sweeping;
+    bool stopping; /* no new jobs: the workers are about to be freed */
 };
 
 /* What is under way for a request: its user pointer. gone is called when the peer has gone away. */
@@ -87,6 +88,7 @@ void sweep_start(void *registry); /* timer; also after deletions */
 struct app_watch;
 struct deis_etcd;
 struct app_watch *app_watch_start(struct registry *r, struct deis_etcd *etcd);
-void app_watch_stop(struct app_watch *w);
+void app_watch_stop(struct app_watch *w); /* before the workers are freed; NULL is fine */
+void app_watch_free(struct app_watch *w); /* after that; NULL is fine */
 
 #endif

@@ -18,19 +18,19 @@ struct sweep {
     struct deis_err err;
 };
 
-static int mark_manifest(const char *hex, void *arg)
+static int mark_manifest(const char *hex, const char *media_type, void *arg, struct deis_err *err)
 {
     struct sweep *sweep = arg;
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(MANIFEST_MAX_BYTES + 1);
     struct manifest_refs refs;
+    int r = blob_read(sweep->registry->store, deis_str(hex), MANIFEST_MAX_BYTES, &text, err);
 
     deis_map_set(sweep->marked, deis_str(hex), sweep);
-    if (blob_read(sweep->registry->store, deis_str(hex), MANIFEST_MAX_BYTES, &text, &sweep->err) <
-        0) {
+    if (r < 0) {
         /* Deleted meanwhile: its blobs are free. Anything else must not free what it refers to. */
-        return sweep->err.code == DEIS_NOT_FOUND ? 0 : sweep->err.code;
+        return r == DEIS_NOT_FOUND ? 0 : r;
     }
-    int r = manifest_parse(deis_buf_str(&text), DEIS_STR_NONE, &refs, &sweep->err);
+    r = manifest_parse(deis_buf_str(&text), deis_str(media_type), &refs, err);
     if (r < 0) {
         return r;
     }
@@ -78,7 +78,7 @@ void sweep_start(void *arg)
     struct registry *r = arg;
     struct deis_err err = DEIS_ERR_INIT;
 
-    if (r->sweeping) {
+    if (r->sweeping || r->stopping) {
         return; /* the periodic one will see what is left */
     }
     struct sweep *sweep = deis_alloc(sizeof(*sweep));

@@ -106,6 +106,9 @@ int manifest_parse(struct deis_str text, struct deis_str media_type, struct mani
     }
     if (media_type.len == 0) {
         media_type = deis_str(own_type);
+    } else if (own_type[0] != '\0' && !deis_str_eq_cstr(media_type, own_type)) {
+        return deis_err_set(err, DEIS_INVALID,
+                            "manifest: mediaType is not what the request's Content-Type says");
     }
     if (is_one_of(media_type, image_types, DEIS_COUNT(image_types))) {
         r = parse_image(obj, &refs, err);

@@ -80,6 +80,17 @@ static void manifest__what_is_none_is_refused(void **state)
     }
 }
 
+static void manifest__both_media_types_must_agree(void **state)
+{
+    const char *text = "{\"mediaType\":\"" IMAGE "\",\"config\":{\"digest\":\"sha256:" HEX_A
+                       "\"},\"layers\":[],\"manifests\":[]}";
+    struct manifest_refs refs;
+
+    assert_int_equal(parse(text, INDEX, &refs), DEIS_INVALID);
+    assert_int_equal(parse(text, IMAGE, &refs), 0);
+    manifest_refs_clear(&refs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +98,7 @@ int main(void)
         cmocka_unit_test(manifest__an_index_names_manifests),
         cmocka_unit_test(manifest__foreign_layers_are_not_expected_here),
         cmocka_unit_test(manifest__what_is_none_is_refused),
+        cmocka_unit_test(manifest__both_media_types_must_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
