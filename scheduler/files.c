@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define CHUNK_BYTES 4096
+
 int files_read(const char *path, struct deis_buf *out, struct deis_err *err)
 {
     deis_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -14,12 +16,14 @@ int files_read(const char *path, struct deis_buf *out, struct deis_err *err)
         return deis_err_errno(err, errno, "can't open '%s'", path);
     }
     for (;;) {
-        char *room = deis_buf_reserve(out, 4096);
+        size_t left = out->max_bytes - out->len;
+        size_t step = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+        char *room = step > 0 ? deis_buf_reserve(out, step) : NULL;
         if (!room) {
-            return deis_err_set(err, DEIS_LIMIT, "'%s' is larger than %zu bytes", path,
+            return deis_err_set(err, DEIS_LIMIT, "'%s' is not smaller than %zu bytes", path,
                                 out->max_bytes);
         }
-        ssize_t n = read(fd, room, 4096);
+        ssize_t n = read(fd, room, step);
         if (n < 0 && errno != EINTR) {
             return deis_err_errno(err, errno, "can't read '%s'", path);
         }
