@@ -392,6 +392,10 @@ void fake_platform_stop(struct fake_platform *p)
     deis_etcd_watch_stop(p->watch);
     deis_workers_free(p->engine);
     deis_bus_server_free(p->bus);
+    if (p->waiting) {
+        const struct deis_err err = { DEIS_CANCELLED, "the logger ends" };
+        deis_bus_fail(p->waiting, &err);
+    }
     deis_etcd_free(p->etcd);
     deis_loop_free(p->loop);
     if (p->waiting_for) {
