@@ -3,6 +3,7 @@
 
 #include "builder/image.h"
 #include "builder/repo.h"
+#include "builder/upkeep.h"
 
 #include "lib/base/clock.h"
 #include "lib/model/model.h"
@@ -153,17 +154,17 @@ static void each_app(const char *app, void *arg)
 {
     struct round *round = arg;
     struct deis_err err = DEIS_ERR_INIT;
+    bool gone = is_gone(round->j, app);
     int lock = -1;
 
-    if (!is_gone(round->j, app)) {
-        return;
-    }
-    /* Asked again under the lock: a push may just have made the app's repository. */
     if (repo_lock(round->j->settings, app, &lock, &err) < 0) {
-        round->left++;
+        round->left += gone;
         return;
     }
-    if (is_gone(round->j, app) && !remove_app(round->j, app)) {
+    if (!gone) {
+        upkeep_start(round->j->settings, app, lock);
+    } else if (is_gone(round->j, app) && !remove_app(round->j, app)) {
+        /* Asked again under the lock: a push may just have made the app's repository. */
         round->left++;
     }
     close(lock);

@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <git2.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -374,9 +373,7 @@ static void stop(struct serve *v)
 
 static int run(struct serve *v, struct deis_err *err)
 {
-    git_libgit2_init();
     repo_sweep(&v->settings);
-    git_libgit2_shutdown();
     v->loop = deis_loop_new();
     start(v);
     deis_loop_run(v->loop);

@@ -138,46 +138,72 @@ static char **git_environment(const struct session *s)
     return list;
 }
 
-static int become_git(const struct session *s)
+static const char *const push_options[] = {
+    "receive.fsckObjects=true",
+    "receive.denyDeletes=true",
+    "receive.autogc=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    /* Once a deploy has begun git must outlive its client, so that the ref follows the release. */
+    "receive.keepAlive=0",
+};
+
+static const char *const fetch_options[] = { "uploadpack.allowFilter=false" };
+
+#define GIT_ARGS_MAX 32
+
+struct git_args {
+    char *list[GIT_ARGS_MAX]; /* ends with NULL */
+    size_t count;
+};
+
+/* Takes text over. */
+static void add_arg(struct git_args *a, char *text)
 {
-    deis_autofree char *repo = repo_path(&s->settings, s->app);
+    if (a->count < GIT_ARGS_MAX - 1) {
+        a->list[a->count++] = text;
+    }
+}
+
+static void add_options(struct git_args *a, const char *const *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        add_arg(a, deis_strdup("-c"));
+        add_arg(a, deis_strdup(options[i]));
+    }
+}
+
+static void fill_args(const struct session *s, struct git_args *a)
+{
     deis_autofree char *hooks = deis_asprintf("core.hooksPath=%s/hooks", s->settings.data);
     deis_autofree char *limit =
         deis_asprintf("receive.maxInputSize=%llu", (unsigned long long)s->settings.push_max);
-    char *const push[] = {
-        s->settings.git,
-        "-c",
-        hooks,
-        "-c",
-        limit,
-        "-c",
-        "receive.fsckObjects=true",
-        "-c",
-        "receive.autogc=false",
-        "-c",
-        "gc.auto=0",
-        "-c",
-        "maintenance.auto=false",
-        /* Once a deploy has begun git must outlive its client, so that the ref follows the release.
-         */
-        "-c",
-        "receive.keepAlive=0",
-        "-c",
-        "receive.denyDeletes=true",
-        "receive-pack",
-        repo,
-        NULL,
-    };
-    char *const fetch[] = {
-        s->settings.git, "-c",       hooks,          "-c", "uploadpack.allowFilter=false",
-        "upload-pack",   "--strict", "--timeout=60", repo, NULL
-    };
+    const char *const own[] = { hooks, limit };
+
+    add_arg(a, deis_strdup(s->settings.git));
+    add_options(a, own, DEIS_COUNT(own));
+    if (s->verb == SSH_PUSH) {
+        add_options(a, push_options, DEIS_COUNT(push_options));
+        add_arg(a, deis_strdup("receive-pack"));
+    } else {
+        add_options(a, fetch_options, DEIS_COUNT(fetch_options));
+        add_arg(a, deis_strdup("upload-pack"));
+        add_arg(a, deis_strdup("--strict"));
+        add_arg(a, deis_strdup("--timeout=60"));
+    }
+    add_arg(a, repo_path(&s->settings, s->app));
+}
+
+static int become_git(const struct session *s)
+{
+    struct git_args args = { 0 };
     char **environment = git_environment(s);
 
+    fill_args(s, &args);
     /* The alarm outlives exec: git can't wait for a silent client for ever. */
     alarm((unsigned)(s->settings.push_timeout_ms / 1000));
     signal(SIGPIPE, SIG_DFL);
-    execve(s->settings.git, s->verb == SSH_PUSH ? push : fetch, environment);
+    execve(s->settings.git, args.list, environment);
     return refuse("git can't be started");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pushes by a real git through a real sshd to the Docker Engine. Only the controller is a stand-in.
  */
+#include "builder/file.h"
 #include "tests/integration/builder/world.h"
 #include "tests/support/test.h"
 
@@ -135,6 +136,10 @@ static void push__what_must_not_deploy_is_refused_with_its_cause(void **state)
         { "HEAD:master", SCRATCH, "", "ln -s ../../etc/passwd p", "symlink 'p' leads out" },
         { "HEAD:master", SCRATCH, "", "git init -q sub && git -C sub commit -q --allow-empty -m x",
           "'sub' is a submodule" },
+        { "HEAD:master", SCRATCH, "",
+          "t=$(printf '100644 blob %s\\t..\\n' $(git hash-object -w Dockerfile) | git mktree) &&"
+          "git reset -q --soft $(git commit-tree -m x $t)",
+          "hasDotdot" },
         { "HEAD:master", "FROM scratch\nNONSENSE x\n", "", "true", "unknown instruction" },
         { "HEAD:master", "FROM scratch\nCOPY nothing /\n", "", "true", "build failed" },
         { "HEAD:master", "FROM " WORLD_BASE "\nRUN [\"/bin/busybox\", \"false\"]\n", "", "true",
@@ -194,6 +199,51 @@ static void push__build_killed_with_its_container_is_settled_after_restart(void 
     world_start_builder(&world);
     await_images(0);
     assert_string_equal(world_ref(WORLD_APP, "master"), "");
+}
+
+static void push__builder_that_stops_ends_its_builds(void **state)
+{
+    world_new_repo(&world, "stopped", WORLD_APP);
+    world_commit("stopped", "Dockerfile", SLOW, NULL);
+    struct world_client c = world_spawn(
+        WORLD_DIR "/stopped", (const char *const[]){ "git", "push", "deis", "master", NULL });
+    world_read_until(&c, SLOW_STEP);
+    world_stop_builder(&world);
+    assert_int_equal(world_records(), 0);
+    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP), 0);
+    assert_int_not_equal(world_finish(&c), 0);
+    world_client_clear(&c);
+    world_start_builder(&world);
+}
+
+static bool output_max_is(void *arg)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(65536);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    return file_read(WORLD_DATA "/run/settings.json", &out, &err) == DEIS_OK && contains(&out, arg);
+}
+
+static void push__limits_come_from_etcd(void **state)
+{
+    static const char key[] = "/deis/config/builder/outputMax";
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    assert_int_equal(deis_etcd_put(world.etcd, key, DEIS_STR("1MB"), 0, &err), DEIS_OK);
+    world_await("the setting arrives", output_max_is, "\"output-max\":1048576,");
+    world_new_repo(&world, "loud", WORLD_APP);
+    world_commit(
+        "loud", "Dockerfile",
+        "FROM " WORLD_BASE "\nRUN [\"/bin/busybox\", \"yes\", \"a line of some length\"]\n", NULL);
+    struct world_client c = world_spawn(
+        WORLD_DIR "/loud", (const char *const[]){ "git", "push", "deis", "master", NULL });
+    assert_int_equal(world_finish(&c), 1);
+    assert_says(&c.out, "the build printed more than 1 MB");
+    world_client_clear(&c);
+    await_images(0);
+    assert_int_equal(deis_etcd_delete(world.etcd, key, &err), DEIS_OK);
+    world_await("the default is back", output_max_is, "\"output-max\":16777216,");
 }
 
 /* --- deployed --- */
@@ -297,6 +347,101 @@ static void push__client_that_leaves_during_the_deploy_gets_its_ref(void **state
     world_await("the ref follows the release", ref_is, head.data);
 }
 
+static void push__waits_for_a_controller_that_restarts(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+
+    if (no_registry()) {
+        skip();
+    }
+    world_commit("app", "Dockerfile",
+                 "FROM " WORLD_BASE "\nRUN [\"/bin/busybox\", \"sleep\", \"1\"]\n", NULL);
+    struct world_client c = world_spawn(
+        WORLD_DIR "/app", (const char *const[]){ "git", "push", "deis", "master", NULL });
+    world_read_until(&c, SLOW_STEP);
+    world_stop_controller(&world);
+    world_read_until(&c, "Launching");
+    world_start_controller(&world);
+    if (world_finish(&c) != 0) {
+        fail_msg("%s", c.out.data);
+    }
+    assert_says(&c.out, "deployed to Deis");
+    world_client_clear(&c);
+}
+
+/* The builder is killed while the controller deploys; etcd says later how that ended. */
+static void kill_during_deploy(const char *outcome)
+{
+    deis_autobuf struct deis_buf head = DEIS_BUF_INIT(1024);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    world_commit("app", NULL);
+    assert_int_equal(world_git(WORLD_DIR "/app", &head, "rev-parse", "HEAD"), 0);
+    head.data[40] = '\0';
+    stand_in_hold_deploys(world.controller, true);
+    struct world_client c = world_spawn(
+        WORLD_DIR "/app", (const char *const[]){ "git", "push", "deis", "master", NULL });
+    world_read_until(&c, "Launching");
+    world_await("the deploy began", deploy_began, head.data);
+    world_kill_builder(&world);
+    world_finish(&c);
+    world_client_clear(&c);
+    stand_in_hold_deploys(world.controller, false);
+    deis_autofree char *key = deis_asprintf("/deis/outcomes/%s", world_record());
+    assert_int_equal(deis_etcd_put(world.etcd, key, deis_str(outcome), 0, &err), DEIS_OK);
+    world_start_builder(&world);
+}
+
+static void push__release_without_its_ref_is_kept_and_pushed_again(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+
+    if (no_registry()) {
+        skip();
+    }
+    size_t before = world_images(&world, "deis.app=" WORLD_APP);
+    kill_during_deploy("{\"done\":false,\"reason\":\"it crashed\"}");
+    await_images(before);
+
+    kill_during_deploy("{\"done\":true,\"version\":9}");
+    await_images(before + 1);
+    assert_int_equal(push("app", &out), 0);
+    assert_says(&out, "deployed to Deis");
+    assert_int_equal(push("app", &out), 0);
+    assert_says(&out, "Everything up-to-date");
+}
+
+static bool is_packed(void *arg)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(65536);
+
+    return world_git(WORLD_DATA "/repos/" WORLD_APP ".git", &out, "-c", "safe.directory=*",
+                     "count-objects") == 0 &&
+           deis_str_starts(deis_buf_str(&out), "0 objects");
+}
+
+static void repo__with_many_loose_objects_is_repacked(void **state)
+{
+    static const char fill[] =
+        "umask 0; r=" WORLD_DATA "/repos/" WORLD_APP
+        ".git; mkdir n; cd n; seq 7000 | split -l 1 -a 4 - x;"
+        "ls -d $PWD/* | git -c safe.directory='*' --git-dir $r hash-object -w --stdin-paths >/dev/null &&"
+        "chown -R 7001:7000 $r";
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    char before[64];
+
+    if (no_registry()) {
+        skip();
+    }
+    memcpy(before, world_ref(WORLD_APP, "master"), sizeof(before));
+    assert_int_equal(world_run(WORLD_DIR, &out, (const char *const[]){ "sh", "-c", fill, NULL }),
+                     0);
+    world_stop_builder(&world);
+    world_start_builder(&world);
+    world_await("the repository is repacked", is_packed, NULL);
+    assert_string_equal(world_ref(WORLD_APP, "master"), before);
+}
+
 static void fetch__gives_back_what_was_pushed(void **state)
 {
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
@@ -354,9 +499,14 @@ int main(void)
         cmocka_unit_test(push__what_must_not_deploy_is_refused_with_its_cause),
         cmocka_unit_test(push__interrupted_build_leaves_nothing),
         cmocka_unit_test(push__build_killed_with_its_container_is_settled_after_restart),
+        cmocka_unit_test(push__builder_that_stops_ends_its_builds),
+        cmocka_unit_test(push__limits_come_from_etcd),
         cmocka_unit_test(push__deploys_and_moves_the_ref),
         cmocka_unit_test(push__failed_deploy_is_explained_and_undone),
         cmocka_unit_test(push__client_that_leaves_during_the_deploy_gets_its_ref),
+        cmocka_unit_test(push__waits_for_a_controller_that_restarts),
+        cmocka_unit_test(push__release_without_its_ref_is_kept_and_pushed_again),
+        cmocka_unit_test(repo__with_many_loose_objects_is_repacked),
         cmocka_unit_test(fetch__gives_back_what_was_pushed),
         cmocka_unit_test(app__that_is_destroyed_loses_exactly_its_repository_and_images),
     };

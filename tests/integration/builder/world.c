@@ -263,6 +263,20 @@ size_t world_records(void)
 
 /* --- the machine --- */
 
+static void keep_name(const char *name, void *arg)
+{
+    snprintf(arg, 64, "%s", name);
+}
+
+const char *world_record(void)
+{
+    static char id[64];
+
+    id[0] = '\0';
+    folder_each(WORLD_DATA "/builds", keep_name, id);
+    return id;
+}
+
 static void write_file(const char *path, const char *text, mode_t mode)
 {
     struct deis_err err = DEIS_ERR_INIT;
@@ -399,6 +413,8 @@ static pid_t start_server(const char *const *argv, const char *log, bool inner)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         pid_t first = unshare(CLONE_NEWPID | CLONE_NEWNS) < 0 ? -1 : fork();
         if (first != 0) {
+            /* Not to hold on to the stand-in's socket. */
+            close_range(3, ~0u, 0);
             waitpid(first, NULL, 0);
             _exit(0);
         }
@@ -477,34 +493,34 @@ void world_kill_builder(struct world *w)
     w->builder = 0;
 }
 
-void world_open(struct world *w)
+void world_stop_builder(struct world *w)
 {
+    deis_autofree char *path =
+        deis_asprintf("/proc/%d/task/%d/children", (int)w->builder, (int)w->builder);
+    deis_autobuf struct deis_buf children = DEIS_BUF_INIT(4096);
     struct deis_err err = DEIS_ERR_INIT;
-    deis_autofree char *program = deis_strdup(bin("deis-builder"));
+    uint64_t first = 0;
 
-    memset(w, 0, sizeof(*w));
-    enter_namespace();
-    set_environment();
-    make_keys(w);
-    must(mkdir(WORLD_DIR "/bin", 0755), "bin");
-    run_or_fail("/",
-                (const char *const[]){ "install", "-m", "0755", program, WORLD_DIR "/bin/", NULL });
-    import_base();
-    test_etcd_init(&w->etcd_server);
-    test_etcd_start(&w->etcd_server);
-    struct deis_etcd_opts opts = { .endpoints = w->etcd_server.url };
-    w->etcd = deis_etcd_new(&opts, &err);
-    assert_non_null(w->etcd);
-    w->docker = deis_docker_new(DOCKER_SOCKET);
-    snprintf(w->bus, sizeof(w->bus), "tcp://127.0.0.1:%u", test_free_port());
-    w->ssh_port = test_free_port();
-    w->controller = stand_in_start(w->bus, &w->key, w->fingerprint, w->public_key);
-    must_err(deis_etcd_put(w->etcd, "/deis/apps/" WORLD_APP, DEIS_STR("{}"), 0, &err), &err);
-    must_err(deis_etcd_put(w->etcd, "/deis/apps/" WORLD_APP_2, DEIS_STR("{}"), 0, &err), &err);
-    start_registry(w);
-    world_start_builder(w);
+    must_err(file_read(path, &children, &err), &err);
+    must_err(deis_str_to_u64(deis_str_trim(deis_buf_str(&children)), 2, INT32_MAX, &first, &err),
+             &err);
+    must(kill((pid_t)first, SIGTERM), "kill");
+    waitpid(w->builder, NULL, 0);
+    w->builder = 0;
 }
 
+void world_stop_controller(struct world *w)
+{
+    stand_in_stop(w->controller);
+    w->controller = NULL;
+}
+
+void world_start_controller(struct world *w)
+{
+    w->controller = stand_in_start(w->bus, &w->key, w->fingerprint, w->public_key);
+}
+
+/* Also of a former run that was killed. */
 static void remove_images(const struct world *w)
 {
     static const char *const labels[] = { "deis.app=" WORLD_APP, "deis.app=" WORLD_APP_2 };
@@ -527,6 +543,35 @@ static void remove_images(const struct world *w)
         }
     }
     (void)!deis_docker_image_remove(w->docker, WORLD_BASE, &err);
+}
+
+void world_open(struct world *w)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    deis_autofree char *program = deis_strdup(bin("deis-builder"));
+
+    memset(w, 0, sizeof(*w));
+    enter_namespace();
+    set_environment();
+    make_keys(w);
+    must(mkdir(WORLD_DIR "/bin", 0755), "bin");
+    run_or_fail("/",
+                (const char *const[]){ "install", "-m", "0755", program, WORLD_DIR "/bin/", NULL });
+    w->docker = deis_docker_new(DOCKER_SOCKET);
+    remove_images(w);
+    import_base();
+    test_etcd_init(&w->etcd_server);
+    test_etcd_start(&w->etcd_server);
+    struct deis_etcd_opts opts = { .endpoints = w->etcd_server.url };
+    w->etcd = deis_etcd_new(&opts, &err);
+    assert_non_null(w->etcd);
+    snprintf(w->bus, sizeof(w->bus), "tcp://127.0.0.1:%u", test_free_port());
+    w->ssh_port = test_free_port();
+    world_start_controller(w);
+    must_err(deis_etcd_put(w->etcd, "/deis/apps/" WORLD_APP, DEIS_STR("{}"), 0, &err), &err);
+    must_err(deis_etcd_put(w->etcd, "/deis/apps/" WORLD_APP_2, DEIS_STR("{}"), 0, &err), &err);
+    start_registry(w);
+    world_start_builder(w);
 }
 
 /* What the servers said, for whoever looks for the cause of a failure. */

@@ -42,11 +42,12 @@ bool world_possible(void);
 void world_open(struct world *w);
 void world_close(struct world *w);
 void world_start_builder(struct world *w); /* and wait until it takes connections */
-void world_kill_builder(
-    struct world *w); /* with all its children, by SIGKILL, as a container ends */
+void world_stop_builder(struct world *w);  /* by SIGTERM, and wait */
+/* With all its children, by SIGKILL, as a container ends. */
+void world_kill_builder(struct world *w);
 
 /* --- clients --- */
-/* Run a program (argv NULL-terminated) in folder and return its exit status; out gets all it says.
+/* Run a program (argv NULL-terminated) in folder and return its exit status; out gets what it says.
  */
 int world_run(const char *folder, struct deis_buf *out, const char *const *argv);
 /* The same for git with these words. */
@@ -74,8 +75,13 @@ void world_commit(const char *name, ...) __attribute__((sentinel));
 const char *world_ref(const char *app, const char *branch);
 /* How many images of the Engine have this label ("deis.app=blog"). */
 size_t world_images(const struct world *w, const char *label);
+/* The stand-in goes away, or comes back. */
+void world_stop_controller(struct world *w);
+void world_start_controller(struct world *w);
 /* How many records of builds under way there are. */
 size_t world_records(void);
+/* The id of one of them, which is also that of its operation; "" when there is none. Static. */
+const char *world_record(void);
 /* Wait (30 s) until holds(arg). */
 void world_await(const char *what, bool (*holds)(void *arg), void *arg);
 
