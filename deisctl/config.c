@@ -95,9 +95,12 @@ static int config_set(struct deis_etcd *etcd, const char *component, char **pair
     return r;
 }
 
+/* All or none of them. */
 static int config_rm(struct deis_etcd *etcd, const char *component, char **keys,
                      struct deis_err *err)
 {
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+
     for (; *keys; keys++) {
         char key[DEIS_KEY_MAX];
         deis_autorange struct deis_etcd_range range = { 0 };
@@ -106,16 +109,15 @@ static int config_rm(struct deis_etcd *etcd, const char *component, char **keys,
         if (r == 0) {
             r = deis_etcd_get(etcd, deis_key(key, "config/%s/%s", component, *keys), &range, err);
         }
-        if (r == 0) {
-            r = deis_etcd_delete(etcd, key, err);
+        if (r == DEIS_NOT_FOUND) {
+            return deis_err_set(err, r, "%s/%s is not set", component, *keys);
         }
         if (r < 0) {
-            return r == DEIS_NOT_FOUND
-                       ? deis_err_set(err, r, "%s/%s is not set", component, *keys)
-                       : r;
+            return r;
         }
+        deis_etcd_then_delete(txn, key);
     }
-    return 0;
+    return deis_etcd_commit(etcd, txn, NULL, NULL, err);
 }
 
 static int config_list(struct deis_etcd *etcd, const char *component, struct deis_err *err)

@@ -101,6 +101,26 @@ static int find_state(const struct deis_etcd_range *states, const struct deis_un
     return DEIS_NOT_FOUND;
 }
 
+/* One document that can't be read must not hide the others. */
+static void add_unit_row(struct table *t, const struct deis_etcd_kv *kv,
+                         const struct deis_etcd_range *states)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct deis_unit_state s = { 0 };
+    struct deis_unit u;
+    char text[128];
+
+    if (deis_unit_parse(kv->value, &u, &err) < 0) {
+        table_add(t, (const char *[]){ kv->key, "-", "unreadable", err.msg });
+        return;
+    }
+    bool known = find_state(states, &u, &s) == 0;
+    table_add(t, (const char *[]){ u.unit, u.machine, describe(&u, known ? &s : NULL, text),
+                                   known ? s.address : NULL });
+    deis_unit_state_clear(&s);
+    deis_unit_clear(&u);
+}
+
 static int add_units(struct deis_etcd *etcd, struct table *t, struct deis_err *err)
 {
     deis_autorange struct deis_etcd_range units = { 0 };
@@ -111,19 +131,7 @@ static int add_units(struct deis_etcd *etcd, struct table *t, struct deis_err *e
         r = list_prefix(etcd, "states/", &states, err);
     }
     for (size_t i = 0; r == 0 && i < units.count; i++) {
-        struct deis_unit u;
-        struct deis_unit_state s = { 0 };
-        char text[128];
-
-        r = deis_unit_parse(units.kvs[i].value, &u, err);
-        if (r < 0) {
-            return deis_err_wrap(err, "%s", units.kvs[i].key);
-        }
-        bool known = find_state(&states, &u, &s) == 0;
-        table_add(t, (const char *[]){ u.unit, u.machine, describe(&u, known ? &s : NULL, text),
-                                       known ? s.address : NULL });
-        deis_unit_state_clear(&s);
-        deis_unit_clear(&u);
+        add_unit_row(t, &units.kvs[i], &states);
     }
     return r;
 }
@@ -159,6 +167,27 @@ static bool has_key(const struct deis_etcd_range *range, const char *key)
     return false;
 }
 
+static void add_machine_row(struct table *t, const struct deis_etcd_kv *kv,
+                            const struct deis_etcd_range *machines)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct deis_machine m;
+    char presence[DEIS_KEY_MAX];
+    char cpus[16];
+
+    if (deis_machine_parse(kv->value, &m, &err) < 0) {
+        table_add(t, (const char *[]){ kv->key, "-", "-", "unreadable", "-", err.msg });
+        return;
+    }
+    deis_autofree char *metadata = m.metadata ? deis_json_dump(m.metadata) : NULL;
+    snprintf(cpus, sizeof(cpus), "%u", m.cpus);
+    deis_key(presence, "machines/%s/presence", m.id);
+    table_add(t, (const char *[]){ m.id, m.hostname, m.address,
+                                   has_key(machines, presence) ? "present" : "absent", cpus,
+                                   metadata });
+    deis_machine_clear(&m);
+}
+
 int command_machines(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err)
 {
     static const char *const titles[] = { "MACHINE", "HOSTNAME", "ADDRESS",
@@ -174,29 +203,10 @@ int command_machines(struct deis_etcd *etcd, int argc, char **argv, struct deis_
         return r;
     }
     table_init(&t, titles, DEIS_COUNT(titles));
-    for (size_t i = 0; r == 0 && i < machines.count; i++) {
-        struct deis_machine m;
-        char presence[DEIS_KEY_MAX];
-        char cpus[16];
-
-        if (deis_str_ends(deis_str(machines.kvs[i].key), "/presence")) {
-            continue;
+    for (size_t i = 0; i < machines.count; i++) {
+        if (!deis_str_ends(deis_str(machines.kvs[i].key), "/presence")) {
+            add_machine_row(&t, &machines.kvs[i], &machines);
         }
-        r = deis_machine_parse(machines.kvs[i].value, &m, err);
-        if (r < 0) {
-            break;
-        }
-        deis_autofree char *metadata = m.metadata ? deis_json_dump(m.metadata) : NULL;
-        snprintf(cpus, sizeof(cpus), "%u", m.cpus);
-        deis_key(presence, "machines/%s/presence", m.id);
-        table_add(&t, (const char *[]){ m.id, m.hostname, m.address,
-                                        has_key(&machines, presence) ? "present" : "absent", cpus,
-                                        metadata });
-        deis_machine_clear(&m);
-    }
-    if (r < 0) {
-        table_clear(&t);
-        return r;
     }
     print_table(&t);
     return 0;
@@ -264,6 +274,7 @@ static int status_unit(struct deis_etcd *etcd, const char *name, struct deis_err
     printf("state:    %s%s\naddress:  %s\nrestarts: %u\n", deis_state_name(s.state),
            s.ready ? ", ready" : "", s.address, s.exits);
     if (s.reason[0] != '\0') {
+        table_clean(s.reason);
         printf("reason:   %s\n", s.reason);
     }
     deis_unit_state_clear(&s);
@@ -286,8 +297,12 @@ int command_status(struct deis_etcd *etcd, int argc, char **argv, struct deis_er
             table_init(&t, titles, DEIS_COUNT(titles));
             int r = add_services(etcd, &t, argv[1], err);
             bool none = t.rows == 1;
+            if (r < 0) {
+                table_clear(&t);
+                return r;
+            }
             print_table(&t);
-            return r == 0 && none ? deis_err_set(err, DEIS_UNAVAILABLE, "%s is down", argv[1]) : r;
+            return none ? deis_err_set(err, DEIS_UNAVAILABLE, "%s is down", argv[1]) : 0;
         }
     }
     return status_unit(etcd, argv[1], err);

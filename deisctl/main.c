@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* deisctl: the operator's tool. It reads and writes the platform's state in etcd. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
@@ -55,6 +56,9 @@ static int run(const struct deis_etcd_opts *opts, int argc, char **argv)
     struct deis_etcd *etcd = deis_etcd_new(opts, &err);
     int r = etcd ? command->run(etcd, argc, argv, &err) : err.code;
     deis_etcd_free(etcd);
+    if (fflush(stdout) != 0 && r == 0) {
+        r = deis_err_errno(&err, errno, "can't write the output");
+    }
     if (r < 0) {
         fprintf(stderr, "deisctl: %s\n", err.msg);
         if (r == DEIS_INVALID) {

@@ -9,6 +9,8 @@
 int codec_text(const json_t *obj, const char *key, char **ret, struct deis_err *err) deis_must_check;
 int codec_text_or(const json_t *obj, const char *key, const char *def, char **ret,
                   struct deis_err *err) deis_must_check;
+/* A required part of keys: 1 to DEIS_NAME_MAX bytes, no '/', no control characters. */
+int codec_name(const json_t *obj, const char *key, char **ret, struct deis_err *err) deis_must_check;
 int codec_u32(const json_t *obj, const char *key, uint32_t def, uint32_t *ret, struct deis_err *err)
     deis_must_check;
 /* null or an array of texts */
@@ -16,6 +18,11 @@ int codec_strv(const json_t *obj, const char *key, char ***ret, struct deis_err 
     deis_must_check;
 /* null or an object; a reference of its own */
 int codec_object(const json_t *obj, const char *key, json_t **ret, struct deis_err *err)
+    deis_must_check;
+/* The same; every member must be a text, or a number from 0 to UINT32_MAX. */
+int codec_texts(const json_t *obj, const char *key, json_t **ret, struct deis_err *err)
+    deis_must_check;
+int codec_counters(const json_t *obj, const char *key, json_t **ret, struct deis_err *err)
     deis_must_check;
 int codec_health(const json_t *obj, struct deis_health *ret, struct deis_err *err) deis_must_check;
 

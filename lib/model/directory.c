@@ -35,8 +35,10 @@ struct deis_directory {
     int64_t lease_id;
     struct deis_timer *retry;
     unsigned attempt;
+    int64_t put_lease; /* the put's own copy while it runs */
     bool put_running;
     bool put_failed;
+    bool put_again; /* the key went while the put ran: its outcome is old */
     bool registered;
 };
 
@@ -115,6 +117,7 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
         if (e) {
             e->alive = false;
         }
+        d->put_again |= d->key && strcmp(kv->key, d->key) == 0;
     } else {
         store_entry(d, component, instance, &where);
     }
@@ -131,7 +134,7 @@ static void do_put(void *arg)
     struct deis_directory *d = arg;
     struct deis_err err = DEIS_ERR_INIT;
 
-    d->put_failed = deis_etcd_put(d->etcd, d->key, deis_str(d->value), d->lease_id, &err) < 0;
+    d->put_failed = deis_etcd_put(d->etcd, d->key, deis_str(d->value), d->put_lease, &err) < 0;
 }
 
 static void retry_later(struct deis_directory *d)
@@ -146,6 +149,8 @@ static void put_done(void *arg)
     d->put_running = false;
     if (d->put_failed) {
         retry_later(d);
+    } else if (d->put_again || d->put_lease != d->lease_id) {
+        register_again(d);
     } else {
         d->attempt = 0;
         d->registered = true;
@@ -185,6 +190,8 @@ static void register_again(struct deis_directory *d)
         return;
     }
     d->put_running = true;
+    d->put_again = false;
+    d->put_lease = d->lease_id;
     if (deis_workers_run(d->workers, do_put, put_done, d, &err) < 0) {
         d->put_running = false;
         retry_later(d);

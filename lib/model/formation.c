@@ -41,9 +41,9 @@ static int process_parse(const char *type, const json_t *obj, struct deis_proces
         (r = codec_strv(obj, "command", &p->command, err)) < 0 ||
         (r = deis_json_u64_or(obj, "memory_bytes", 0, &p->memory_bytes, err)) < 0 ||
         (r = codec_u32(obj, "cpu_shares", 0, &p->cpu_shares, err)) < 0 ||
-        (r = codec_object(obj, "tags", &p->tags, err)) < 0 ||
+        (r = codec_texts(obj, "tags", &p->tags, err)) < 0 ||
         (r = deis_json_bool_or(obj, "routable", false, &p->routable, err)) < 0 ||
-        (r = codec_object(obj, "restarts", &p->restarts, err)) < 0) {
+        (r = codec_counters(obj, "restarts", &p->restarts, err)) < 0) {
         return deis_err_wrap(err, "process '%s'", type);
     }
     return 0;
@@ -83,7 +83,7 @@ int deis_formation_parse(struct deis_str text, struct deis_formation *ret, struc
     if (!obj) {
         return deis_err_wrap(err, "formation");
     }
-    if ((r = codec_text(obj, "app", &f.app, err)) < 0 ||
+    if ((r = codec_name(obj, "app", &f.app, err)) < 0 ||
         (r = deis_json_get_u64(obj, "generation", &f.generation, err)) < 0 ||
         (r = codec_text_or(obj, "operation", "", &f.operation, err)) < 0 ||
         (r = codec_u32(obj, "release", 0, &f.release, err)) < 0 ||

@@ -84,6 +84,28 @@ int codec_text(const json_t *obj, const char *key, char **ret, struct deis_err *
     return 0;
 }
 
+int codec_name(const json_t *obj, const char *key, char **ret, struct deis_err *err)
+{
+    const char *text;
+    int r = deis_json_get_str(obj, key, &text, err);
+
+    if (r < 0) {
+        return r;
+    }
+    size_t len = strlen(text);
+    bool good = len > 0 && len <= DEIS_NAME_MAX;
+    for (const char *p = text; good && *p; p++) {
+        good = *p != '/' && (unsigned char)*p >= ' ' && *p != '\x7f';
+    }
+    if (!good) {
+        return deis_err_set(err, DEIS_INVALID,
+                            "field '%s' must be a name of 1 to %d characters without '/'", key,
+                            DEIS_NAME_MAX);
+    }
+    *ret = deis_strdup(text);
+    return 0;
+}
+
 int codec_text_or(const json_t *obj, const char *key, const char *def, char **ret,
                   struct deis_err *err)
 {
@@ -149,6 +171,37 @@ int codec_object(const json_t *obj, const char *key, json_t **ret, struct deis_e
     }
     *ret = json_incref(value);
     return 0;
+}
+
+int codec_texts(const json_t *obj, const char *key, json_t **ret, struct deis_err *err)
+{
+    const char *name;
+    json_t *value;
+    int r = codec_object(obj, key, ret, err);
+
+    json_object_foreach(*ret, name, value)
+    {
+        if (!json_is_string(value)) {
+            return deis_err_set(err, DEIS_INVALID, "field '%s' must hold strings only", key);
+        }
+    }
+    return r;
+}
+
+int codec_counters(const json_t *obj, const char *key, json_t **ret, struct deis_err *err)
+{
+    const char *name;
+    json_t *value;
+    int r = codec_object(obj, key, ret, err);
+
+    json_object_foreach(*ret, name, value)
+    {
+        json_int_t number = json_integer_value(value);
+        if (!json_is_integer(value) || number < 0 || number > UINT32_MAX) {
+            return deis_err_set(err, DEIS_INVALID, "field '%s' must hold counters only", key);
+        }
+    }
+    return r;
 }
 
 int codec_health(const json_t *obj, struct deis_health *ret, struct deis_err *err)

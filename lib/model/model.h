@@ -11,7 +11,8 @@
 #include "lib/base/map.h"
 #include "lib/wire/json.h"
 
-#define DEIS_KEY_MAX 512
+#define DEIS_KEY_MAX  512
+#define DEIS_NAME_MAX 200 /* of a unit, an app, a machine: two of them fit in a key */
 
 /* Keys: the text is written to out (of DEIS_KEY_MAX bytes) and out returned. Parts must be valid names. */
 char *deis_key(char out[DEIS_KEY_MAX], const char *format, ...) deis_printf(2, 3); /* "/deis/" + format */

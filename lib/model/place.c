@@ -22,11 +22,11 @@ int deis_machine_parse(struct deis_str text, struct deis_machine *ret, struct de
     if (!obj) {
         return deis_err_wrap(err, "machine");
     }
-    if ((r = codec_text(obj, "id", &m.id, err)) < 0 ||
+    if ((r = codec_name(obj, "id", &m.id, err)) < 0 ||
         (r = codec_text_or(obj, "hostname", "", &m.hostname, err)) < 0 ||
         (r = codec_text_or(obj, "address", "", &m.address, err)) < 0 ||
         (r = codec_text_or(obj, "bus", "", &m.bus, err)) < 0 ||
-        (r = codec_object(obj, "metadata", &m.metadata, err)) < 0 ||
+        (r = codec_texts(obj, "metadata", &m.metadata, err)) < 0 ||
         (r = codec_u32(obj, "cpus", 0, &m.cpus, err)) < 0 ||
         (r = deis_json_u64_or(obj, "memory_bytes", 0, &m.memory_bytes, err)) < 0) {
         deis_machine_clear(&m);

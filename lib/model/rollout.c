@@ -45,7 +45,7 @@ int deis_rollout_parse(struct deis_str text, struct deis_rollout *ret, struct de
     if (!obj) {
         return deis_err_wrap(err, "rollout");
     }
-    if ((r = codec_text(obj, "app", &o.app, err)) < 0 ||
+    if ((r = codec_name(obj, "app", &o.app, err)) < 0 ||
         (r = deis_json_get_u64(obj, "generation", &o.generation, err)) < 0 ||
         (r = codec_text_or(obj, "operation", "", &o.operation, err)) < 0 ||
         (r = state_parse(obj, &o.state, err)) < 0 ||

@@ -67,12 +67,12 @@ int deis_unit_parse(struct deis_str text, struct deis_unit *ret, struct deis_err
     if (!obj) {
         return deis_err_wrap(err, "unit");
     }
-    if ((r = codec_text(obj, "unit", &u.unit, err)) < 0 ||
-        (r = codec_text(obj, "app", &u.app, err)) < 0 ||
+    if ((r = codec_name(obj, "unit", &u.unit, err)) < 0 ||
+        (r = codec_name(obj, "app", &u.app, err)) < 0 ||
         (r = codec_u32(obj, "release", 0, &u.release, err)) < 0 ||
         (r = codec_text(obj, "type", &u.type, err)) < 0 ||
         (r = codec_u32(obj, "num", 0, &u.num, err)) < 0 ||
-        (r = codec_text(obj, "machine", &u.machine, err)) < 0 ||
+        (r = codec_name(obj, "machine", &u.machine, err)) < 0 ||
         (r = desired_parse(obj, &u.desired, err)) < 0 ||
         (r = deis_json_u64_or(obj, "epoch", 0, &epoch, err)) < 0 ||
         (r = spec_parse(obj, &u, err)) < 0) {

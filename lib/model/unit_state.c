@@ -56,7 +56,12 @@ static int exit_parse(const json_t *obj, struct deis_unit_state *s, struct deis_
         (r = deis_json_u64_or(end, "at", 0, &s->exit_at_ms, err)) < 0) {
         return r;
     }
-    s->exit_code = (int32_t)json_integer_value(json_object_get(end, "code"));
+    const json_t *code = json_object_get(end, "code");
+    json_int_t number = json_integer_value(code);
+    if (code && (!json_is_integer(code) || number < INT32_MIN || number > INT32_MAX)) {
+        return deis_err_set(err, DEIS_INVALID, "field 'code' must be a number of 32 bits");
+    }
+    s->exit_code = (int32_t)number;
     return 0;
 }
 
@@ -70,12 +75,12 @@ int deis_unit_state_parse(struct deis_str text, struct deis_unit_state *ret, str
     if (!obj) {
         return deis_err_wrap(err, "unit state");
     }
-    if ((r = codec_text(obj, "unit", &s.unit, err)) < 0 ||
-        (r = codec_text(obj, "app", &s.app, err)) < 0 ||
+    if ((r = codec_name(obj, "unit", &s.unit, err)) < 0 ||
+        (r = codec_name(obj, "app", &s.app, err)) < 0 ||
         (r = codec_text(obj, "type", &s.type, err)) < 0 ||
         (r = codec_u32(obj, "num", 0, &s.num, err)) < 0 ||
         (r = codec_u32(obj, "release", 0, &s.release, err)) < 0 ||
-        (r = codec_text(obj, "machine", &s.machine, err)) < 0 ||
+        (r = codec_name(obj, "machine", &s.machine, err)) < 0 ||
         (r = state_parse(obj, &s.state, err)) < 0 ||
         (r = deis_json_bool_or(obj, "ready", false, &s.ready, err)) < 0 ||
         (r = codec_text_or(obj, "address", "", &s.address, err)) < 0 ||
