@@ -456,7 +456,7 @@ static void build_hosts(struct route_model *m)
         }
     }
     /* The platform's own name first, then the apps' own: nobody's custom domain takes these. */
-    if (controller && controller->known) {
+    if (controller && controller->known && m->domain[0] != '\0') {
         deis_buf_addf(&name, "%s.%s", m->subdomain, m->domain);
         size_t len = route_host_normalise(deis_buf_str(&name), host);
         (void)route_hosts_add(m->built_hosts, (struct deis_str){ host, len }, controller->index);

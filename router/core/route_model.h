@@ -15,7 +15,7 @@
 
 /* Names that no app can have. */
 #define ROUTE_CONTROLLER "@controller"
-#define ROUTE_BUILDER    "deis-builder"
+#define ROUTE_BUILDER    "@builder"
 
 enum route_desired { ROUTE_RUN, ROUTE_DRAIN, ROUTE_STOP };
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables from files: whatever is accepted can be saved and comes back the same. */
+#include "router/core/route_file.h"
+
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void save_and_load(struct route_registry *r, struct route_model *m)
+{
+    struct deis_buf first = DEIS_BUF_INIT(1024 * 1024);
+    struct deis_buf second = DEIS_BUF_INIT(1024 * 1024);
+    struct route_table *t = route_model_build(m, 1);
+    struct route_model *copy = route_model_new(r);
+    struct deis_err err;
+
+    route_file_save(t, &first);
+    if (route_file_load(copy, deis_buf_str(&first), &err) < 0) {
+        abort();
+    }
+    struct route_table *u = route_model_build(copy, 1);
+    route_file_save(u, &second);
+    if (first.len != second.len || route_hosts_count(t->hosts) != route_hosts_count(u->hosts)) {
+        abort();
+    }
+    route_table_unref(t);
+    route_table_unref(u);
+    route_model_free(copy);
+    deis_buf_clear(&first);
+    deis_buf_clear(&second);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct deis_str s = deis_str_n((const char *)data, size);
+    struct deis_err err;
+
+    for (int i = 0; i < 2; i++) {
+        struct route_registry *r = route_registry_new();
+        struct route_model *m = route_model_new(r);
+        int code = i == 0 ? route_file_read_static(m, s, &err) : route_file_load(m, s, &err);
+        if (code == 0) {
+            save_and_load(r, m);
+        }
+        route_model_free(m);
+        route_registry_free(r);
+    }
+    return 0;
+}

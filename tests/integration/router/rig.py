@@ -1,0 +1,500 @@
+# SPDX-License-Identifier: MIT
+"""What the router's tests share: the router as a program, origins that behave as they are told, a raw client."""
+import base64
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+
+BIN = os.environ['DEIS_BIN']
+DEADLINE = 20
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def wait_for(fact, what, deadline=DEADLINE):
+    end = time.monotonic() + deadline
+    while True:
+        value = fact()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError('not within %d s: %s' % (deadline, what))
+        time.sleep(0.01)
+
+
+def can_connect(port):
+    try:
+        socket.create_connection(('127.0.0.1', port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+class Router:
+    """bin/deis-router with flags; `http`, `metrics` are its ports."""
+
+    def __init__(self, *flags, workers=2):
+        self.dir = tempfile.mkdtemp(prefix='deis-router.')
+        self.http, self.metrics = free_port(), free_port()
+        self.argv = [os.path.join(BIN, 'deis-router'), '--http', '127.0.0.1:%d' % self.http, '--metrics',
+                     '127.0.0.1:%d' % self.metrics, '--workers', str(workers), '--data', self.dir, *flags]
+        self.errors = os.path.join(self.dir, 'stderr')
+        self.p = None
+
+    def start(self):
+        with open(self.errors, 'a') as f:
+            self.p = subprocess.Popen(self.argv, stderr=f)
+        wait_for(lambda: self.p.poll() is not None or self.is_well(), 'router starts')
+        if self.p.poll() is not None:
+            raise AssertionError('router ended: ' + self.log())
+        return self
+
+    def is_well(self):
+        try:
+            return self.admin('/healthz') == 'ok\n'
+        except OSError:
+            return False
+
+    def log(self):
+        with open(self.errors) as f:
+            return f.read()
+
+    def stop(self, how=signal.SIGTERM):
+        """Its exit status; how None: it was told already."""
+        if self.p is None:
+            return 0
+        if self.p.poll() is None and how is not None:
+            self.p.send_signal(how)
+        status = self.p.wait(45)
+        self.p = None
+        return status
+
+    def clear(self):
+        status = self.stop()
+        text = self.log()
+        shutil.rmtree(self.dir)
+        if status != 0:
+            raise AssertionError('router ended with %d: %s' % (status, text))
+
+    def admin(self, path):
+        with urllib.request.urlopen('http://127.0.0.1:%d%s' % (self.metrics, path), timeout=DEADLINE) as r:
+            return r.read().decode()
+
+    def routes(self):
+        return json.loads(self.admin('/routes'))
+
+    def metric(self, name):
+        for line in self.admin('/metrics').splitlines():
+            if line.startswith(name + ' '):
+                return float(line.split()[1])
+        return 0.0
+
+
+class Static(Router):
+    """Without etcd; routes: list of (host, port)."""
+
+    def __init__(self, routes, *flags, workers=2):
+        super().__init__(workers=workers)
+        self.access = os.path.join(self.dir, 'access')
+        self.control = os.path.join(self.dir, 'control')
+        path = os.path.join(self.dir, 'table')
+        with open(path, 'w') as f:
+            f.write(''.join('%s 127.0.0.1:%d\n' % r for r in routes))
+        self.argv += ['--routes', path, '--access-log', self.access, '--control', self.control, *flags]
+
+    def set(self, host, port):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(DEADLINE)
+            s.connect(self.control)
+            s.sendall(b'set %s 127.0.0.1:%d\n' % (host.encode(), port))
+            return s.makefile().readline().strip()
+
+    def lines(self, word):
+        """Lines of the access log with this word; waits for one."""
+        def found():
+            try:
+                with open(self.access) as f:
+                    return [l for l in f.read().splitlines() if word in l]
+            except FileNotFoundError:
+                return []
+        return wait_for(found, 'access log line with ' + word)
+
+
+class Client:
+    """Raw bytes to the router."""
+
+    def __init__(self, port):
+        self.s = socket.create_connection(('127.0.0.1', port), DEADLINE)
+        self.buf = b''
+
+    def send(self, data):
+        self.s.sendall(data)
+        return self
+
+    def more(self):
+        data = self.s.recv(65536)
+        self.buf += data
+        return len(data) > 0
+
+    def until(self, mark):
+        while mark not in self.buf:
+            if not self.more():
+                raise EOFError('closed before %r, after %r' % (mark, self.buf[:200]))
+        head, self.buf = self.buf.split(mark, 1)
+        return head
+
+    def take(self, n):
+        while len(self.buf) < n:
+            if not self.more():
+                raise EOFError('closed after %d of %d bytes' % (len(self.buf), n))
+        data, self.buf = self.buf[:n], self.buf[n:]
+        return data
+
+    def rest(self):
+        """All until the router closes."""
+        while self.more():
+            pass
+        data, self.buf = self.buf, b''
+        return data
+
+    def answer(self, head_only=False):
+        """(status, fields, body); a cut-off body raises EOFError."""
+        lines = self.until(b'\r\n\r\n').decode('latin-1').split('\r\n')
+        status = int(lines[0].split(' ')[1])
+        fields = {}
+        for line in lines[1:]:
+            name, value = line.split(': ', 1)
+            fields[name.lower()] = value
+        if head_only or status < 200 or status in (204, 304):
+            return status, fields, b''
+        if fields.get('transfer-encoding') == 'chunked':
+            body = b''
+            while True:
+                n = int(self.until(b'\r\n'), 16)
+                piece = self.take(n + 2)
+                if n == 0:
+                    return status, fields, body
+                body += piece[:-2]
+        if 'content-length' in fields:
+            return status, fields, self.take(int(fields['content-length']))
+        return status, fields, self.rest()
+
+    def closed(self):
+        try:
+            return self.s.recv(1) == b''
+        except ConnectionResetError:
+            return True
+
+    def close(self):
+        self.s.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *a):
+        self.close()
+
+
+def get(port, host, path='/', extra='', method='GET', body=b''):
+    with Client(port) as c:
+        c.send(('%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n' % (method, path, host, extra)).encode() + body)
+        return c.answer(head_only=method == 'HEAD')
+
+
+class Origin:
+    """A unit: records what it gets and answers as the path says (see answer_*); `tag` tells origins apart."""
+
+    def __init__(self, tag='origin', port=0):
+        self.tag = tag
+        self.requests = []  # (request line, [(name, value)], body)
+        self.connections = 0
+        self.open = set()
+        self.lock = threading.Lock()
+        self.gate = threading.Event()  # /gate answers when it is set
+        self.s = socket.socket()
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.s.bind(('127.0.0.1', port))
+        self.s.listen(256)
+        self.port = self.s.getsockname()[1]
+        self.address = '127.0.0.1:%d' % self.port
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                c, _ = self.s.accept()
+            except OSError:
+                return
+            c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.lock:
+                self.connections += 1
+                self.open.add(c)
+            threading.Thread(target=self.connection, args=(c,), daemon=True).start()
+
+    def close(self):
+        """Refuse from now on and drop what is open."""
+        self.s.shutdown(socket.SHUT_RDWR)
+        self.s.close()
+        with self.lock:
+            for c in self.open:
+                try:
+                    c.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def connection(self, c):
+        f = c.makefile('rb')
+        try:
+            while self.one(c, f):
+                pass
+        except (OSError, ValueError):
+            pass
+        with self.lock:
+            self.open.discard(c)
+        f.close()
+        c.close()
+
+    def one(self, c, f):
+        line = f.readline().decode('latin-1').rstrip('\r\n')
+        if not line:
+            return False
+        fields = []
+        while True:
+            h = f.readline().decode('latin-1').rstrip('\r\n')
+            if not h:
+                break
+            fields.append(tuple(h.split(': ', 1)))
+        method, path, _ = line.split(' ')
+        get = dict((n.lower(), v) for n, v in fields).get
+        name = path.split('?')[0].strip('/').split('/')[0].replace('-', '_')
+        early = getattr(self, 'early_' + name, None)
+        if early:
+            early(c)
+        if get('expect') and name != 'no_continue':
+            c.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
+        body = b''
+        if get('content-length'):
+            body = f.read(int(get('content-length')))
+        elif get('transfer-encoding') == 'chunked':
+            while True:
+                n = int(f.readline(), 16)
+                body += f.read(n)
+                f.readline()
+                if n == 0:
+                    break
+        with self.lock:
+            self.requests.append((line, fields, body))
+        if early:
+            return False
+        return getattr(self, 'answer_' + name, self.answer_default)(c, f, method, path, fields, body)
+
+    def plain(self, c, body, status='200 OK', extra='', head=False):
+        c.sendall(('HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n' % (status, len(body), extra)).encode() +
+                  (b'' if head else body))
+        return True
+
+    def answer_default(self, c, f, method, path, fields, body):
+        return self.plain(c, self.tag.encode(), head=method == 'HEAD')
+
+    def answer_echo(self, c, f, method, path, fields, body):
+        return self.plain(c, body)
+
+    def answer_echo_chunked(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+        for i in range(0, len(body), 50000):
+            piece = body[i:i + 50000]
+            c.sendall(b'%X;a=b\r\n' % len(piece) + piece + b'\r\n')
+        c.sendall(b'0\r\nX-Trailer: 1\r\n\r\n')
+        return True
+
+    def answer_until_close(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 200 OK\r\n\r\nall of it')
+        return False
+
+    def answer_big(self, c, f, method, path, fields, body):
+        n = int(path.split('/')[2])
+        c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % n)
+        block = bytes(range(256)) * 256
+        while n > 0:
+            c.sendall(block[:n])
+            n -= min(n, len(block))
+        return True
+
+    def answer_status(self, c, f, method, path, fields, body):
+        status = path.split('/')[2]
+        if status in ('204', '304'):
+            c.sendall(b'HTTP/1.1 %s X\r\nETag: "a"\r\n\r\n' % status.encode())
+            return True
+        return self.plain(c, b'x', status + ' Something')
+
+    def answer_hints(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n')
+        return self.plain(c, b'after hints')
+
+    def answer_hop(self, c, f, method, path, fields, body):
+        return self.plain(c, b'ok', extra='Connection: keep-alive, X-Secret\r\nKeep-Alive: timeout=5\r\nX-Secret: 1\r\nX-Open: 2\r\n')
+
+    def answer_gate(self, c, f, method, path, fields, body):
+        self.gate.wait(DEADLINE)
+        return self.plain(c, self.tag.encode())
+
+    def answer_slow(self, c, f, method, path, fields, body):
+        time.sleep(float(path.split('/')[2]))
+        return self.plain(c, self.tag.encode())
+
+    def answer_split(self, c, f, method, path, fields, body):
+        for b in b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok':
+            c.sendall(bytes([b]))
+            time.sleep(0.002)
+        return True
+
+    # --- units that misbehave ---
+
+    def answer_drop(self, c, f, method, path, fields, body):
+        return False
+
+    def answer_reset(self, c, f, method, path, fields, body):
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        return False
+
+    def answer_short(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this')
+        return False
+
+    def answer_short_chunked(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nonly this')
+        return False
+
+    def answer_bad_chunk(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\nzz\r\n')
+        return False
+
+    def answer_long(self, c, f, method, path, fields, body):
+        return self.plain(c, b'four')and c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil') is None
+
+    def answer_garbage(self, c, f, method, path, fields, body):
+        c.sendall(b'220 mail.example.com ESMTP\r\n\r\n')
+        return False
+
+    def answer_half_head(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 200 OK\r\nContent-Le')
+        return False
+
+    def answer_huge_head(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 200 OK\r\nX-A: ' + b'a' * 40000 + b'\r\n\r\n')
+        return False
+
+    def answer_101(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')
+        return False
+
+    def answer_two_lengths(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab')
+        return False
+
+    def early_early(self, c):
+        c.sendall(b'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
+
+    def answer_ws(self, c, f, method, path, fields, body):
+        """WebSocket: echoes whole frames of clients until one says close."""
+        key = dict((n.lower(), v) for n, v in fields)['sec-websocket-key']
+        accept = base64.b64encode(hashlib.sha1((key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest())
+        c.sendall(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+                  b'Sec-WebSocket-Accept: ' + accept + b'\r\n\r\n' + ws_frame(b'hello'))
+        while True:
+            op, data = ws_read(f.read)
+            c.sendall(ws_frame(data, op))
+            if op == 8:
+                return False
+
+
+def ws_frame(data, op=1, mask=None):
+    n = len(data)
+    bit = 0x80 if mask else 0
+    if n < 126:
+        head = struct.pack('!BB', 0x80 | op, bit | n)
+    elif n < 65536:
+        head = struct.pack('!BBH', 0x80 | op, bit | 126, n)
+    else:
+        head = struct.pack('!BBQ', 0x80 | op, bit | 127, n)
+    if mask:
+        whole = (mask * (n // 4 + 1))[:n]
+        data = (int.from_bytes(data, 'big') ^ int.from_bytes(whole, 'big')).to_bytes(n, 'big')
+        head += mask
+    return head + data
+
+
+def ws_read(read):
+    a, b = read(2)
+    n = b & 127
+    if n == 126:
+        n = struct.unpack('!H', read(2))[0]
+    elif n == 127:
+        n = struct.unpack('!Q', read(8))[0]
+    mask = read(4) if b & 128 else None
+    data = read(n)
+    if mask:
+        whole = (mask * (n // 4 + 1))[:n]
+        data = (int.from_bytes(data, 'big') ^ int.from_bytes(whole, 'big')).to_bytes(n, 'big')
+    return a & 15, data
+
+
+class Etcd:
+    """An etcd of the test's own, spoken to through its JSON gateway."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix='deis-etcd.')
+        self.port, self.peer = free_port(), free_port()
+        self.url = 'http://127.0.0.1:%d' % self.port
+        self.p = None
+
+    def start(self):
+        peer = 'http://127.0.0.1:%d' % self.peer
+        self.p = subprocess.Popen(['etcd', '--data-dir', self.dir, '--listen-client-urls', self.url, '--advertise-client-urls',
+                                   self.url, '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer,
+                                   '--initial-cluster', 'default=' + peer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(self.answers, 'etcd starts')
+        return self
+
+    def answers(self):
+        try:
+            return self.get('/deis/nothing') is None
+        except OSError:
+            return False
+
+    def call(self, path, **kw):
+        data = json.dumps(dict((k, base64.b64encode(v.encode()).decode() if k in ('key', 'value', 'range_end') else v)
+                               for k, v in kw.items())).encode()
+        with urllib.request.urlopen(self.url + '/v3/' + path, data, timeout=5) as r:
+            return json.load(r)
+
+    def put(self, key, value):
+        self.call('kv/put', key='/deis/' + key, value=value if isinstance(value, str) else json.dumps(value))
+
+    def delete(self, key):
+        self.call('kv/deleterange', key='/deis/' + key)
+
+    def get(self, key):
+        kvs = self.call('kv/range', key='/deis/' + key).get('kvs')
+        return base64.b64decode(kvs[0].get('value', '')).decode() if kvs else None
+
+    def stop(self):
+        self.p.kill()
+        self.p.wait()
+
+    def clear(self):
+        self.stop()
+        shutil.rmtree(self.dir)

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/core/route_docs.h"
+#include "router/core/route_model.h"
+#include "tests/support/test.h"
+
+struct world {
+    struct route_registry *registry;
+    struct route_model *model;
+    struct route_table *table;
+    uint64_t generation;
+};
+
+static int setup(void **state)
+{
+    struct world *w = deis_alloc(sizeof(*w));
+
+    w->registry = route_registry_new();
+    w->model = route_model_new(w->registry);
+    route_model_set_domain(w->model, "example.com");
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+
+    route_model_free(w->model);
+    route_table_unref(w->table);
+    route_registry_sweep(w->registry);
+    assert_int_equal(route_registry_in_flight(w->registry, "any"), 0);
+    route_registry_free(w->registry);
+    free(w);
+    return 0;
+}
+
+static bool build(struct world *w)
+{
+    struct route_table *t = route_model_build(w->model, ++w->generation);
+
+    if (!t) {
+        return false;
+    }
+    route_table_unref(w->table);
+    w->table = t;
+    return true;
+}
+
+static struct route_app *find(struct world *w, const char *host)
+{
+    return route_table_find(w->table, deis_str(host));
+}
+
+static void set_unit(struct world *w, const char *unit, enum route_desired desired)
+{
+    struct route_unit u = { "blog", "m1", desired, true };
+
+    route_model_set_unit(w->model, unit, &u);
+}
+
+static void table__knows_apps_domains_and_the_controller(void **state)
+{
+    struct world *w = *state;
+
+    route_model_set_app(w->model, "blog", true);
+    route_model_set_host(w->model, "WWW.Blog.test.", "blog");
+    route_model_set_host(w->model, "lost.test", "nobody");
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000");
+    assert_true(build(w));
+    assert_non_null(find(w, "blog.example.com"));
+    assert_ptr_equal(find(w, "www.blog.test"), find(w, "blog.example.com"));
+    assert_int_equal(find(w, "blog.example.com")->count, 0);
+    assert_int_equal(find(w, "blog.example.com")->wanted, 0);
+    assert_int_equal(find(w, "deis.example.com")->kind, ROUTE_PLATFORM);
+    assert_int_equal(find(w, "deis.example.com")->count, 1);
+    assert_null(find(w, "lost.test"));
+    assert_null(find(w, "@controller.example.com"));
+    assert_null(find(w, "blog.example.org"));
+    assert_false(build(w)); /* nothing changed */
+    route_model_set_app(w->model, "blog", false);
+    assert_true(build(w));
+    assert_null(find(w, "www.blog.test"));
+    assert_null(find(w, "blog.example.com"));
+}
+
+static void table__nobody_takes_names_of_others(void **state)
+{
+    struct world *w = *state;
+
+    route_model_set_app(w->model, "evil", true);
+    route_model_set_app(w->model, "blog", true);
+    route_model_set_app(w->model, "deis", true);
+    route_model_set_host(w->model, "deis.example.com", "evil");
+    route_model_set_host(w->model, "blog.example.com", "evil");
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000");
+    assert_true(build(w));
+    assert_string_equal(find(w, "deis.example.com")->name, ROUTE_CONTROLLER);
+    assert_string_equal(find(w, "blog.example.com")->name, "blog");
+}
+
+static void units__are_routed_while_ready_wanted_and_not_lost(void **state)
+{
+    struct world *w = *state;
+
+    route_model_set_app(w->model, "blog", true);
+    set_unit(w, "u1", ROUTE_RUN);
+    route_model_set_state(w->model, "m2", "u1", "10.0.0.9:5000"); /* another machine's word */
+    assert_true(build(w));
+    assert_int_equal(find(w, "blog.example.com")->count, 0);
+    assert_int_equal(find(w, "blog.example.com")->wanted, 1);
+    route_model_set_state(w->model, "m1", "u1", "10.0.0.1:5000");
+    assert_true(build(w));
+    struct route_app *a = find(w, "blog.example.com");
+    assert_int_equal(a->count, 1);
+    assert_string_equal(a->endpoints[0]->address, "10.0.0.1:5000");
+    struct route_endpoint *e = a->endpoints[0];
+    route_model_set_machine_lost(w->model, "m1", true);
+    assert_true(build(w));
+    assert_int_equal(find(w, "blog.example.com")->count, 0);
+    assert_true(atomic_load(&e->retired));
+    route_model_set_machine_lost(w->model, "m1", false);
+    assert_true(build(w));
+    assert_ptr_equal(find(w, "blog.example.com")->endpoints[0], e);
+    assert_false(atomic_load(&e->retired));
+    set_unit(w, "u1", ROUTE_DRAIN);
+    assert_true(build(w));
+    assert_int_equal(find(w, "blog.example.com")->count, 0);
+    assert_int_equal(find(w, "blog.example.com")->wanted, 0);
+    set_unit(w, "u1", ROUTE_RUN);
+    route_model_set_state(w->model, "m1", "u1", "");
+    assert_true(build(w));
+    assert_int_equal(find(w, "blog.example.com")->count, 0);
+    route_model_set_state(w->model, "m1", "u1", "no address");
+    assert_true(build(w));
+    assert_int_equal(find(w, "blog.example.com")->count, 0);
+    route_model_set_unit(w->model, "u1", NULL);
+    assert_true(build(w));
+    assert_false(route_model_unit(w->model, "u1", &(enum route_desired){ ROUTE_RUN }));
+}
+
+static void units__before_their_app_is_known_make_no_route(void **state)
+{
+    struct world *w = *state;
+
+    set_unit(w, "u1", ROUTE_RUN);
+    route_model_set_state(w->model, "m1", "u1", "10.0.0.1:5000");
+    assert_true(build(w));
+    assert_null(find(w, "blog.example.com"));
+    route_model_set_app(w->model, "blog", true);
+    assert_true(build(w));
+    assert_int_equal(find(w, "blog.example.com")->count, 1);
+}
+
+static void units__not_routable_stay_out(void **state)
+{
+    struct world *w = *state;
+    struct route_unit u = { "blog", "m1", ROUTE_DRAIN, false };
+    size_t cursor = 0;
+    const char *unit;
+    enum route_desired desired;
+
+    route_model_set_app(w->model, "blog", true);
+    route_model_set_unit(w->model, "worker", &u);
+    assert_false(route_model_next_unit(w->model, &cursor, &unit, &desired));
+    set_unit(w, "web", ROUTE_DRAIN);
+    cursor = 0;
+    assert_true(route_model_next_unit(w->model, &cursor, &unit, &desired));
+    assert_string_equal(unit, "web");
+    assert_int_equal(desired, ROUTE_DRAIN);
+}
+
+static void build__shares_what_did_not_change(void **state)
+{
+    struct world *w = *state;
+
+    route_model_set_app(w->model, "blog", true);
+    route_model_set_app(w->model, "shop", true);
+    set_unit(w, "u1", ROUTE_RUN);
+    assert_true(build(w));
+    struct route_table *old = route_table_ref(w->table);
+    route_model_set_state(w->model, "m1", "u1", "10.0.0.1:5000");
+    assert_true(build(w));
+    assert_ptr_equal(old->hosts, w->table->hosts);
+    assert_ptr_equal(route_table_find(old, DEIS_STR("shop.example.com")),
+                     find(w, "shop.example.com"));
+    assert_ptr_not_equal(route_table_find(old, DEIS_STR("blog.example.com")),
+                         find(w, "blog.example.com"));
+    assert_ptr_equal(route_table_find(old, DEIS_STR("blog.example.com"))->stats,
+                     find(w, "blog.example.com")->stats);
+    /* A snapshot never changes. */
+    assert_int_equal(route_table_find(old, DEIS_STR("blog.example.com"))->count, 0);
+    route_table_unref(old);
+}
+
+static void services__keep_the_last_address_until_another_is_there(void **state)
+{
+    struct world *w = *state;
+
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8001");
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c2", "127.0.0.1:8002");
+    assert_true(build(w));
+    assert_int_equal(find(w, "deis.example.com")->count, 2);
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", NULL);
+    assert_true(build(w));
+    assert_int_equal(find(w, "deis.example.com")->count, 1);
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c2", NULL);
+    assert_true(build(w));
+    assert_string_equal(find(w, "deis.example.com")->endpoints[0]->address, "127.0.0.1:8002");
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c3", "127.0.0.1:8003");
+    assert_true(build(w));
+    assert_int_equal(find(w, "deis.example.com")->count, 1);
+    assert_string_equal(find(w, "deis.example.com")->endpoints[0]->address, "127.0.0.1:8003");
+}
+
+static int apply(struct world *w, const char *key, const char *value, struct deis_err *err)
+{
+    return route_docs_apply(w->model, key, value ? deis_str(value) : DEIS_STR_NONE, err);
+}
+
+static const char unit_doc[] =
+    "{\"unit\":\"blog_v1.web.1-aa\",\"app\":\"blog\",\"release\":1,\"type\":\"web\",\"num\":1,"
+    "\"machine\":\"m1\",\"desired\":\"run\",\"epoch\":1,\"image\":\"i\",\"env\":\"\","
+    "\"entrypoint\":null,\"command\":null,\"memory_bytes\":0,\"cpu_shares\":0,\"routable\":true,"
+    "\"grace_ms\":1,\"start_timeout_ms\":1,\"health\":null}";
+static const char state_doc[] =
+    "{\"unit\":\"blog_v1.web.1-aa\",\"app\":\"blog\",\"type\":\"web\",\"num\":1,\"release\":1,"
+    "\"machine\":\"m1\",\"state\":\"up\",\"ready\":true,\"address\":\"10.0.0.1:5000\","
+    "\"container\":\"\",\"exits\":0,\"exit\":null,\"reason\":\"\",\"since\":1}";
+
+static void docs__make_routes(void **state)
+{
+    struct world *w = *state;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    assert_int_equal(apply(w, "/deis/config/platform/domain", "other.net", &err), 0);
+    assert_int_equal(apply(w, "/deis/apps/blog", "{}", &err), 0);
+    assert_int_equal(apply(w, "/deis/apps/blog/releases/0000000001", "{}", &err), 0);
+    assert_int_equal(apply(w, "/deis/domains/www.blog.test", "{\"app\":\"blog\"}", &err), 0);
+    assert_int_equal(apply(w, "/deis/units/blog_v1.web.1-aa", unit_doc, &err), 0);
+    assert_int_equal(apply(w, "/deis/states/m1/blog_v1.web.1-aa", state_doc, &err), 0);
+    assert_int_equal(apply(w, "/deis/services/controller/c1", "{\"http\":\"127.0.0.1:1\"}", &err),
+                     0);
+    assert_int_equal(apply(w, "/deis/services/logger/l1", "{\"bus\":\"tcp://127.0.0.1:1\"}", &err),
+                     0);
+    assert_true(build(w));
+    assert_int_equal(find(w, "blog.other.net")->count, 1);
+    assert_int_equal(find(w, "www.blog.test")->count, 1);
+    assert_int_equal(find(w, "deis.other.net")->count, 1);
+    assert_int_equal(apply(w, "/deis/verdicts/m1", "{\"state\":\"lost\"}", &err), 0);
+    assert_true(build(w));
+    assert_int_equal(find(w, "www.blog.test")->count, 0);
+    assert_int_equal(apply(w, "/deis/verdicts/m1", "{\"state\":\"cordoned\"}", &err), 0);
+    assert_true(build(w));
+    assert_int_equal(find(w, "www.blog.test")->count, 1);
+    assert_int_equal(apply(w, "/deis/states/m1/blog_v1.web.1-aa", NULL, &err), 0);
+    assert_int_equal(apply(w, "/deis/domains/www.blog.test", NULL, &err), 0);
+    assert_true(build(w));
+    assert_null(find(w, "www.blog.test"));
+    assert_int_equal(find(w, "blog.other.net")->count, 0);
+}
+
+static void docs__bad_ones_change_nothing(void **state)
+{
+    struct world *w = *state;
+    static const char *const keys[] = { "/deis/units/blog_v1.web.1-aa",
+                                        "/deis/states/m1/blog_v1.web.1-aa",
+                                        "/deis/domains/www.blog.test", "/deis/verdicts/m1",
+                                        "/deis/services/controller/c1" };
+    static const char *const values[] = { "", "nonsense", "{",
+                                          "{\"app\":1,\"http\":1,\"state\":1}" };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    docs__make_routes(state);
+    for (size_t i = 0; i < DEIS_COUNT(keys); i++) {
+        for (size_t k = 0; k < DEIS_COUNT(values); k++) {
+            assert_int_equal(apply(w, keys[i], values[k], &err), DEIS_INVALID);
+            assert_string_not_equal(err.msg, "");
+        }
+    }
+    assert_int_equal(apply(w, "/deis/config/controller/subdomain", "a.b", &err), DEIS_INVALID);
+    assert_int_equal(apply(w, "/deis/states/m1", "x", &err), 0);
+    assert_int_equal(apply(w, "/deis/other/key", "x", &err), 0);
+    assert_false(build(w));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(table__knows_apps_domains_and_the_controller),
+        TEST(table__nobody_takes_names_of_others),
+        TEST(units__are_routed_while_ready_wanted_and_not_lost),
+        TEST(units__before_their_app_is_known_make_no_route),
+        TEST(units__not_routable_stay_out),
+        TEST(build__shares_what_did_not_change),
+        TEST(services__keep_the_last_address_until_another_is_there),
+        TEST(docs__make_routes),
+        TEST(docs__bad_ones_change_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
