@@ -50,8 +50,10 @@ for how in client builder; do
         kill_9 "$(pid_of builder)"
     fi
     wait "$push_pid" 2>/dev/null
-    no_build() { [ -z "$(docker ps -q --filter label=deis.build)" ] && ! docker ps --format '{{.Command}}' | grep -q 'sleep 30'; }
-    check "interrupted push ($how): its build ends" until_true 60 no_build
+    no_build() { ! docker ps --no-trunc --format '{{.Command}}' | grep 'sleep 30'; }
+    started=$(now_ms)
+    check "interrupted push ($how): its build ends before its time" until_true 15 no_build
+    note "after $(($(now_ms) - started)) ms"
     no_ref() { until_true 15 is_back builder 0 && [ -z "$(git ls-remote "ssh://git@deis.$domain:$ssh_port/slow.git" 2>/dev/null)" ]; }
     check "interrupted push ($how): no ref" no_ref
     check "interrupted push ($how): no release" run_with "v1" in_app slow deis releases
