@@ -57,7 +57,7 @@ void api_text(struct api *a, int status, const char *type, char *text, size_t le
 
 void api_detail(struct api *a, int status, const char *format, ...)
 {
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(64 * 1024);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(65536);
     va_list args;
 
     va_start(args, format);
@@ -120,37 +120,49 @@ static void page_answer(struct api *a, const struct page *p, size_t count, json_
     api_json(a, 200, page_wrap(p, count, rows, url, deis_str(a->query)));
 }
 
-void api_page(struct api *a, json_t *docs)
+/* The rows of the page, a new array; NULL: answered. */
+static json_t *page_rows(struct api *a, const json_t *all, struct page *p)
 {
     struct deis_err err = DEIS_ERR_INIT;
-    struct page p;
     size_t first, count;
-    deis_autojson json_t *all = docs;
 
-    if (page_parse(deis_str(a->query), &p, &err) < 0 ||
-        page_window(&p, json_array_size(all), &first, &count, &err) < 0) {
+    if (page_parse(deis_str(a->query), p, &err) < 0 ||
+        page_window(p, json_array_size(all), &first, &count, &err) < 0) {
         api_error(a, &err);
-        return;
+        return NULL;
     }
     json_t *rows = json_array();
     for (size_t i = first; i < first + count; i++) {
         json_array_append(rows, json_array_get(all, i));
     }
-    page_answer(a, &p, json_array_size(all), rows);
+    return rows;
+}
+
+void api_page(struct api *a, json_t *docs)
+{
+    struct page p;
+    deis_autojson json_t *all = docs;
+    json_t *rows = page_rows(a, all, &p);
+
+    if (rows) {
+        page_answer(a, &p, json_array_size(all), rows);
+    }
 }
 
 void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*show)(json_t *doc))
 {
     struct deis_err err = DEIS_ERR_INIT;
     struct page p;
-    size_t first, count, i;
     deis_autojson json_t *all = names;
+    deis_autojson json_t *wanted = page_rows(a, all, &p);
     deis_autojson json_t *docs = NULL;
     json_t *doc;
+    size_t i;
 
-    if (page_parse(deis_str(a->query), &p, &err) < 0 ||
-        page_window(&p, json_array_size(all), &first, &count, &err) < 0 ||
-        store_get_named(a->ctl, prefix, all, first, count, &docs, &err) < 0) {
+    if (!wanted) {
+        return;
+    }
+    if (store_get_named(a->ctl, prefix, wanted, &docs, &err) < 0) {
         api_error(a, &err);
         return;
     }

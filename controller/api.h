@@ -98,7 +98,7 @@ bool auth_admit(struct api *a);
  * DEIS_NOT_FOUND: no such user or app; DEIS_DENIED. ret_app (may be NULL) gets the app's document.
  */
 int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum access_right right,
-                  json_t **ret_app, int64_t *ret_revision, struct deis_err *err) deis_must_check;
+                  json_t **ret_app, struct deis_err *err) deis_must_check;
 /* SHA-256 of a token as in its key. */
 void auth_token_hash(const char *token, char out[65]);
 

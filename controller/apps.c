@@ -5,7 +5,7 @@
 
 #include "lib/base/clock.h"
 
-#define SEALED_MAX (512 * 1024)
+#define SEALED_MAX 524288
 
 json_t *apps_document(const struct release_origin *o, json_t *structure, const char *config_uuid)
 {

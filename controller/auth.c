@@ -169,31 +169,29 @@ static bool admit_to_app(struct api *a, enum access_right right, struct standing
 bool auth_admit(struct api *a)
 {
     const struct route *row = a->match.route ? a->match.route : a->match.path;
+    const char *app = api_param(a, "app");
     struct standing s = { 0 };
-    bool admitted = false;
 
-    if (api_param(a, "app")) {
-        a->app_id = deis_strdup(api_param(a, "app"));
-        if (strlen(a->app_id) > 63) {
-            free(DEIS_TAKE(a->app_id)); /* no app has such a name: below it is just not found */
-        }
+    if (app && strlen(app) <= 63) { /* no app has a longer name: below it is just not found */
+        a->app_id = deis_strdup(app);
     }
     a->caller.builder =
         a->builder_auth && deis_secret_eq(deis_str(a->builder_auth), deis_str(a->ctl->builder_key));
-    if (authenticate(a, row->right, &s) &&
-        answer_verdict(a, access_judge_route(row->right, &a->caller))) {
-        if (!a->match.route) {
-            api_detail(a, 405, "Method '%s' not allowed.", a->method);
-        } else {
-            admitted = !access_is_app(row->right) || admit_to_app(a, row->right, &s);
-        }
+    bool admitted = authenticate(a, row->right, &s) &&
+                    answer_verdict(a, access_judge_route(row->right, &a->caller));
+    if (admitted && !a->match.route) {
+        api_detail(a, 405, "Method '%s' not allowed.", a->method);
+        admitted = false;
+    }
+    if (admitted && access_is_app(row->right)) {
+        admitted = admit_to_app(a, row->right, &s);
     }
     standing_clear(&s);
     return admitted;
 }
 
 int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum access_right right,
-                  json_t **ret_app, int64_t *ret_revision, struct deis_err *err)
+                  json_t **ret_app, struct deis_err *err)
 {
     struct standing s = { 0 };
 
@@ -215,9 +213,6 @@ int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum acces
     }
     if (r == DEIS_OK && ret_app) {
         *ret_app = DEIS_TAKE(s.docs[1]);
-    }
-    if (r == DEIS_OK && ret_revision) {
-        *ret_revision = s.revisions[1];
     }
     standing_clear(&s);
     return r;

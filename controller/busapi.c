@@ -56,24 +56,18 @@ static void dispatch(struct ctl *ctl, struct deis_bus_call *bus, const ProtobufC
 /* The earliest owner of the key: who adds somebody else's public key later gets nothing by it. */
 static int find_key(struct ctl *ctl, const char *print, json_t **ret, struct deis_err *err)
 {
-    char prefix[DEIS_KEY_MAX];
+    char prefix[DEIS_KEY_MAX], key[DEIS_KEY_MAX];
     deis_autojson json_t *owners = NULL;
-    deis_autojson json_t *docs = NULL;
 
     int r = store_names(ctl, deis_key(prefix, "keys/%s/", print), &owners, err);
-    if (r == DEIS_OK && json_array_size(owners) == 0) {
+    if (r < 0) {
+        return r;
+    }
+    const char *first = json_string_value(json_array_get(owners, 0));
+    if (!first) {
         return deis_err_set(err, DEIS_NOT_FOUND, "nobody has this key");
     }
-    if (r == DEIS_OK) {
-        r = store_get_named(ctl, prefix, owners, 0, 1, &docs, err);
-    }
-    if (r == DEIS_OK && json_array_size(docs) == 0) {
-        r = deis_err_set(err, DEIS_NOT_FOUND, "nobody has this key");
-    }
-    if (r == DEIS_OK) {
-        *ret = json_incref(json_array_get(docs, 0));
-    }
-    return r;
+    return store_get(ctl, deis_key(key, "keys/%s/%s", print, first), ret, NULL, err);
 }
 
 /* "SHA256:<base64>" as in the key's name in etcd. */
@@ -146,7 +140,7 @@ static void answer_authorize(struct call *c)
         call_fail(c, DEIS_INVALID, "action must be push or fetch");
         return;
     }
-    int r = auth_app_user(c->ctl, request->user, request->app, ACCESS_APP_USE, NULL, NULL, &err);
+    int r = auth_app_user(c->ctl, request->user, request->app, ACCESS_APP_USE, NULL, &err);
     if (r == DEIS_NOT_FOUND || r == DEIS_DENIED) {
         deis_err_set(&err, DEIS_DENIED, "no app of this name that %.30s may %s", request->user,
                      strcmp(request->action, "push") == 0 ? "push to" : "fetch from");
@@ -245,7 +239,7 @@ static int start_deploy(struct ctl *ctl, const Deis__Deploy *request, struct liv
     struct deploy_job *job;
     deis_autojson json_t *build = NULL;
     bool unused;
-    int r = auth_app_user(ctl, request->user, request->app, ACCESS_APP_USE, NULL, NULL, err);
+    int r = auth_app_user(ctl, request->user, request->app, ACCESS_APP_USE, NULL, err);
 
     if (r == DEIS_OK && !(build = build_of(request, err))) {
         r = DEIS_INVALID;

@@ -11,10 +11,10 @@
 
 #include <unistd.h>
 
-#define FINISH_MAX_MS  (5 * 60 * 1000) /* how long the end is tried while the store is away */
+#define FINISH_MAX_MS  300000 /* how long the end is tried while the store is away */
 #define DESTROY_MAX_MS 60000
 #define LOG_LINES      20
-#define WATCH_MAX_MS   (25 * 60 * 1000)
+#define WATCH_MAX_MS   1500000
 #define NAMES_MAX      40 /* domains or grants deleted in one transaction */
 
 static bool nap(struct ctl *ctl, uint64_t ms)
@@ -85,47 +85,52 @@ static char **failed_unit_log(struct ctl *ctl, const struct deis_rollout *rollou
     return out;
 }
 
-/* Wait for the engine. 0: *ret holds how it went. */
-static int await_rollout(struct ctl *ctl, const struct operation *op, struct live *live,
-                         struct outcome *ret, struct deis_err *err)
+/* How a rollout ended, in words. */
+static void rollout_outcome(struct ctl *ctl, const struct operation *op,
+                            enum operation_verdict verdict, const struct deis_rollout *rollout,
+                            struct outcome *ret)
 {
-    struct deis_rollout rollout = { 0 };
-    enum operation_verdict verdict;
-    uint64_t begun = deis_now_ms(), changed = begun, seen = 0;
-    bool known = false;
-
-    for (;;) {
-        uint64_t now = deis_now_ms();
-        verdict = operation_judge(op, known ? &rollout : NULL, now - changed, now - begun);
-        if (verdict != OPERATION_WAIT) {
-            break;
-        }
-        struct deis_rollout next;
-        if (rollouts_wait(ctl->rollouts, op->app, &seen, 1000, &next)) {
-            deis_rollout_clear(&rollout);
-            rollout = next;
-            known = true;
-            changed = deis_now_ms();
-            if (rollout.generation == op->generation && rollout.state == DEIS_ROLLOUT_RUNNING) {
-                live_progress(live, "%u of %u processes ready", rollout.ready, rollout.wanted);
-            }
-        }
-        if (rollouts_cancelled(ctl->rollouts)) {
-            deis_rollout_clear(&rollout);
-            return deis_err_set(err, DEIS_CANCELLED, "the controller stops");
-        }
-    }
     ret->done = verdict == OPERATION_DONE;
     if (verdict == OPERATION_FAILED) {
-        ret->reason = deis_strdup(
-            rollout.reason && *rollout.reason ? rollout.reason : "the new processes did not start");
-        ret->log = failed_unit_log(ctl, &rollout);
+        bool told = rollout->reason && *rollout->reason;
+        ret->reason = deis_strdup(told ? rollout->reason : "the new processes did not start");
+        ret->log = failed_unit_log(ctl, rollout);
     } else if (verdict == OPERATION_OVERDUE) {
         ret->reason = deis_asprintf("the scheduler did not finish within %llu s",
                                     (unsigned long long)operation_patience_ms(op) / 1000);
     }
+}
+
+static void tell_progress(struct live *live, const struct operation *op,
+                          const struct deis_rollout *rollout)
+{
+    if (rollout->generation == op->generation && rollout->state == DEIS_ROLLOUT_RUNNING) {
+        live_progress(live, "%u of %u processes ready", rollout->ready, rollout->wanted);
+    }
+}
+
+/* Wait for the engine. 0: *ret holds how it went. */
+static int await_rollout(struct ctl *ctl, const struct operation *op, struct live *live,
+                         struct outcome *ret, struct deis_err *err)
+{
+    struct deis_rollout rollout = { 0 }, next;
+    enum operation_verdict verdict = OPERATION_WAIT;
+    uint64_t begun = deis_now_ms(), changed = begun, seen = 0;
+
+    while (verdict == OPERATION_WAIT && !rollouts_cancelled(ctl->rollouts)) {
+        if (rollouts_wait(ctl->rollouts, op->app, &seen, 1000, &next)) {
+            deis_rollout_clear(&rollout);
+            rollout = next;
+            changed = deis_now_ms();
+            tell_progress(live, op, &rollout);
+        }
+        uint64_t now = deis_now_ms();
+        verdict = operation_judge(op, seen > 0 ? &rollout : NULL, now - changed, now - begun);
+    }
+    rollout_outcome(ctl, op, verdict, &rollout, ret);
     deis_rollout_clear(&rollout);
-    return DEIS_OK;
+    return verdict == OPERATION_WAIT ? deis_err_set(err, DEIS_CANCELLED, "the controller stops")
+                                     : DEIS_OK;
 }
 
 /* The app's document as it is after the operation. */
@@ -296,28 +301,27 @@ static int carry_rollout(struct ctl *ctl, const struct operation *op, struct liv
     return r;
 }
 
-/* Nothing of the app is placed any more. */
+/* Wait until nothing of the app is placed any more, but not for ever: it is destroyed anyway. */
 static int await_no_units(struct ctl *ctl, const struct operation *op, struct deis_err *err)
 {
     uint64_t until = deis_now_ms() + DESTROY_MAX_MS;
     char prefix[DEIS_KEY_MAX];
+    size_t left = SIZE_MAX;
 
     deis_key(prefix, "units/%s_v", op->app);
-    for (;;) {
+    while (left > 0 && deis_now_ms() < until) {
         deis_autorange struct deis_etcd_range range = { 0 };
-        int r = deis_etcd_list_keys(ctl->etcd, prefix, &range, err);
-        if (r == DEIS_OK && range.count == 0) {
-            return DEIS_OK;
+        if (deis_etcd_list_keys(ctl->etcd, prefix, &range, err) == DEIS_OK) {
+            left = range.count;
         }
-        if (deis_now_ms() > until) {
-            deis_warn("app destroyed while processes remain", KV_S("app", op->app),
-                      KV_I("units", range.count));
-            return DEIS_OK;
-        }
-        if (!nap(ctl, 150)) {
+        if (left > 0 && !nap(ctl, 150)) {
             return deis_err_set(err, DEIS_CANCELLED, "the controller stops");
         }
     }
+    if (left > 0) {
+        deis_warn("app destroyed while processes remain", KV_S("app", op->app));
+    }
+    return DEIS_OK;
 }
 
 /* Delete what an index of the app names, some at a time so that a transaction holds it. */

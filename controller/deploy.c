@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define RACES_MAX  20 /* tries against others who change the app at the same moment */
-#define SEALED_MAX (512 * 1024)
+#define SEALED_MAX 524288
 
 static void plan_clear(struct deploy_plan *p)
 {
@@ -27,7 +27,7 @@ static void plan_clear(struct deploy_plan *p)
 
 char *deploy_failure_text(const struct outcome *o)
 {
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(32 * 1024);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(32768);
 
     deis_buf_add_cstr(&text, o->reason ? o->reason : "it failed");
     if (o->log && o->log[0]) {
@@ -42,9 +42,10 @@ char *deploy_failure_text(const struct outcome *o)
 /* --- plans --- */
 
 static int plan_run(const struct deploy_request *req, const struct app_view *view,
-                    const struct deploy_release *rel, uint32_t version, json_t *structure,
-                    struct deploy_plan *plan, struct deis_err *err)
+                    const struct deploy_release *rel, struct deploy_plan *plan,
+                    struct deis_err *err)
 {
+    uint32_t version = plan->release ? view->latest + 1 : view->latest;
     settings_auto struct settings s = { 0 };
     deis_autobuf struct deis_buf sealed = DEIS_BUF_INIT(SEALED_MAX);
     char place[DEIS_KEY_MAX];
@@ -60,7 +61,7 @@ static int plan_run(const struct deploy_request *req, const struct app_view *vie
                                    .version = version,
                                    .build = rel->build,
                                    .config = rel->config,
-                                   .structure = structure,
+                                   .structure = plan->structure,
                                    .image = image,
                                    .env = sealed.data,
                                    .operation = req->operation,
@@ -94,7 +95,7 @@ int deploy_plan_release(const struct deploy_request *req, const struct app_view 
         return DEIS_OK;
     }
     plan->structure = plan_structure(json_object_get(view->app, "structure"), rel->build);
-    return plan_run(req, view, rel, version, plan->structure, plan, err);
+    return plan_run(req, view, rel, plan, err);
 }
 
 int deploy_plan_structure(const struct deploy_request *req, const struct app_view *view,
@@ -103,7 +104,7 @@ int deploy_plan_structure(const struct deploy_request *req, const struct app_vie
     const struct deploy_release rel = { .config = view->config, .build = view->build };
 
     plan->structure = json_incref(structure);
-    return plan_run(req, view, &rel, view->latest, structure, plan, err);
+    return plan_run(req, view, &rel, plan, err);
 }
 
 int deploy_prepare_build(const struct deploy_request *req, const struct app_view *view,
@@ -187,16 +188,15 @@ static int commit_direct(const struct deploy_request *req, const struct app_view
     return r;
 }
 
-static void operation_fill(struct ctl *ctl, struct operation *op, const char *id, const char *kind,
-                           const char *app, const char *user, const char *request)
+static void operation_fill(struct operation *op, const struct deploy_request *req)
 {
-    *op = (struct operation){ .id = deis_strdup(id),
-                              .kind = deis_strdup(kind),
-                              .app = deis_strdup(app),
-                              .owner = deis_strdup(user),
-                              .request = deis_strdup(request),
-                              .instance = deis_strdup(ctl->instance),
-                              .boot = deis_strdup(ctl->boot),
+    *op = (struct operation){ .id = deis_strdup(req->operation),
+                              .kind = deis_strdup(req->kind),
+                              .app = deis_strdup(req->app),
+                              .owner = deis_strdup(req->user),
+                              .request = deis_strdup(req->request),
+                              .instance = deis_strdup(req->ctl->instance),
+                              .boot = deis_strdup(req->ctl->boot),
                               .started_ms = deis_wall_ms(),
                               .summary = deis_strdup("") };
 }
@@ -229,7 +229,7 @@ static int commit_begin(struct ctl *ctl, const struct operation *op, const struc
 static int begin_rollout(const struct deploy_request *req, const struct app_view *view,
                          const struct deploy_plan *plan, struct operation *op, struct deis_err *err)
 {
-    operation_fill(req->ctl, op, req->operation, req->kind, req->app, req->user, req->request);
+    operation_fill(op, req);
     op->step = OPERATION_ROLLOUT;
     op->generation = plan->formation.generation;
     op->start_timeout_ms = plan->formation.start_timeout_ms;
@@ -312,7 +312,7 @@ static enum attempt begin(struct deploy_request *req, struct operation *op, stru
         }
         bool again = (result == ATTEMPT_RACE && races < RACES_MAX) ||
                      (result == ATTEMPT_BUSY && deis_now_ms() < until);
-        if (!again) {
+        if (!again || rollouts_cancelled(req->ctl->rollouts)) {
             return result;
         }
         usleep((useconds_t)deis_backoff_ms(i, 20, 250) * 1000);
@@ -370,36 +370,37 @@ int deploy_run(struct deploy_request *req, struct outcome *ret, struct deis_err 
     return r;
 }
 
-int deploy_destroy(struct ctl *ctl, const char *app, const char *user, const char *request,
-                   struct outcome *ret, struct deis_err *err)
+int deploy_destroy(struct deploy_request *req, struct outcome *ret, struct deis_err *err)
 {
     app_view_auto struct app_view view = { 0 };
     struct operation op = { 0 };
-    char id[37];
     bool fresh;
 
     *ret = (struct outcome){ 0 };
-    int r = app_view_load(ctl, app, &view, err);
+    int r = app_view_load(req->ctl, req->app, &view, err);
     if (r < 0) {
         return r;
     }
     if (view.operation.id) {
         return busy(err, &view.operation);
     }
-    deis_uuid(id);
-    struct live *live = live_get(ctl->lives, id, &fresh);
-    operation_fill(ctl, &op, id, "destroy", app, user, request);
+    deis_uuid(req->operation);
+    struct live *live = live_get(req->ctl->lives, req->operation, &fresh);
+    if (!live) {
+        return deis_err_set(err, DEIS_UNAVAILABLE, "too many operations are under way");
+    }
+    operation_fill(&op, req);
     op.step = OPERATION_DESTROY;
     op.generation = view.generation;
-    r = commit_begin(ctl, &op, &view, NULL, err);
+    r = commit_begin(req->ctl, &op, &view, NULL, err);
     if (r == DEIS_OK) {
-        r = carry(ctl, &op, live, ret, err);
-    } else if (live) {
+        r = carry(req->ctl, &op, live, ret, err);
+    } else {
         live_drop(live);
     }
     if (r == DEIS_CONFLICT) {
         deis_err_set(err, DEIS_CONFLICT, "%s was changed by others at the same moment, try again",
-                     app);
+                     req->app);
     }
     live_unref(live);
     operation_clear(&op);

@@ -43,9 +43,9 @@ struct deploy_request {
  * carries it on. Other failures: nothing was begun. */
 int deploy_run(struct deploy_request *req, struct outcome *ret,
                struct deis_err *err) deis_must_check;
-/* Likewise for destroying the app. */
-int deploy_destroy(struct ctl *ctl, const char *app, const char *user, const char *request,
-                   struct outcome *ret, struct deis_err *err) deis_must_check;
+/* Likewise for destroying the app; prepare is not used. */
+int deploy_destroy(struct deploy_request *req, struct outcome *ret,
+                   struct deis_err *err) deis_must_check;
 /* Why it failed, with the last log lines; yours. */
 char *deploy_failure_text(const struct outcome *o);
 

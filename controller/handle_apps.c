@@ -124,6 +124,21 @@ static int create_write(struct api *a, const char *id, json_t *structure, json_t
     return r;
 }
 
+/* longer: for when most plain names seem to be taken. */
+static char *generate_name(bool longer)
+{
+    uint32_t random[3];
+
+    deis_random(random, sizeof(random));
+    char *name = names_generate_app(random[0], random[1]);
+    if (longer) {
+        char *more = deis_asprintf("%s-%04x", name, random[2] >> 16);
+        free(name);
+        name = more;
+    }
+    return name;
+}
+
 static void create(struct api *a, struct fields *f)
 {
     settings_auto struct settings s = { 0 };
@@ -148,15 +163,8 @@ static void create(struct api *a, struct fields *f)
     }
     for (unsigned i = 0; i < (generated ? TRIES : 1) && r == DEIS_CONFLICT; i++) {
         if (generated) {
-            uint32_t random[2];
-            deis_random(random, sizeof(random));
             free(id);
-            id = names_generate_app(random[0], random[1]);
-            if (i >= TRIES / 2) { /* most plain names seem to be taken */
-                char *longer = deis_asprintf("%s-%04x", id, random[0] >> 16);
-                free(id);
-                id = longer;
-            }
+            id = generate_name(i >= TRIES / 2);
         }
         r = create_write(a, id, structure, &doc, &err);
     }

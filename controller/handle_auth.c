@@ -73,48 +73,52 @@ static int has_admin(struct ctl *ctl, bool *ret, struct deis_err *err)
     return r;
 }
 
+/* One try at writing the user. DEIS_CONFLICT: somebody else registered at the same moment. */
+static int register_once(struct api *a, const char *name, bool first, const json_t *doc,
+                         struct deis_err *err)
+{
+    change_auto struct change c = { 0 };
+    char key[DEIS_KEY_MAX];
+
+    change_begin(&c, *a->user ? a->user : name, "user.register", name, "done", a->id);
+    deis_etcd_if_absent(c.txn, deis_key(key, "users/%s", name));
+    change_put(&c, key, doc);
+    if (first) {
+        deis_etcd_if_prefix_empty(c.txn, "/deis/index/admin/");
+        change_put_text(&c, deis_key(key, "index/admin/%s", name), "{}");
+    }
+    return change_commit(a->ctl, &c, err);
+}
+
 /* Write the user; the first one becomes superuser where the setting says so. False: answered. */
 static bool register_write(struct api *a, const struct settings *s, json_t *doc)
 {
     const char *name = json_string_value(json_object_get(doc, "username"));
     struct deis_err err = DEIS_ERR_INIT;
-    char key[DEIS_KEY_MAX], admin_key[DEIS_KEY_MAX];
+    int r = DEIS_CONFLICT;
 
-    deis_key(key, "users/%s", name);
-    deis_key(admin_key, "index/admin/%s", name);
-    for (unsigned i = 0; i < TRIES; i++) {
-        change_auto struct change c = { 0 };
+    for (unsigned i = 0; i < TRIES && r == DEIS_CONFLICT; i++) {
         deis_autojson json_t *existing = NULL;
         bool admins = true;
-        int r = has_admin(a->ctl, &admins, &err);
+        r = has_admin(a->ctl, &admins, &err);
         if (r == DEIS_OK) {
-            r = store_get(a->ctl, key, &existing, NULL, &err);
+            r = users_get(a->ctl, name, &existing, NULL, &err);
         }
         if (r == DEIS_OK) {
             api_json(a, 400, json_pack("{s:[s]}", "username", "This field must be unique."));
             return false;
         }
-        bool first = !admins && strcmp(s->bootstrap, "first-user") == 0;
-        json_object_set_new(doc, "is_superuser", json_boolean(first));
-        if (r == DEIS_NOT_FOUND) {
-            change_begin(&c, *a->user ? a->user : name, "user.register", name, "done", a->id);
-            deis_etcd_if_absent(c.txn, key);
-            change_put(&c, key, doc);
-            if (first) {
-                deis_etcd_if_prefix_empty(c.txn, "/deis/index/admin/");
-                change_put_text(&c, admin_key, "{}");
-            }
-            r = change_commit(a->ctl, &c, &err);
-        }
-        if (r == DEIS_OK) {
-            return true;
-        }
-        if (r != DEIS_CONFLICT) {
+        if (r != DEIS_NOT_FOUND) {
             break;
         }
+        bool first = !admins && strcmp(s->bootstrap, "first-user") == 0;
+        json_object_set_new(doc, "is_superuser", json_boolean(first));
+        r = register_once(a, name, first, doc, &err);
     }
-    api_error(a, &err);
-    return false;
+    if (r < 0) {
+        api_error(a, &err);
+    }
+    return r == DEIS_OK;
 }
 
 void handle_auth_register(struct api *a)
@@ -360,6 +364,18 @@ void handle_auth_passwd(struct api *a)
     fields_clear(&f);
 }
 
+/* The key of what an index entry of a user names. */
+static void owned_key(char out[DEIS_KEY_MAX], const char *kind, const char *thing, const char *user)
+{
+    if (strcmp(kind, "shared") == 0) {
+        deis_key(out, "apps/%s/perms/%s", thing, user);
+    } else if (strcmp(kind, "key") == 0) {
+        deis_key(out, "keys/%s/%s", thing, user);
+    } else {
+        deis_key(out, "certs/%s", thing);
+    }
+}
+
 /* Take away what hangs on a user: grants on apps, keys, certificates, tokens. */
 static int strip_user(struct ctl *ctl, const char *name, struct change *c, struct deis_err *err)
 {
@@ -372,13 +388,7 @@ static int strip_user(struct ctl *ctl, const char *name, struct change *c, struc
         int r = store_names(ctl, prefix, &names, err);
         for (size_t i = 0; r == DEIS_OK && i < json_array_size(names); i++) {
             const char *thing = json_string_value(json_array_get(names, i));
-            if (k == 0) {
-                deis_key(key, "apps/%s/perms/%s", thing, name);
-            } else if (k == 1) {
-                deis_key(key, "keys/%s/%s", thing, name);
-            } else {
-                deis_key(key, "certs/%s", thing);
-            }
+            owned_key(key, kinds[k], thing, name);
             r = deis_etcd_delete(ctl->etcd, key, err);
         }
         if (r < 0) {

@@ -8,7 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#define PEM_MAX (64 * 1024)
+#define PEM_MAX ((size_t)65536)
 #define CN_MAX  255
 
 struct pair {

@@ -15,7 +15,7 @@ static bool hook_subject(struct api *a, struct fields *f)
         api_invalid(a, f);
         return false;
     }
-    if (auth_app_user(a->ctl, user, app, ACCESS_APP_USE, &a->app, &a->app_revision, &err) < 0) {
+    if (auth_app_user(a->ctl, user, app, ACCESS_APP_USE, &a->app, &err) < 0) {
         api_error(a, &err);
         return false;
     }

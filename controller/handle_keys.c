@@ -39,7 +39,7 @@ static bool own_keys(struct api *a, json_t **ret)
         free(name);
     }
     if (r == DEIS_OK) {
-        r = store_get_named(a->ctl, "/deis/keys/", names, 0, json_array_size(names), ret, &err);
+        r = store_get_named(a->ctl, "/deis/keys/", names, ret, &err);
     }
     if (r < 0) {
         api_error(a, &err);
@@ -189,7 +189,7 @@ void handle_keys_add(struct api *a)
     if (text && sshkey_parse(text, &blob, &plain, &err) < 0) {
         fields_error(&f, "public", "%s", err.msg);
     }
-    if (fields_failed(&f)) {
+    if (!id || !text || fields_failed(&f)) {
         api_invalid(a, &f);
     } else {
         key_write(a, id, text, deis_buf_str(&blob));

@@ -9,7 +9,7 @@
 #define LINES_DEFAULT 1000
 #define LINES_ODD     100
 #define LINES_MAX     10000
-#define TEXT_MAX      (16 << 20)
+#define TEXT_MAX      ((size_t)16 << 20)
 #define CALL_MS       10000
 
 void logs_add_text(struct deis_buf *out, struct deis_str text)
@@ -69,8 +69,8 @@ static int read_lines(struct ctl *ctl, const char *app, uint32_t lines, const ch
         request.process = filter;
         int r =
             call_logger(ctl, "logger.read", &request.base, &deis__log_lines__descriptor, &msg, err);
-        if (r < 0) {
-            return r;
+        if (r < 0 || !msg) {
+            return r < 0 ? r : deis_err_set(err, DEIS_PROTOCOL, "the logger's answer is empty");
         }
         const Deis__LogLines *answer = (const Deis__LogLines *)(const void *)msg;
         logline_add(out, app, answer);
@@ -120,7 +120,7 @@ void handle_apps_logs(struct api *a)
     deis_autofree char *follow = parameter(deis_str(a->query), "follow");
     size_t len;
 
-    if (follow && strcmp(follow, "true") == 0) {
+    if (follow && strcmp(follow, "true") == 0 && strcmp(a->method, "GET") == 0) {
         a->kind = API_FOLLOW;
         a->status = 200;
         a->follow_process = DEIS_TAKE(process);

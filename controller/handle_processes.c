@@ -68,7 +68,30 @@ void handle_apps_scale(struct api *a)
 
 /* --- containers --- */
 
-/* What the agents say about some units; states[i] has no unit where they say nothing. */
+/* What the agents say about STATES_MAX units at most; what can't be read counts as not said. */
+static int load_some_states(struct ctl *ctl, const struct deis_unit *units, size_t count,
+                            struct deis_unit_state *states, struct deis_err *err)
+{
+    struct deis_etcd_range ranges[STATES_MAX] = { 0 };
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+    char key[DEIS_KEY_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        deis_key(key, "states/%s/%s", units[i].machine, units[i].unit);
+        deis_etcd_then_get(txn, key, false);
+    }
+    int r = deis_etcd_commit(ctl->etcd, txn, ranges, NULL, err);
+    for (size_t i = 0; i < count; i++) {
+        bool said = r == DEIS_OK && ranges[i].count > 0;
+        if (said && deis_unit_state_parse(ranges[i].kvs[0].value, &states[i], NULL) < 0) {
+            states[i] = (struct deis_unit_state){ 0 };
+        }
+        deis_etcd_range_clear(&ranges[i]);
+    }
+    return r;
+}
+
+/* states[i] has no unit where the agents say nothing. */
 static int load_states(struct ctl *ctl, const struct deis_unit *units, size_t count,
                        struct deis_unit_state *states, struct deis_err *err)
 {
@@ -76,23 +99,7 @@ static int load_states(struct ctl *ctl, const struct deis_unit *units, size_t co
 
     for (size_t first = 0; r == DEIS_OK && first < count; first += STATES_MAX) {
         size_t n = count - first < STATES_MAX ? count - first : STATES_MAX;
-        struct deis_etcd_range ranges[STATES_MAX] = { 0 };
-        deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
-        for (size_t i = 0; i < n; i++) {
-            char key[DEIS_KEY_MAX];
-            const struct deis_unit *u = &units[first + i];
-            deis_etcd_then_get(txn, deis_key(key, "states/%s/%s", u->machine, u->unit), false);
-        }
-        r = deis_etcd_commit(ctl->etcd, txn, ranges, NULL, err);
-        for (size_t i = 0; i < n; i++) {
-            if (r == DEIS_OK && ranges[i].count > 0) {
-                /* What can't be read counts as not said. */
-                if (deis_unit_state_parse(ranges[i].kvs[0].value, &states[first + i], NULL) < 0) {
-                    states[first + i] = (struct deis_unit_state){ 0 };
-                }
-            }
-            deis_etcd_range_clear(&ranges[i]);
-        }
+        r = load_some_states(ctl, units + first, n, states + first, err);
     }
     return r;
 }
@@ -249,15 +256,12 @@ static void restart(struct api *a, const char *type, uint32_t num)
     req.prepare = prepare_restart;
     req.arg = &job;
     int r = deploy_run(&req, &outcome, &err);
-    if (r == DEIS_OK && outcome.done) {
-        r = load_containers(a, type, num, &rows, &err);
-        if (r == DEIS_OK) {
-            api_json(a, 200, DEIS_TAKE(rows));
-        } else {
-            api_error(a, &err);
-        }
-    } else {
+    if (r < 0 || !outcome.done) {
         deploy_answer_failure(a, r, &outcome, &err);
+    } else if (load_containers(a, type, num, &rows, &err) < 0) {
+        api_error(a, &err);
+    } else {
+        api_json(a, 200, DEIS_TAKE(rows));
     }
     json_decref(rows);
     outcome_clear(&outcome);
@@ -290,7 +294,8 @@ void handle_apps_destroy(struct api *a)
 {
     struct deis_err err = DEIS_ERR_INIT;
     struct outcome outcome = { 0 };
-    int r = deploy_destroy(a->ctl, a->app_id, a->user, a->id, &outcome, &err);
+    struct deploy_request req = deploy_request_of(a, "destroy", 0);
+    int r = deploy_destroy(&req, &outcome, &err);
 
     if (r == DEIS_OK && outcome.done) {
         api_empty(a, 204);

@@ -8,12 +8,12 @@
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
 
-#define COMMAND_MAX  (64 * 1024)
-#define OUTPUT_MAX   (8 << 20)
-#define POLL_MS      15000
+#define COMMAND_MAX  65536
+#define OUTPUT_MAX   ((size_t)8 << 20)
+#define POLL_MS      5000
 #define NUMBER_TRIES 20
 #define RUNS_KEPT    50
-#define SEALED_MAX   (512 * 1024)
+#define SEALED_MAX   524288
 #define AWAY_MAX_MS  30000 /* how long an agent may be silent */
 
 /* bash where the image has it, else the plain shell. */
@@ -31,6 +31,27 @@ struct run {
     struct deis_buf output;
     int exit_code;
 };
+
+/* One key below machines/: a machine's address goes to buses, and when its presence key follows (in
+ * the order of keys) to live. */
+static void sort_machine(const struct deis_etcd_kv *kv, const json_t *closed, json_t *buses,
+                         json_t *live)
+{
+    static const char presence[] = "/presence";
+    struct deis_str name = deis_key_below(kv->key, "machines/");
+    struct deis_machine m;
+
+    if (deis_str_ends(name, presence)) {
+        deis_autofree char *id = deis_str_dup(deis_str_first(name, name.len - strlen(presence)));
+        json_t *bus = json_object_get(buses, id);
+        if (bus && !json_object_get(closed, id)) {
+            json_array_append(live, bus);
+        }
+    } else if (deis_machine_parse(kv->value, &m, NULL) == DEIS_OK) {
+        json_object_set_new(buses, m.id, json_string(m.bus));
+        deis_machine_clear(&m);
+    }
+}
 
 /* Bus address of a machine that is there and takes work. Spread by chance. */
 static int choose_machine(struct ctl *ctl, char out[DEIS_KEY_MAX], struct deis_err *err)
@@ -54,19 +75,7 @@ static int choose_machine(struct ctl *ctl, char out[DEIS_KEY_MAX], struct deis_e
         json_object_set_new(closed, id.ptr, json_true());
     }
     for (size_t i = 0; i < machines.count; i++) {
-        struct deis_str name = deis_key_below(machines.kvs[i].key, "machines/");
-        struct deis_machine m;
-        if (deis_str_ends(name, "/presence")) {
-            deis_autofree char *id =
-                deis_str_dup(deis_str_first(name, name.len - strlen("/presence")));
-            if (!json_object_get(closed, id) && json_object_get(buses, id)) {
-                json_array_append(live, json_object_get(buses, id));
-            }
-        } else if (deis_machine_parse(machines.kvs[i].value, &m, NULL) == DEIS_OK) {
-            /* Its presence key follows in the order of keys. */
-            json_object_set_new(buses, m.id, json_string(m.bus));
-            deis_machine_clear(&m);
-        }
+        sort_machine(&machines.kvs[i], closed, buses, live);
     }
     if (json_array_size(live) == 0) {
         return deis_err_set(err, DEIS_UNAVAILABLE, "no machine is there to run the command");
@@ -257,7 +266,7 @@ static int follow(struct run *run, const struct settings *s, struct deis_err *er
 /* [exit code, "output"], as text: the output may hold any bytes. */
 static void answer_output(struct api *a, const struct run *run)
 {
-    struct deis_buf body = DEIS_BUF_INIT((size_t)OUTPUT_MAX * 7);
+    struct deis_buf body = DEIS_BUF_INIT(OUTPUT_MAX * 7);
     size_t len;
 
     deis_buf_addf(&body, "[%d, \"", run->exit_code);

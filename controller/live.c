@@ -15,6 +15,7 @@ struct live {
     char *id;
     unsigned refs; /* the table's and the callers' */
     bool ended;
+    bool dropped; /* out of the table before its end: nobody here carries it */
     uint64_t ended_ms;
     char *progress[PROGRESS_MAX + 1];
     size_t progress_count;
@@ -136,6 +137,8 @@ void live_drop(struct live *v)
     struct lives *l = v->lives;
 
     pthread_mutex_lock(&l->lock);
+    v->dropped = true;
+    pthread_cond_broadcast(&l->changed);
     if (deis_map_get(l->table, deis_str(v->id)) == v) {
         deis_map_remove(l->table, deis_str(v->id));
     }
@@ -193,7 +196,7 @@ void live_wait(struct live *v, size_t seen, uint64_t timeout_ms, struct live_sta
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(timeout_ms / 1000) + (timeout_ms % 1000 > 0);
     pthread_mutex_lock(&v->lives->lock);
-    while (!v->ended && v->progress_count <= seen && r == 0) {
+    while (!v->ended && !v->dropped && v->progress_count <= seen && r == 0) {
         r = pthread_cond_timedwait(&v->lives->changed, &v->lives->lock, &until);
     }
     size_t from = seen < v->progress_count ? seen : v->progress_count;

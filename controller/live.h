@@ -22,7 +22,8 @@ struct live *live_find(struct lives *l, const char *id);
 void live_unref(struct live *v); /* NULL is fine */
 void live_progress(struct live *v, const char *format, ...) deis_printf(2, 3);
 void live_end(struct live *v, const struct outcome *o);
-/* Forget one that never began, so that its id can be tried again. */
+/* Forget one that never began here, or that is left to others; its id can be tried again. The
+ * caller keeps its reference. */
 void live_drop(struct live *v);
 
 struct live_status {
@@ -31,7 +32,8 @@ struct live_status {
     struct outcome outcome;
 };
 
-/* Wait until there are more than `seen` lines or it ended, timeout_ms at most. Clear *ret. */
+/* Wait until there are more than `seen` lines, it ended or was dropped; timeout_ms at most. Clear
+ * *ret. */
 void live_wait(struct live *v, size_t seen, uint64_t timeout_ms, struct live_status *ret);
 void live_status_clear(struct live_status *s);
 

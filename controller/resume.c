@@ -9,8 +9,8 @@
 #include <pthread.h>
 
 #define ORPHAN_MS       15000 /* an instance must be gone that long */
-#define TIDY_EVERY_MS   (3600 * 1000)
-#define OUTCOME_KEEP_MS (24 * 3600 * 1000)
+#define TIDY_EVERY_MS   3600000
+#define OUTCOME_KEEP_MS 86400000
 #define AUDIT_MAX       20000 /* entries */
 #define DELETES_MAX     100
 
@@ -99,6 +99,21 @@ static void take_over(struct ctl *ctl, struct operation *op, int64_t revision)
     live_unref(live);
 }
 
+static void take_over_one(struct ctl *ctl, const struct deis_etcd_kv *kv)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct operation op;
+
+    if (operation_parse(kv->value, &op, &err) < 0) {
+        deis_error("operation not readable", KV_S("key", kv->key), KV_ERR(&err));
+        return;
+    }
+    if (is_orphan(ctl, &op)) {
+        take_over(ctl, &op, kv->mod_revision);
+    }
+    operation_clear(&op);
+}
+
 static void take_over_all(struct ctl *ctl)
 {
     deis_autorange struct deis_etcd_range range = { 0 };
@@ -109,15 +124,7 @@ static void take_over_all(struct ctl *ctl)
         return;
     }
     for (size_t i = 0; i < range.count; i++) {
-        struct operation op;
-        if (operation_parse(range.kvs[i].value, &op, &err) < 0) {
-            deis_error("operation not readable", KV_S("key", range.kvs[i].key), KV_ERR(&err));
-            continue;
-        }
-        if (is_orphan(ctl, &op)) {
-            take_over(ctl, &op, range.kvs[i].mod_revision);
-        }
-        operation_clear(&op);
+        take_over_one(ctl, &range.kvs[i]);
     }
 }
 

@@ -134,13 +134,15 @@ bool rollouts_wait(struct rollouts *r, const char *app, uint64_t *seen, uint64_t
         }
         wait = pthread_cond_timedwait(&r->changed, &r->lock, &until);
     }
+    deis_autofree char *text = NULL;
     if (news) {
         *seen = e->version;
-        if (deis_rollout_parse(deis_str(e->text), ret, &err) < 0) {
-            deis_warn("rollout not readable", KV_S("app", app), KV_ERR(&err));
-            news = false;
-        }
+        text = deis_strdup(e->text);
     }
     pthread_mutex_unlock(&r->lock);
+    if (text && deis_rollout_parse(deis_str(text), ret, &err) < 0) {
+        deis_warn("rollout not readable", KV_S("app", app), KV_ERR(&err));
+        return false;
+    }
     return news;
 }

@@ -121,32 +121,39 @@ int store_names(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_e
     return DEIS_OK;
 }
 
-int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t first,
-                    size_t count, json_t **ret, struct deis_err *err)
+/* Append the documents of names[first .. first + count), GETS_MAX at most, to out. */
+static int append_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t first,
+                        json_t *out, struct deis_err *err)
+{
+    size_t left = json_array_size(names) - first;
+    size_t count = left < GETS_MAX ? left : GETS_MAX;
+    char **keys = deis_alloc((count + 1) * sizeof(*keys));
+    json_t *docs[GETS_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        keys[i] =
+            deis_asprintf("%s%s", prefix, json_string_value(json_array_get(names, first + i)));
+    }
+    int r = store_get_all(ctl, (const char *const *)keys, count, docs, NULL, err);
+    for (size_t i = 0; i < count; i++) {
+        if (r == DEIS_OK && docs[i]) {
+            json_array_append_new(out, docs[i]);
+        }
+    }
+    deis_strv_free(keys);
+    return r;
+}
+
+int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, json_t **ret,
+                    struct deis_err *err)
 {
     deis_autojson json_t *out = json_array();
-    size_t end = first + count;
 
-    while (first < end) {
-        size_t n = end - first < GETS_MAX ? end - first : GETS_MAX;
-        char **keys = deis_alloc((n + 1) * sizeof(*keys));
-        json_t **docs = deis_alloc(n * sizeof(json_t *));
-        for (size_t i = 0; i < n; i++) {
-            keys[i] =
-                deis_asprintf("%s%s", prefix, json_string_value(json_array_get(names, first + i)));
-        }
-        int r = store_get_all(ctl, (const char *const *)keys, n, docs, NULL, err);
-        for (size_t i = 0; i < n; i++) {
-            if (r == DEIS_OK && docs[i]) {
-                json_array_append_new(out, docs[i]);
-            }
-        }
-        deis_strv_free(keys);
-        free(docs);
+    for (size_t first = 0; first < json_array_size(names); first += GETS_MAX) {
+        int r = append_named(ctl, prefix, names, first, out, err);
         if (r < 0) {
             return r;
         }
-        first += n;
     }
     *ret = DEIS_TAKE(out);
     return DEIS_OK;

@@ -21,10 +21,9 @@ int store_list(struct ctl *ctl, const char *prefix, json_t **ret,
 /* The names below an index prefix in the order of their creation: an array of texts. */
 int store_names(struct ctl *ctl, const char *prefix, json_t **ret,
                 struct deis_err *err) deis_must_check;
-/* Documents `format`(name) for names[first .. first + count); absent ones are left out. format has
- * one %s. */
-int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t first,
-                    size_t count, json_t **ret, struct deis_err *err) deis_must_check;
+/* The documents `prefix`<name> for an array of names; absent ones are left out. */
+int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, json_t **ret,
+                    struct deis_err *err) deis_must_check;
 
 struct change {
     struct deis_etcd_txn *txn;

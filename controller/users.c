@@ -106,7 +106,7 @@ static bool set_admin(struct api *a, const char *name, bool admin)
     char user_key[DEIS_KEY_MAX], index_key[DEIS_KEY_MAX];
     deis_autojson json_t *doc = NULL;
     change_auto struct change c = { 0 };
-    int64_t revision;
+    int64_t revision = 0;
 
     if (users_get(a->ctl, name, &doc, &revision, &err) < 0) {
         api_error(a, &err);

@@ -208,6 +208,21 @@ static void check_size(struct fields *f, const char *name, json_t *map)
     }
 }
 
+static void apply_delta(json_t *map, json_t *delta)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(delta, key, value)
+    {
+        if (json_is_null(value)) {
+            json_object_del(map, key);
+        } else {
+            json_object_set(map, key, value);
+        }
+    }
+}
+
 json_t *appconfig_merge(const json_t *old, const json_t *change, struct fields *f)
 {
     deis_autojson json_t *now = json_object();
@@ -215,17 +230,7 @@ json_t *appconfig_merge(const json_t *old, const json_t *change, struct fields *
     for (size_t i = 0; i < DEIS_COUNT(maps); i++) {
         json_t *before = json_object_get(old, maps[i]);
         json_t *map = before ? json_copy(before) : json_object();
-        json_t *delta = json_object_get(change, maps[i]);
-        const char *key;
-        json_t *value;
-        json_object_foreach(delta, key, value)
-        {
-            if (json_is_null(value)) {
-                json_object_del(map, key);
-            } else {
-                json_object_set(map, key, value);
-            }
-        }
+        apply_delta(map, json_object_get(change, maps[i]));
         json_object_set_new(now, maps[i], map);
         check_size(f, maps[i], map);
     }
@@ -282,8 +287,8 @@ static void diff_map(struct deis_buf *out, json_t *old, json_t *now, const char 
 
 char *appconfig_summary(const char *user, const json_t *old, const json_t *now)
 {
-    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(64 * 1024);
-    deis_autobuf struct deis_buf tags = DEIS_BUF_INIT(16 * 1024);
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(65536);
+    deis_autobuf struct deis_buf tags = DEIS_BUF_INIT(16384);
     deis_autobuf struct deis_buf limits = DEIS_BUF_INIT(256);
 
     diff_map(&out, json_object_get(old, "values"), json_object_get(now, "values"), "");

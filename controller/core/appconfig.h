@@ -9,7 +9,7 @@
 #include "controller/core/fields.h"
 
 #define APPCONFIG_KEYS_MAX  1000
-#define APPCONFIG_BYTES_MAX (128 * 1024) /* of all names and values of one map together */
+#define APPCONFIG_BYTES_MAX 131072 /* of all names and values of one map together */
 
 json_t *appconfig_empty(void);
 /* The change that a request asks for, its texts normalised. Faults go to f; the result is then

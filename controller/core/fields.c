@@ -133,30 +133,39 @@ static bool parse_parts(struct deis_str body, struct deis_str boundary, json_t *
     return true;
 }
 
+/* "--" and the boundary that the content type names; false when there is none. */
+static bool boundary_of(struct deis_str type, char out[80])
+{
+    struct deis_str at = find(type, DEIS_STR("boundary="));
+
+    if (!at.ptr) {
+        return false;
+    }
+    struct deis_str value = deis_str_skip(type, (size_t)(at.ptr - type.ptr) + at.len);
+    ptrdiff_t semi = deis_str_find(value, ';');
+    value = deis_str_trim(semi < 0 ? value : deis_str_first(value, (size_t)semi));
+    if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"') {
+        value = deis_str_n(value.ptr + 1, value.len - 2);
+    }
+    if (value.len == 0 || value.len > 70) {
+        return false;
+    }
+    snprintf(out, 80, "--%.*s", DEIS_STR_ARG(value));
+    return true;
+}
+
 static enum body_result parse_multipart(struct deis_str type, struct deis_str body,
                                         json_t **ret_body, json_t **ret_error)
 {
     deis_autojson json_t *obj = json_object();
-    struct deis_str at = find(type, DEIS_STR("boundary="));
     char boundary[80];
 
-    if (at.ptr) {
-        struct deis_str value = deis_str_skip(type, (size_t)(at.ptr - type.ptr) + at.len);
-        ptrdiff_t semi = deis_str_find(value, ';');
-        value = deis_str_trim(semi < 0 ? value : deis_str_first(value, (size_t)semi));
-        if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"') {
-            value = deis_str_n(value.ptr + 1, value.len - 2);
-        }
-        if (value.len > 0 && value.len <= 70) {
-            snprintf(boundary, sizeof(boundary), "--%.*s", DEIS_STR_ARG(value));
-            if (parse_parts(body, deis_str(boundary), obj)) {
-                *ret_body = DEIS_TAKE(obj);
-                return BODY_OK;
-            }
-        }
+    if (!boundary_of(type, boundary) || !parse_parts(body, deis_str(boundary), obj)) {
+        *ret_error = detail("Multipart form parse error", "");
+        return BODY_BAD;
     }
-    *ret_error = detail("Multipart form parse error", "");
-    return BODY_BAD;
+    *ret_body = DEIS_TAKE(obj);
+    return BODY_OK;
 }
 
 enum body_result body_parse(struct deis_str content_type, struct deis_str body, json_t **ret_body,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/core/operation.h"
 
-#define TOTAL_MAX_MS    (20 * 60 * 1000)
-#define PATIENCE_MIN_MS (90 * 1000)
+#define TOTAL_MAX_MS    1200000 /* 20 minutes */
+#define PATIENCE_MIN_MS 90000
 
 static const char *const step_names[] = {
     [OPERATION_ROLLOUT] = "rollout", [OPERATION_DESTROY] = "destroy"
@@ -72,23 +72,19 @@ int operation_parse(struct deis_str text, struct operation *ret, struct deis_err
 {
     deis_autojson json_t *obj = deis_json_parse(text, err);
     struct operation op = { 0 };
-    int r;
 
     if (!obj) {
         return DEIS_INVALID;
     }
-    if ((r = take_text(obj, "id", &op.id, err)) < 0 ||
-        (r = take_text(obj, "kind", &op.kind, err)) < 0 ||
-        (r = take_text(obj, "app", &op.app, err)) < 0 ||
-        (r = take_text(obj, "owner", &op.owner, err)) < 0 ||
-        (r = take_text(obj, "request", &op.request, err)) < 0 ||
-        (r = take_step(obj, &op.step, err)) < 0 ||
-        (r = take_text(obj, "instance", &op.instance, err)) < 0 ||
-        (r = take_text(obj, "boot", &op.boot, err)) < 0 ||
-        (r = take_text(obj, "summary", &op.summary, err)) < 0 ||
-        (r = deis_json_get_u64(obj, "generation", &op.generation, err)) < 0 ||
-        (r = deis_json_get_u64(obj, "started_ms", &op.started_ms, err)) < 0 ||
-        (r = deis_json_get_u64(obj, "start_timeout_ms", &op.start_timeout_ms, err)) < 0) {
+    if (take_text(obj, "id", &op.id, err) < 0 || take_text(obj, "kind", &op.kind, err) < 0 ||
+        take_text(obj, "app", &op.app, err) < 0 || take_text(obj, "owner", &op.owner, err) < 0 ||
+        take_text(obj, "request", &op.request, err) < 0 || take_step(obj, &op.step, err) < 0 ||
+        take_text(obj, "instance", &op.instance, err) < 0 ||
+        take_text(obj, "boot", &op.boot, err) < 0 ||
+        take_text(obj, "summary", &op.summary, err) < 0 ||
+        deis_json_get_u64(obj, "generation", &op.generation, err) < 0 ||
+        deis_json_get_u64(obj, "started_ms", &op.started_ms, err) < 0 ||
+        deis_json_get_u64(obj, "start_timeout_ms", &op.start_timeout_ms, err) < 0) {
         operation_clear(&op);
         return deis_err_wrap(err, "operation");
     }
@@ -155,16 +151,14 @@ int outcome_parse(struct deis_str text, struct outcome *ret, struct deis_err *er
     deis_autojson json_t *obj = deis_json_parse(text, err);
     struct outcome o = { 0 };
     uint64_t version = 0;
-    int r;
 
     if (!obj) {
         return DEIS_INVALID;
     }
-    if ((r = deis_json_bool_or(obj, "done", false, &o.done, err)) < 0 ||
-        (r = deis_json_u64_or(obj, "version", 0, &version, err)) < 0 ||
-        (r = deis_json_u64_or(obj, "at_ms", 0, &o.at_ms, err)) < 0 ||
-        (r = take_text(obj, "app", &o.app, err)) < 0 ||
-        (r = take_text(obj, "reason", &o.reason, err)) < 0) {
+    if (deis_json_bool_or(obj, "done", false, &o.done, err) < 0 ||
+        deis_json_u64_or(obj, "version", 0, &version, err) < 0 ||
+        deis_json_u64_or(obj, "at_ms", 0, &o.at_ms, err) < 0 ||
+        take_text(obj, "app", &o.app, err) < 0 || take_text(obj, "reason", &o.reason, err) < 0) {
         outcome_clear(&o);
         return deis_err_wrap(err, "outcome");
     }

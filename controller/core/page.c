@@ -55,7 +55,7 @@ int page_window(struct page *p, size_t count, size_t *ret_first, size_t *ret_cou
 /* url, the page, then the rest of the query without its own page parameter. */
 static json_t *link_to(size_t number, const char *url, struct deis_str query)
 {
-    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(16 * 1024);
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(16384);
     struct deis_str pair;
 
     deis_buf_addf(&out, "%s?page=%zu", url, number);

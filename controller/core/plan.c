@@ -189,7 +189,7 @@ static int process_fill(const struct plan_input *in, const char *type, uint32_t 
         return deis_err_wrap(err, "memory limit of %s", type);
     }
     const struct deis_process *before = process_of(in->current, type);
-    if (before && before->restarts && in->current->release == in->version) {
+    if (before && before->restarts && in->current && in->current->release == in->version) {
         p->restarts = json_deep_copy(before->restarts);
     }
     return DEIS_OK;

@@ -4,7 +4,7 @@
 #include "controller/core/names.h"
 
 #define PROCFILE_TYPES_MAX 60
-#define COMMAND_MAX        (16 * 1024)
+#define COMMAND_MAX        16384
 
 static const char *member(const json_t *obj, const char *name)
 {
@@ -44,7 +44,7 @@ json_t *build_parse(struct fields *f)
 {
     deis_autofree char *image = fields_text(f, "image", FIELD_REQUIRED, 256);
     deis_autofree char *sha = fields_text(f, "sha", FIELD_BLANK_OK, 40);
-    deis_autofree char *dockerfile = fields_text(f, "dockerfile", FIELD_BLANK_OK, 64 * 1024);
+    deis_autofree char *dockerfile = fields_text(f, "dockerfile", FIELD_BLANK_OK, 65536);
     deis_autojson json_t *procfile = procfile_parse(f);
 
     if (image && !names_is_image(image)) {

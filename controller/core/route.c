@@ -5,7 +5,7 @@
 
 static const struct route routes[] = {
 #define CONTROLLER_ROUTE_ROW(method, pattern, handler, right)                                      \
-    { ROUTE_##handler, #method, pattern, right },
+    { #method, pattern, ROUTE_##handler, right },
     CONTROLLER_ROUTES(CONTROLLER_ROUTE_ROW)
 #undef CONTROLLER_ROUTE_ROW
 };
@@ -130,13 +130,11 @@ bool route_find(struct deis_str method, struct deis_str path, struct route_match
         if (ret->path && strcmp(ret->path->pattern, routes[i].pattern) != 0) {
             continue;
         }
-        if (!ret->path) {
-            if (!pattern_fits(routes[i].pattern, path, ret)) {
-                route_match_clear(ret);
-                continue;
-            }
-            ret->path = &routes[i];
+        if (!ret->path && !pattern_fits(routes[i].pattern, path, ret)) {
+            route_match_clear(ret);
+            continue;
         }
+        ret->path = ret->path ? ret->path : &routes[i];
         allow_add(ret->allow, routes[i].method);
         if (deis_str_eq_cstr(wanted, routes[i].method)) {
             ret->route = &routes[i];

@@ -76,9 +76,9 @@ enum route_id {
 };
 
 struct route {
-    enum route_id id;
     const char *method;
     const char *pattern;
+    enum route_id id;
     enum access_right right;
 };
 

@@ -5,7 +5,7 @@
 
 #include "lib/base/buf.h"
 
-#define SSHKEY_TEXT_MAX (16 * 1024)
+#define SSHKEY_TEXT_MAX 16384
 
 /* Accepts RSA (1024 to 16384 bits), ECDSA, Ed25519 and their hardware-backed forms; a final newline
  * is fine, options before the type are not. The decoded blob is appended to ret_blob, *ret_plain
