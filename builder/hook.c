@@ -11,6 +11,7 @@
 #include "builder/core/push_output.h"
 #include "builder/core/push_policy.h"
 #include "builder/image.h"
+#include "builder/layers.h"
 #include "builder/roles.h"
 #include "builder/tree_tar.h"
 
@@ -222,6 +223,11 @@ static void on_build_text(struct deis_str text, void *arg)
     }
     push_output_feed(&h->filter, text, &out);
     print(h, deis_buf_str(&out));
+    if (push_output_layer(deis_buf_str(&out), h->record.layer)) {
+        struct deis_err err = DEIS_ERR_INIT;
+        /* Only what is known of a build that is killed gets less exact when this fails. */
+        (void)!record_save(&h->settings, &h->record, &err);
+    }
 }
 
 static bool is_build_over(void *arg)
@@ -371,7 +377,9 @@ static void settle(struct hook *h, int rc)
     if (!h->record.app || unknown) {
         return;
     }
-    if (rc == DEIS_OK || image_forget_build(&h->settings, h->docker, &h->record, &err) == DEIS_OK) {
+    if (rc == DEIS_OK ||
+        (image_forget_build(&h->settings, h->docker, &h->record, &err) == DEIS_OK &&
+         layers_keep(&h->settings, &h->record, &err) == DEIS_OK)) {
         record_remove(&h->settings, h->record.id);
     }
 }

@@ -86,6 +86,18 @@ static int remove_labelled(const struct settings *s, struct deis_docker *docker,
     return DEIS_OK;
 }
 
+int image_forget_layer(struct deis_docker *docker, const char *id, struct deis_err *err)
+{
+    deis_autojson json_t *image = NULL;
+
+    int rc = deis_docker_image_inspect(docker, id, &image, err);
+    if (rc == DEIS_OK && json_array_size(json_object_get(image, "RepoTags")) == 0 &&
+        json_array_size(json_object_get(image, "RepoDigests")) == 0) {
+        rc = deis_docker_image_remove(docker, id, err);
+    }
+    return rc == DEIS_NOT_FOUND || rc == DEIS_CONFLICT ? DEIS_OK : rc;
+}
+
 int image_forget_app(const struct settings *s, struct deis_docker *docker, const char *app,
                      struct deis_err *err)
 {

@@ -16,6 +16,10 @@
 /* Remove the image of one build, wherever it got to. Nothing there is success. */
 int image_forget_build(const struct settings *s, struct deis_docker *docker, const struct record *r,
                        struct deis_err *err) deis_must_check;
+/* Remove an image that a step of a failed build came to, with what it alone is made of. One that
+ * has a name, or that something else needs, stays: that is success too. */
+int image_forget_layer(struct deis_docker *docker, const char *id,
+                       struct deis_err *err) deis_must_check;
 /* Remove from the Engine what was built for an app, references of exactly this app only. */
 int image_forget_app(const struct settings *s, struct deis_docker *docker, const char *app,
                      struct deis_err *err) deis_must_check;

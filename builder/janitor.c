@@ -2,6 +2,7 @@
 #include "builder/janitor.h"
 
 #include "builder/image.h"
+#include "builder/layers.h"
 #include "builder/repo.h"
 #include "builder/upkeep.h"
 
@@ -16,6 +17,7 @@
 #define DEPLOY_SETTLE_MS (2 * 60 * 1000ULL)
 /* Outcomes are kept for a day: beyond, their absence says nothing. */
 #define OUTCOME_KEPT_MS (20 * 3600 * 1000ULL)
+#define LAYER_KEPT_MS   (24 * 3600 * 1000ULL)
 
 struct round {
     const struct janitor *j;
@@ -84,7 +86,8 @@ static bool settle(const struct janitor *j, const struct record *r)
     if (fate == FATE_LATER) {
         return false;
     }
-    if (fate == FATE_FORGET && image_forget_build(j->settings, j->docker, r, &err) < 0) {
+    if (fate == FATE_FORGET && (image_forget_build(j->settings, j->docker, r, &err) < 0 ||
+                                layers_keep(j->settings, r, &err) < 0)) {
         deis_warn("can't remove the image of an interrupted build", KV_S("app", r->app),
                   KV_S("build", r->id), KV_ERR(&err));
         return false;
@@ -170,11 +173,20 @@ static void each_app(const char *app, void *arg)
     close(lock);
 }
 
+/* --- layers of failed builds --- */
+
+static bool is_layer_spent(const char *app, uint64_t age_ms, void *arg)
+{
+    return age_ms > LAYER_KEPT_MS || is_gone(arg, app);
+}
+
 unsigned janitor_round(const struct janitor *j)
 {
     struct round round = { j, 0 };
+    struct janitor copy = *j;
 
     record_each(j->settings, each_record, &round);
     repo_each(j->settings, each_app, &round);
+    round.left += layers_sweep(j->settings, j->docker, is_layer_spent, &copy);
     return round.left;
 }

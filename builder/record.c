@@ -19,8 +19,9 @@ static char *path_of(const struct settings *s, const char *id)
 int record_save(const struct settings *s, const struct record *r, struct deis_err *err)
 {
     deis_autofree char *path = path_of(s, r->id);
-    deis_autojson json_t *object = json_pack("{s:s, s:s, s:i, s:i}", "app", r->app, "tag", r->tag,
-                                             "phase", (int)r->phase, "pid", r->pid);
+    deis_autojson json_t *object =
+        json_pack("{s:s, s:s, s:s, s:i, s:i}", "app", r->app, "tag", r->tag, "layer", r->layer,
+                  "phase", (int)r->phase, "pid", r->pid);
     deis_autofree char *text = deis_json_dump(object);
 
     return file_replace(path, deis_str(text), err);
@@ -32,6 +33,7 @@ int record_load(const struct settings *s, const char *id, struct record *ret, st
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(RECORD_MAX_BYTES);
     const char *app = NULL;
     const char *tag = NULL;
+    const char *layer = NULL;
     uint64_t phase = 0;
     uint64_t pid = 0;
 
@@ -44,11 +46,14 @@ int record_load(const struct settings *s, const char *id, struct record *ret, st
     if (!object || strlen(id) >= sizeof(ret->id) ||
         (rc = deis_json_get_str(object, "app", &app, err)) < 0 ||
         (rc = deis_json_get_str(object, "tag", &tag, err)) < 0 ||
+        (rc = deis_json_get_str(object, "layer", &layer, err)) < 0 ||
+        strlen(layer) >= sizeof(ret->layer) ||
         (rc = deis_json_get_u64(object, "phase", &phase, err)) < 0 ||
         (rc = deis_json_get_u64(object, "pid", &pid, err)) < 0) {
         return deis_err_set(err, DEIS_INVALID, "record '%s' can't be read", path);
     }
     memcpy(ret->id, id, strlen(id) + 1);
+    memcpy(ret->layer, layer, strlen(layer) + 1);
     ret->app = deis_strdup(app);
     ret->tag = deis_strdup(tag);
     ret->phase = phase < RECORD_DEPLOYING ? (enum record_phase)phase : RECORD_DEPLOYING;

@@ -7,6 +7,7 @@
 #ifndef DEIS_BUILDER_RECORD_H
 #define DEIS_BUILDER_RECORD_H
 
+#include "builder/core/push_output.h"
 #include "builder/settings.h"
 
 #define RECORD_ID_BYTES 8 /* random bytes of an id */
@@ -20,7 +21,8 @@ enum record_phase {
 struct record {
     char id[2 * RECORD_ID_BYTES + 1]; /* also the label deis.build of the image and the operation */
     char *app;
-    char *tag; /* "git-1a2b3c4d" */
+    char *tag;                             /* "git-1a2b3c4d" */
+    char layer[PUSH_OUTPUT_LAYER_LEN + 1]; /* last image of a step, "" before the first */
     enum record_phase phase;
     int pid;
 };

@@ -294,8 +294,8 @@ static int make_hook(struct serve *v, struct deis_err *err)
 
 static int prepare_data(struct serve *v, struct deis_err *err)
 {
-    static const char *const folders[] = { "",       "/repos", "/locks", "/builds",
-                                           "/hooks", "/ssh",   "/run" };
+    static const char *const folders[] = { "",        "/repos", "/locks", "/builds",
+                                           "/layers", "/hooks", "/ssh",   "/run" };
     int rc = DEIS_OK;
 
     for (size_t i = 0; i < DEIS_COUNT(folders) && rc == DEIS_OK; i++) {

@@ -86,6 +86,33 @@ void push_output_flush(struct push_output *o, struct deis_buf *out)
     o->carriage = false;
 }
 
+static bool is_layer_id(struct deis_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!strchr("0123456789abcdef", s.ptr[i]) || s.ptr[i] == '\0') {
+            return false;
+        }
+    }
+    return s.len == PUSH_OUTPUT_LAYER_LEN;
+}
+
+bool push_output_layer(struct deis_str lines, char ret_id[PUSH_OUTPUT_LAYER_LEN + 1])
+{
+    static const char start[] = INDENT " ---> ";
+    struct deis_str line;
+    bool found = false;
+
+    while (deis_str_split(&lines, '\n', &line)) {
+        struct deis_str id = deis_str_skip(line, sizeof(start) - 1);
+        if (deis_str_starts(line, start) && is_layer_id(id)) {
+            memcpy(ret_id, id.ptr, id.len);
+            ret_id[id.len] = '\0';
+            found = true;
+        }
+    }
+    return found;
+}
+
 void push_output_phase(struct deis_buf *out, const char *text)
 {
     deis_buf_addf(out, "-----> %s\n", text);

@@ -24,6 +24,11 @@ void push_output_feed(struct push_output *o, struct deis_str text, struct deis_b
 /* The last line, if it has no end. */
 void push_output_flush(struct push_output *o, struct deis_buf *out);
 
+/* In lines that push_output_feed() made of a docker build: the last image that a step came to ("
+ * ---> " and 12 hexadecimal digits alone on a line). false: none in there. */
+#define PUSH_OUTPUT_LAYER_LEN 12
+bool push_output_layer(struct deis_str lines, char ret_id[PUSH_OUTPUT_LAYER_LEN + 1]);
+
 void push_output_phase(struct deis_buf *out, const char *text); /* "-----> text" */
 void push_output_note(struct deis_buf *out,
                       struct deis_str text); /* "       text", one line or more */

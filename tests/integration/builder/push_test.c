@@ -43,7 +43,8 @@ static int push(const char *repo, struct deis_buf *out)
 
 static bool nothing_left(void *arg)
 {
-    return world_records() == 0 && world_images(&world, "deis.app=" WORLD_APP) == *(size_t *)arg;
+    return world_records() == 0 &&
+           world_images(&world, "deis.app=" WORLD_APP, false) == *(size_t *)arg;
 }
 
 static void await_images(size_t count)
@@ -142,8 +143,8 @@ static void push__what_must_not_deploy_is_refused_with_its_cause(void **state)
           "hasDotdot" },
         { "HEAD:master", "FROM scratch\nNONSENSE x\n", "", "true", "unknown instruction" },
         { "HEAD:master", "FROM scratch\nCOPY nothing /\n", "", "true", "build failed" },
-        { "HEAD:master", "FROM " WORLD_BASE "\nRUN [\"/bin/busybox\", \"false\"]\n", "", "true",
-          "returned a non-zero code: 1" },
+        { "HEAD:master", "FROM " WORLD_BASE "\nCOPY . /src\nRUN [\"/bin/busybox\", \"false\"]\n",
+          "", "true", "returned a non-zero code: 1" },
     };
 
     for (size_t i = 0; i < DEIS_COUNT(cases); i++) {
@@ -210,7 +211,7 @@ static void push__builder_that_stops_ends_its_builds(void **state)
     world_read_until(&c, SLOW_STEP);
     world_stop_builder(&world);
     assert_int_equal(world_records(), 0);
-    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP), 0);
+    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP, false), 0);
     assert_int_not_equal(world_finish(&c), 0);
     world_client_clear(&c);
     world_start_builder(&world);
@@ -280,7 +281,7 @@ static void push__deploys_and_moves_the_ref(void **state)
     deis_autofree char *prefix = deis_asprintf("%s/" WORLD_APP "@sha256:", world.registry);
     assert_int_equal(strncmp(d.image, prefix, strlen(prefix)), 0);
     assert_int_equal(world_records(), 0);
-    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP), 1);
+    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP, false), 1);
 
     assert_int_equal(push("app", &out), 0);
     assert_says(&out, "Everything up-to-date");
@@ -399,7 +400,7 @@ static void push__release_without_its_ref_is_kept_and_pushed_again(void **state)
     if (no_registry()) {
         skip();
     }
-    size_t before = world_images(&world, "deis.app=" WORLD_APP);
+    size_t before = world_images(&world, "deis.app=" WORLD_APP, false);
     kill_during_deploy("{\"done\":false,\"reason\":\"it crashed\"}");
     await_images(before);
 
@@ -458,7 +459,12 @@ static void fetch__gives_back_what_was_pushed(void **state)
 static bool app_is_gone(void *arg)
 {
     return access(WORLD_DATA "/repos/" WORLD_APP ".git", F_OK) < 0 &&
-           world_images(&world, "deis.app=" WORLD_APP) == 0;
+           world_images(&world, "deis.app=" WORLD_APP, false) == 0;
+}
+
+static bool no_layers(void *arg)
+{
+    return world_images(&world, WORLD_LABEL, true) == 1;
 }
 
 static void app__that_is_destroyed_loses_exactly_its_repository_and_images(void **state)
@@ -474,7 +480,9 @@ static void app__that_is_destroyed_loses_exactly_its_repository_and_images(void 
     assert_int_equal(push("second", &out), 0);
     assert_int_equal(deis_etcd_delete(world.etcd, "/deis/apps/" WORLD_APP, &err), DEIS_OK);
     world_await("repository and images go", app_is_gone, NULL);
-    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP_2), 1);
+    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP_2, false), 1);
+    /* The steps of its failed builds go too: only their base is left. */
+    world_await("layers go", no_layers, NULL);
     assert_string_not_equal(world_ref(WORLD_APP_2, "master"), "");
 }
 

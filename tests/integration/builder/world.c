@@ -234,7 +234,7 @@ const char *world_ref(const char *app, const char *branch)
     return id;
 }
 
-size_t world_images(const struct world *w, const char *label)
+size_t world_images(const struct world *w, const char *label, bool all)
 {
     deis_autobuf struct deis_buf path = DEIS_BUF_INIT(1024);
     deis_autojson json_t *images = NULL;
@@ -242,7 +242,7 @@ size_t world_images(const struct world *w, const char *label)
     deis_autofree char *text = deis_json_dump(filter);
     struct deis_err err = DEIS_ERR_INIT;
 
-    deis_buf_add_cstr(&path, "/images/json?filters=");
+    deis_buf_add_cstr(&path, all ? "/images/json?all=1&filters=" : "/images/json?filters=");
     deis_buf_add_urlencoded(&path, deis_str(text), false);
     must_err(deis_docker_call(w->docker, "GET", path.data, NULL, 0, &images, &err), &err);
     return json_array_size(images);
@@ -363,7 +363,8 @@ static void import_base(void)
     tar_add_end(&tar);
     struct deis_httpc_request req = {
         .method = "POST",
-        .url = "http://docker/v1.41/images/create?fromSrc=-&repo=deis-test-builder/base&tag=1",
+        .url = "http://docker/v1.41/images/create?fromSrc=-&repo=deis-test-builder/base&tag=1"
+               "&changes=LABEL%20" WORLD_LABEL "%3D1",
         .unix_socket = DOCKER_SOCKET,
         .headers = (const char *const[]){ "Content-Type: application/x-tar", NULL },
         .body = deis_buf_str(&tar),
@@ -520,29 +521,36 @@ void world_start_controller(struct world *w)
     w->controller = stand_in_start(w->bus, &w->key, w->fingerprint, w->public_key);
 }
 
-/* Also of a former run that was killed. */
+static bool remove_labelled(const struct world *w, const char *label)
+{
+    deis_autofree char *path =
+        deis_asprintf("/images/json?all=1&filters=%%7B%%22label%%22:%%5B%%22%s%%22%%5D%%7D", label);
+    deis_autojson json_t *images = NULL;
+    struct deis_err err = DEIS_ERR_INIT;
+    bool any = false;
+    size_t i;
+    json_t *image;
+
+    must_err(deis_docker_call(w->docker, "GET", path, NULL, 0, &images, &err), &err);
+    json_array_foreach(images, i, image)
+    {
+        deis_autofree char *one =
+            deis_asprintf("/images/%s?force=1", json_string_value(json_object_get(image, "Id")));
+        any = deis_docker_call(w->docker, "DELETE", one, NULL, 0, NULL, &err) == DEIS_OK || any;
+    }
+    return any;
+}
+
+/* Also of a former run that was killed. One can go only after those that were made from it. */
 static void remove_images(const struct world *w)
 {
-    static const char *const labels[] = { "deis.app=" WORLD_APP, "deis.app=" WORLD_APP_2 };
-    struct deis_err err = DEIS_ERR_INIT;
+    static const char *const labels[] = { "deis.app=" WORLD_APP, "deis.app=" WORLD_APP_2,
+                                          WORLD_LABEL };
 
     for (size_t i = 0; i < DEIS_COUNT(labels); i++) {
-        deis_autofree char *path =
-            deis_asprintf("/images/json?filters=%%7B%%22label%%22:%%5B%%22%s%%22%%5D"
-                          "%%7D",
-                          labels[i]);
-        deis_autojson json_t *images = NULL;
-        size_t k;
-        json_t *image;
-        must_err(deis_docker_call(w->docker, "GET", path, NULL, 0, &images, &err), &err);
-        json_array_foreach(images, k, image)
-        {
-            deis_autofree char *one = deis_asprintf(
-                "/images/%s?force=1", json_string_value(json_object_get(image, "Id")));
-            (void)!deis_docker_call(w->docker, "DELETE", one, NULL, 0, NULL, &err);
+        while (remove_labelled(w, labels[i])) {
         }
     }
-    (void)!deis_docker_image_remove(w->docker, WORLD_BASE, &err);
 }
 
 void world_open(struct world *w)

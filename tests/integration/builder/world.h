@@ -14,9 +14,10 @@
 #include "lib/etcd/etcd.h"
 #include "lib/net/docker.h"
 
-#define WORLD_DIR  "/mnt"
-#define WORLD_DATA WORLD_DIR "/data"
-#define WORLD_BASE "deis-test-builder/base:1" /* has /bin/busybox only */
+#define WORLD_DIR   "/mnt"
+#define WORLD_DATA  WORLD_DIR "/data"
+#define WORLD_BASE  "deis-test-builder/base:1" /* has /bin/busybox only */
+#define WORLD_LABEL "deis.test.builder"        /* of it and of what is made from it */
 
 /* The user ada may use these. Odd names: others' apps may be on the same Engine. */
 #define WORLD_APP   "itest-builder"
@@ -73,8 +74,9 @@ void world_new_repo(const struct world *w, const char *name, const char *app);
 void world_commit(const char *name, ...) __attribute__((sentinel));
 /* The id of a branch in the builder's repository of app, "" when it is not there. Static. */
 const char *world_ref(const char *app, const char *branch);
-/* How many images of the Engine have this label ("deis.app=blog"). */
-size_t world_images(const struct world *w, const char *label);
+/* How many images of the Engine, with all those of single steps too, have this label
+ * ("deis.app=blog"). */
+size_t world_images(const struct world *w, const char *label, bool all);
 /* The stand-in goes away, or comes back. */
 void world_stop_controller(struct world *w);
 void world_start_controller(struct world *w);

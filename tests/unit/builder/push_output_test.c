@@ -66,11 +66,31 @@ static void push_output__ends_with_release_and_url(void **state)
                                   "       http://blog.localhost:8080\n");
 }
 
+static void push_output__finds_the_last_layer_of_a_build(void **state)
+{
+    char id[PUSH_OUTPUT_LAYER_LEN + 1] = "before";
+
+    assert_false(push_output_layer(deis_str("       Step 1/2 : FROM x\n"
+                                            "        ---> Running in 0123456789ab\n"
+                                            "        ---> Using cache\n"
+                                            "        ---> 0123456789abc\n"
+                                            "        ---> 0123456789AB\n"
+                                            "       x ---> 0123456789ab\n"),
+                                   id));
+    assert_string_equal(id, "before");
+    assert_true(push_output_layer(deis_str("        ---> aaaaaaaaaaaa\n"
+                                           "        ---> 0123456789ab\n"
+                                           "       RUN false\n"),
+                                  id));
+    assert_string_equal(id, "0123456789ab");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(push_output__indents_and_cleans_in_any_split),
         cmocka_unit_test(push_output__breaks_endless_lines),
+        cmocka_unit_test(push_output__finds_the_last_layer_of_a_build),
         cmocka_unit_test(push_output__ends_with_release_and_url),
     };
 
