@@ -9,7 +9,7 @@
 #define CONNECT_MS    10000
 #define REDIRECTS_MAX 5
 #define COMPLAINT_MAX 8192
-#define ANSWER_MAX    (64 * 1024 * 1024)
+#define ANSWER_MAX    ((size_t)64 << 20)
 
 struct stream {
     void (*on_data)(struct deis_str data, void *arg);

@@ -79,8 +79,8 @@ int file_write(const char *path, struct deis_str text, unsigned mode,
                struct deis_err *err) deis_must_check;
 
 /* --- run.c --- */
-/* Run a program and collect one of its outputs (the other is dropped). *ret_status: its exit
- * status, 127 when it could not be started, 128 + signal. */
+/* Run a program (15 words at most) and collect one of its outputs (the other is dropped).
+ * *ret_status: its exit status, 127 when it could not be started, 128 + signal. */
 int run_program(const char *const *argv, bool want_stderr, struct deis_buf *ret, int *ret_status,
                 struct deis_err *err) deis_must_check;
 

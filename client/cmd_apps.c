@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define TEXT_MAX         (64 * 1024 * 1024)
-#define LINE_MAX_BYTES   (1024 * 1024)
+#define TEXT_MAX         ((size_t)64 << 20)
+#define LINE_MAX_BYTES   ((size_t)1 << 20)
 #define GIT_NO_REPO      128
 #define GIT_REMOTE_THERE 3
 

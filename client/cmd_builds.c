@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#define TEXT_MAX     (16 * 1024 * 1024)
-#define PROCFILE_MAX (256 * 1024)
+#define TEXT_MAX     ((size_t)16 << 20)
+#define PROCFILE_MAX ((size_t)256 << 10)
 
 int builds_list(struct client *c, const struct options *o)
 {

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define TEXT_MAX (16 * 1024 * 1024)
-#define FILE_MAX (4 * 1024 * 1024)
+#define TEXT_MAX ((size_t)16 << 20)
+#define FILE_MAX ((size_t)4 << 20)
 
 static int print_config(struct client *c, const char *app, bool oneline)
 {
@@ -124,8 +124,17 @@ int config_push(struct client *c, const struct options *o)
     return set_values(c, app, values);
 }
 
+static bool may_overwrite(const char *key, const json_t *local, const json_t *remote)
+{
+    deis_autofree char *prompt = deis_asprintf("%s: overwrite %s with %s? (y/N) ", key,
+                                               answer_text(local, key), answer_text(remote, key));
+    deis_autofree char *answer = term_ask(prompt);
+
+    return strcmp(answer, "y") == 0 || strcmp(answer, "Y") == 0;
+}
+
 /* The local file's values with the remote ones over them, as far as the user agrees. */
-static int merge(struct client *c, const json_t *remote, json_t **ret)
+static int merge(struct client *c, json_t *remote, json_t **ret)
 {
     deis_autobuf struct deis_buf note = DEIS_BUF_INIT(TEXT_MAX);
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(0);
@@ -136,22 +145,15 @@ static int merge(struct client *c, const json_t *remote, json_t **ret)
     if (file_read(".env", FILE_MAX, &text, &err) < 0) {
         return client_fail_err(c, &err);
     }
-    deis_autojson json_t *merged = pairs_env_file(deis_buf_str(&text), &note);
-    json_object_foreach((json_t *)(uintptr_t)remote, key, value)
+    json_t *merged = pairs_env_file(deis_buf_str(&text), &note);
+    json_object_foreach(remote, key, value)
     {
         const json_t *local = json_object_get(merged, key);
-        if (local && !json_equal(local, value)) {
-            deis_autofree char *prompt =
-                deis_asprintf("%s: overwrite %s with %s? (y/N) ", key, answer_text(merged, key),
-                              answer_text(remote, key));
-            deis_autofree char *answer = term_ask(prompt);
-            if (strcmp(answer, "y") != 0 && strcmp(answer, "Y") != 0) {
-                continue;
-            }
+        if (!local || json_equal(local, value) || may_overwrite(key, merged, remote)) {
+            json_object_set(merged, key, value);
         }
-        json_object_set(merged, key, value);
     }
-    *ret = json_incref(merged);
+    *ret = merged;
     return 0;
 }
 
@@ -173,7 +175,7 @@ int config_pull(struct client *c, const struct options *o)
     if (api_do(c, request_config_get(app), &config) < 0) {
         return -1;
     }
-    const json_t *remote = json_object_get(config, "values");
+    json_t *remote = json_object_get(config, "values");
     if (there && o->given[OPTION_INTERACTIVE]) {
         if (merge(c, remote, &values) < 0) {
             return -1;

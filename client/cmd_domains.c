@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-#define TEXT_MAX (16 * 1024 * 1024)
-#define PEM_MAX  (256 * 1024)
+#define TEXT_MAX ((size_t)16 << 20)
+#define PEM_MAX  ((size_t)256 << 10)
 
 int domains_print(struct client *c, const char *app, long limit)
 {

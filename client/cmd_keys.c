@@ -7,8 +7,8 @@
 #include <dirent.h>
 #include <stdio.h>
 
-#define TEXT_MAX (16 * 1024 * 1024)
-#define KEY_MAX  (64 * 1024)
+#define TEXT_MAX ((size_t)16 << 20)
+#define KEY_MAX  ((size_t)64 << 10)
 #define MENU_MAX 100
 
 struct key {

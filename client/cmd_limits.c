@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#define TEXT_MAX (16 * 1024 * 1024)
+#define TEXT_MAX ((size_t)16 << 20)
 
 typedef void show_fn(const char *app, const json_t *config, struct deis_buf *out);
 

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define TEXT_MAX (16 * 1024 * 1024)
+#define TEXT_MAX ((size_t)16 << 20)
 
 /* The app that is meant, or NULL with --admin. */
 static int scope(struct client *c, const struct options *o, const char **ret)

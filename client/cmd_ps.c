@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#define TEXT_MAX (16 * 1024 * 1024)
+#define TEXT_MAX ((size_t)16 << 20)
 
 int ps_print(struct client *c, const char *app, long limit)
 {

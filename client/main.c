@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define ERROR_MAX (64 * 1024)
-#define HELP_MAX  (64 * 1024)
+#define ERROR_MAX ((size_t)64 << 10)
+#define HELP_MAX  ((size_t)64 << 10)
 
 command_fn *const command_functions[COMMAND_COUNT] = {
     [COMMAND_APPS_CREATE] = apps_create,
@@ -134,8 +134,8 @@ static int run_plugin(const struct dispatch *d)
     deis_autofree char **argv = deis_realloc_array(NULL, count + 2, sizeof(*argv));
     argv[0] = program;
     for (size_t i = 0; i <= count; i++) {
-        /* exec takes texts that it does not change */
-        argv[i + 1] = (char *)(uintptr_t)d->args[i];
+        /* exec takes texts that it does not change, though not as const */
+        memcpy(&argv[i + 1], &d->args[i], sizeof(argv[0]));
     }
     execvp(program, argv);
     if (errno != ENOENT) {

@@ -9,7 +9,8 @@
 
 extern char **environ;
 
-#define OUTPUT_MAX (1024 * 1024)
+#define ARGS_MAX   16
+#define OUTPUT_MAX ((size_t)1 << 20)
 
 static int start(const char *const *argv, bool want_stderr, const int pipe_fds[2], pid_t *ret)
 {
@@ -20,8 +21,14 @@ static int start(const char *const *argv, bool want_stderr, const int pipe_fds[2
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, other, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], wanted);
-    /* exec takes texts that it does not change */
-    int r = posix_spawnp(ret, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+    /* exec takes texts that it does not change, though not as const */
+    char *args[ARGS_MAX] = { NULL };
+    size_t count = 0;
+    while (count < ARGS_MAX - 1 && argv[count]) {
+        count++;
+    }
+    memcpy(args, argv, count * sizeof(args[0]));
+    int r = posix_spawnp(ret, argv[0], &actions, NULL, args, environ);
     posix_spawn_file_actions_destroy(&actions);
     return r;
 }

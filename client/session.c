@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PROFILE_MAX (64 * 1024)
+#define PROFILE_MAX ((size_t)64 << 10)
 
 static int find_profile(struct client *c)
 {

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <termios.h>
 #include <unistd.h>
@@ -57,6 +58,13 @@ void term_spin_stop(void)
     }
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
+{
+    interrupted = sig;
+}
+
 /* One line from stdin, read byte by byte: what follows it is left for the next question. */
 static char *read_line(void)
 {
@@ -65,7 +73,7 @@ static char *read_line(void)
 
     for (;;) {
         ssize_t n = read(STDIN_FILENO, &c, 1);
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && errno == EINTR && !interrupted) {
             continue;
         }
         if (n <= 0 || c == '\n') {
@@ -87,6 +95,27 @@ char *term_ask(const char *prompt)
     return deis_str_dup(word);
 }
 
+/* Reads with the echo off, and puts it on again whatever the user types. */
+static char *read_silently(const struct termios *before)
+{
+    const struct sigaction stop = { .sa_handler = on_interrupt };
+    struct sigaction old;
+    struct termios silent = *before;
+
+    silent.c_lflag &= ~(tcflag_t)ECHO;
+    sigaction(SIGINT, &stop, &old);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    char *line = read_line();
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
+    sigaction(SIGINT, &old, NULL);
+    printf("\n");
+    fflush(stdout);
+    if (interrupted) {
+        raise(SIGINT);
+    }
+    return line;
+}
+
 int term_ask_password(struct client *c, const char *prompt, char **ret)
 {
     struct termios before;
@@ -99,12 +128,6 @@ int term_ask_password(struct client *c, const char *prompt, char **ret)
         return client_fail(c, "inappropriate ioctl for device: stdin is no terminal, "
                               "give passwords by their options");
     }
-    struct termios silent = before;
-    silent.c_lflag &= ~(tcflag_t)ECHO;
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-    *ret = read_line();
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    printf("\n");
-    fflush(stdout);
+    *ret = read_silently(&before);
     return 0;
 }

@@ -171,12 +171,12 @@ json_t *pairs_env_file(struct deis_str text, struct deis_buf *note)
     return map;
 }
 
-void pairs_format_env(const json_t *values, struct deis_buf *out)
+void pairs_format_env(json_t *values, struct deis_buf *out)
 {
     const char *key = NULL;
     json_t *value = NULL;
 
-    json_object_foreach((json_t *)(uintptr_t)values, key, value)
+    json_object_foreach(values, key, value)
     {
         const char *text = json_string_value(value);
         deis_buf_addf(out, "%s=%s\n", key, text ? text : "");

@@ -20,7 +20,7 @@ json_t *pairs_removals(const char *const *names, size_t count);
 /* The lines of a .env file as for pairs_config; the piece after the last newline is dropped. */
 json_t *pairs_env_file(struct deis_str text, struct deis_buf *note);
 /* "K=v" lines of config values. */
-void pairs_format_env(const json_t *values, struct deis_buf *out);
+void pairs_format_env(json_t *values, struct deis_buf *out);
 
 /* Does the text begin like a PEM private key of RSA or DSA? */
 bool pairs_is_private_key(struct deis_str text);

@@ -66,22 +66,22 @@ static void add_scalar(const json_t *value, struct deis_buf *out)
 }
 
 /* The keys of an object, sorted; array yours, texts borrowed. */
-static const char **sorted_keys(const json_t *map, size_t *ret_count)
+static const char **sorted_keys(json_t *map, size_t *ret_count)
 {
     size_t count = 0;
     const char **keys = deis_realloc_array(NULL, json_object_size(map) + 1, sizeof(*keys));
-    void *i = json_object_iter((json_t *)(uintptr_t)map);
+    void *i = json_object_iter(map);
 
     while (i) {
         keys[count++] = json_object_iter_key(i);
-        i = json_object_iter_next((json_t *)(uintptr_t)map, i);
+        i = json_object_iter_next(map, i);
     }
     qsort(keys, count, sizeof(*keys), by_text);
     *ret_count = count;
     return keys;
 }
 
-void show_table(const json_t *map, size_t gap, struct deis_buf *out)
+void show_table(json_t *map, size_t gap, struct deis_buf *out)
 {
     size_t count = 0;
     size_t width = 0;
@@ -150,7 +150,7 @@ void show_processes(const char *app, const json_t *containers, long total, struc
 
 void show_config(const char *app, const json_t *config, bool oneline, struct deis_buf *out)
 {
-    const json_t *values = json_object_get(config, "values");
+    json_t *values = json_object_get(config, "values");
     size_t count = 0;
 
     if (!oneline) {
@@ -167,7 +167,7 @@ void show_config(const char *app, const json_t *config, bool oneline, struct dei
     deis_buf_add_char(out, '\n');
 }
 
-static void add_limits(const json_t *map, struct deis_buf *out)
+static void add_limits(json_t *map, struct deis_buf *out)
 {
     if (json_object_size(map) == 0) {
         deis_buf_add_cstr(out, "Unlimited\n");

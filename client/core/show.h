@@ -12,7 +12,7 @@ void show_sorted(const json_t *objects, const char *member, struct deis_buf *out
 /* An array of texts, sorted, one a line. */
 void show_names(const json_t *names, struct deis_buf *out);
 /* Key and value in two columns that are `gap` apart, sorted. */
-void show_table(const json_t *map, size_t gap, struct deis_buf *out);
+void show_table(json_t *map, size_t gap, struct deis_buf *out);
 
 void show_app(const json_t *app, struct deis_buf *out);
 void show_processes(const char *app, const json_t *containers, long total, struct deis_buf *out);

@@ -18,7 +18,7 @@
 #define KEY_DIGITS    64
 #define NONCE_BYTES   12
 #define TAG_BYTES     16
-#define SEALED_MAX    (16 * 1024 * 1024)
+#define SEALED_MAX    ((size_t)16 << 20)
 #define PASSWORD_MAX  1024
 #define SALT_BYTES    16
 #define HASH_BYTES    32
@@ -149,7 +149,7 @@ static int key_read(const char *path, char digits[KEY_DIGITS + 2], ssize_t *ret_
 
 int deis_key_load(const char *path, struct deis_key *ret, struct deis_err *err)
 {
-    char digits[KEY_DIGITS + 2];
+    char digits[KEY_DIGITS + 2] = { 0 };
     ssize_t len = 0;
 
     int r = key_read(path, digits, &len, err);

@@ -11,9 +11,9 @@
 #define BATCH             64
 #define TICK_MS           100 /* while something is pending */
 #define PENDING_MAX       4096
-#define PENDING_MAX_BYTES (64 * 1024 * 1024)
+#define PENDING_MAX_BYTES ((size_t)64 << 20)
 #define PEERS_MAX         256
-#define PEER_IDLE_MS      (5 * 60 * 1000)
+#define PEER_IDLE_MS      300000
 
 typedef void done_fn(const ProtobufCMessage *msg, const struct deis_err *err, void *arg);
 
@@ -87,12 +87,15 @@ static void complete(struct pending *p, const ProtobufCMessage *msg, const struc
     free(p);
 }
 
+/* Those that are there now; what is told may add more. */
 static void complete_failed(struct deis_bus_client *c)
 {
-    struct pending *p;
+    struct pending_list failed = TAILQ_HEAD_INITIALIZER(failed);
+    struct pending *next;
 
-    while ((p = TAILQ_FIRST(&c->failed)) != NULL) {
-        TAILQ_REMOVE(&c->failed, p, link);
+    TAILQ_CONCAT(&failed, &c->failed, link);
+    for (struct pending *p = TAILQ_FIRST(&failed); p; p = next) {
+        next = TAILQ_NEXT(p, link);
         p->on_done(NULL, &p->err, p->arg);
         deis_bus_request_clear(&p->request);
         free(p);
@@ -292,23 +295,29 @@ static int peer_get(struct deis_bus_client *c, const char *address, struct peer 
 
 /* --- time --- */
 
-static void end_overdue(struct peer *peer, uint64_t now)
+static void take_overdue(struct peer *peer, uint64_t now, struct pending_list *ret)
 {
-    struct pending_list overdue = TAILQ_HEAD_INITIALIZER(overdue);
-    struct pending *p;
     struct pending *next;
 
-    for (p = TAILQ_FIRST(&peer->pending); p; p = next) {
+    for (struct pending *p = TAILQ_FIRST(&peer->pending); p; p = next) {
         next = TAILQ_NEXT(p, link);
         if (p->deadline_ms <= now) {
             TAILQ_REMOVE(&peer->pending, p, link);
-            TAILQ_INSERT_TAIL(&overdue, p, link);
+            TAILQ_INSERT_TAIL(ret, p, link);
         }
     }
+}
+
+static void end_overdue(struct peer *peer, uint64_t now)
+{
+    struct pending_list overdue = TAILQ_HEAD_INITIALIZER(overdue);
+    struct pending *next;
+
+    take_overdue(peer, now, &overdue);
     /* Told one by one from the peer's list, as what is told may add to it. */
-    while ((p = TAILQ_FIRST(&overdue)) != NULL) {
+    for (struct pending *p = TAILQ_FIRST(&overdue); p; p = next) {
         struct deis_err err = DEIS_ERR_INIT;
-        TAILQ_REMOVE(&overdue, p, link);
+        next = TAILQ_NEXT(p, link);
         TAILQ_INSERT_TAIL(&peer->pending, p, link);
         if (p->request.sends == 0) {
             deis_err_set(&err, DEIS_UNAVAILABLE, "no connection to '%s' for '%s'", peer->address,
@@ -400,6 +409,16 @@ struct deis_bus_client *deis_bus_client_new(struct deis_loop *loop, const struct
     return c;
 }
 
+static void end_all(struct peer *peer, const struct deis_err *err)
+{
+    struct pending *next;
+
+    for (struct pending *p = TAILQ_FIRST(&peer->pending); p; p = next) {
+        next = TAILQ_NEXT(p, link);
+        complete(p, NULL, err);
+    }
+}
+
 void deis_bus_client_free(struct deis_bus_client *c)
 {
     struct deis_err err = DEIS_ERR_INIT;
@@ -413,9 +432,7 @@ void deis_bus_client_free(struct deis_bus_client *c)
     deis_err_set(&err, DEIS_CANCELLED, "the program is ending");
     while (deis_map_next(c->peers, &cursor, &address, &value)) {
         struct peer *peer = value;
-        while (!TAILQ_EMPTY(&peer->pending)) {
-            complete(TAILQ_FIRST(&peer->pending), NULL, &err);
-        }
+        end_all(peer, &err);
     }
     complete_failed(c);
     deis_timer_free(c->tick);

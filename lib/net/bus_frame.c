@@ -17,7 +17,7 @@
 #define REF_BYTES     (DEIS_FRAME_ID_BYTES + 8)
 #define WINDOW        1024
 #define SENDERS_MAX   4096
-#define TOKEN_LIFE_MS (10 * 60 * 1000)
+#define TOKEN_LIFE_MS 600000
 #define PURPOSE       "bus"
 
 enum direction { REQUEST = 0, ANSWER = 1 };
@@ -136,7 +136,7 @@ struct deis_frame_ref deis_frame_seal(struct deis_frame_sealer *s,
     uint8_t *body = frame + s->head_len;
     int n = 0;
 
-    must(plain_len <= DEIS_FRAME_MAX);
+    must(plain_len <= (size_t)DEIS_FRAME_MAX);
     s->last.counter++;
     memcpy(frame, s->head, s->head_len);
     put_u64(frame + COUNTER_AT, s->last.counter);
@@ -253,17 +253,23 @@ static bool sender_saw(const struct sender *s, uint64_t counter)
     return (s->seen[counter % WINDOW / 64] >> (counter % 64) & 1) != 0;
 }
 
+/* The window's last counter becomes this one; those in between were not seen. */
+static void sender_advance(struct sender *s, uint64_t counter)
+{
+    if (counter - s->highest >= WINDOW) {
+        memset(s->seen, 0, sizeof(s->seen));
+    } else {
+        for (uint64_t c = s->highest + 1; c < counter; c++) {
+            s->seen[c % WINDOW / 64] &= ~(1ULL << (c % 64));
+        }
+    }
+    s->highest = counter;
+}
+
 static void sender_mark(struct sender *s, uint64_t counter)
 {
     if (counter > s->highest) {
-        if (counter - s->highest >= WINDOW) {
-            memset(s->seen, 0, sizeof(s->seen));
-        } else {
-            for (uint64_t c = s->highest + 1; c < counter; c++) {
-                s->seen[c % WINDOW / 64] &= ~(1ULL << (c % 64));
-            }
-        }
-        s->highest = counter;
+        sender_advance(s, counter);
     }
     s->seen[counter % WINDOW / 64] |= 1ULL << (counter % 64);
 }
@@ -307,7 +313,7 @@ static void forget_idle(struct deis_frame_gate *g, uint64_t now_ms)
 
     while (deis_map_next(g->senders, &cursor, &boot, &value)) {
         const struct sender *s = value;
-        if (now_ms - s->used_ms > 2 * TOKEN_LIFE_MS) {
+        if (now_ms - s->used_ms > 2ULL * TOKEN_LIFE_MS) {
             uint8_t copy[DEIS_FRAME_ID_BYTES];
             memcpy(copy, boot.ptr, sizeof(copy));
             deis_map_remove(g->senders, boot_str(copy));
@@ -322,7 +328,7 @@ static void age(struct deis_frame_gate *g, uint64_t now_ms)
     if (passed < TOKEN_LIFE_MS) {
         return;
     }
-    if (passed >= 2 * TOKEN_LIFE_MS) {
+    if (passed >= 2ULL * TOKEN_LIFE_MS) {
         renew_token(g, now_ms);
     }
     renew_token(g, now_ms);

@@ -9,7 +9,7 @@
 
 #include "lib/crypto/secret.h"
 
-#define DEIS_FRAME_MAX       (1024 * 1024)
+#define DEIS_FRAME_MAX       1048576
 #define DEIS_FRAME_NAME_MAX  63
 #define DEIS_FRAME_ID_BYTES  8
 #define DEIS_FRAME_TAG_BYTES 16

@@ -11,11 +11,11 @@
 
 #define BATCH          64
 #define OPEN_MAX       4096
-#define OPEN_MAX_BYTES (64 * 1024 * 1024)
-#define KEPT_MS        (120 * 1000)
-#define KEPT_MAX_BYTES (16 * 1024 * 1024)
-#define SWEEP_MS       (10 * 1000)
-#define COMPLAIN_MS    (10 * 1000)
+#define OPEN_MAX_BYTES ((size_t)64 << 20)
+#define KEPT_MS        120000
+#define KEPT_MAX_BYTES ((size_t)16 << 20)
+#define SWEEP_MS       10000
+#define COMPLAIN_MS    10000
 #define OP_KEY_MAX     (DEIS_FRAME_NAME_MAX + 2 * DEIS_BUS_TEXT_MAX + 3)
 
 /* Where an answer goes: the newest frame that asked. */

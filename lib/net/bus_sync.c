@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 
 #define IDLE_MAX    4
-#define IDLE_MAX_MS (30 * 1000)
+#define IDLE_MAX_MS 30000
 
 /* One thread's connection during a call; kept for the next call to that address. */
 struct conn {
@@ -77,29 +77,36 @@ static void take_surplus(struct deis_bus_sync *c, uint64_t now, struct conn_list
 
 static void free_all(struct conn_list *list)
 {
-    struct conn *k;
+    struct conn *next;
 
-    while ((k = TAILQ_FIRST(list)) != NULL) {
-        TAILQ_REMOVE(list, k, link);
+    for (struct conn *k = TAILQ_FIRST(list); k; k = next) {
+        next = TAILQ_NEXT(k, link);
         conn_free(k);
     }
+}
+
+static struct conn *find_idle(struct deis_bus_sync *c, const char *address)
+{
+    struct conn *k;
+
+    for (k = TAILQ_FIRST(&c->idle); k; k = TAILQ_NEXT(k, link)) {
+        if (strcmp(k->address, address) == 0) {
+            TAILQ_REMOVE(&c->idle, k, link);
+            c->idle_count--;
+            return k;
+        }
+    }
+    return NULL;
 }
 
 static int conn_take(struct deis_bus_sync *c, const char *address, struct conn **ret,
                      struct deis_err *err)
 {
     struct conn_list surplus = TAILQ_HEAD_INITIALIZER(surplus);
-    struct conn *k;
 
     pthread_mutex_lock(&c->lock);
     take_surplus(c, deis_now_ms(), &surplus);
-    TAILQ_FOREACH (k, &c->idle, link) {
-        if (strcmp(k->address, address) == 0) {
-            TAILQ_REMOVE(&c->idle, k, link);
-            c->idle_count--;
-            break;
-        }
-    }
+    struct conn *k = find_idle(c, address);
     pthread_mutex_unlock(&c->lock);
     free_all(&surplus);
     if (!k) {
@@ -144,50 +151,86 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* One request under way. */
+struct exchange {
+    struct conn *conn;
+    struct deis_bus_request *request;
+    uint64_t deadline_ms;
+    uint64_t silent_since_ms; /* first send after the last sign of life; 0 = not waiting */
+};
+
+/* A connection that says nothing for long is dead, as no keep-alive tells. */
+static bool replace_silent(struct exchange *x, uint64_t now)
+{
+    if (x->silent_since_ms == 0 || now - x->silent_since_ms < DEIS_BUS_SILENT_MS) {
+        return true;
+    }
+    conn_disconnect(x->conn);
+    x->silent_since_ms = 0;
+    x->request->next_send_ms = 0;
+    return conn_connect(x->conn, NULL) == 0;
+}
+
+static bool send_due(struct exchange *x, uint64_t now)
+{
+    struct conn *k = x->conn;
+
+    if (x->request->next_send_ms > now) {
+        return true;
+    }
+    set_wait(k->sock, NN_SNDTIMEO, earlier(x->deadline_ms, now + DEIS_BUS_SILENT_MS));
+    if (!deis_bus_request_send(x->request, k->sock, 0, k->sealer, k->token, now)) {
+        return false;
+    }
+    if (x->silent_since_ms == 0) {
+        x->silent_since_ms = deis_now_ms();
+    }
+    return true;
+}
+
+/* Waits until something is due. A final answer is yours; NULL otherwise. */
+static Deis__BusAnswer *receive(struct exchange *x)
+{
+    struct conn *k = x->conn;
+    struct deis_bus_packet packet = { 0 };
+
+    set_wait(k->sock, NN_RCVTIMEO, earlier(x->deadline_ms, x->request->next_send_ms));
+    if (!deis_bus_receive(k->sock, 0, &packet)) {
+        return NULL;
+    }
+    Deis__BusAnswer *answer =
+        deis_bus_request_answer(x->request, &packet, k->opener, k->token, deis_now_ms());
+    deis_bus_packet_clear(&packet);
+    if (!answer) {
+        return NULL;
+    }
+    x->silent_since_ms = 0;
+    if (answer->code != DEIS_BUS_WORKING && answer->code != DEIS_BUS_GREETING) {
+        return answer;
+    }
+    if (answer->code == DEIS_BUS_GREETING) {
+        x->request->next_send_ms = 0;
+    }
+    deis__bus_answer__free_unpacked(answer, NULL);
+    return NULL;
+}
+
 /* Sends again and again until a final answer (yours) or the deadline (NULL). */
 static Deis__BusAnswer *exchange(struct conn *k, struct deis_bus_request *r, uint64_t deadline_ms)
 {
-    uint64_t silent_since_ms = 0; /* first send after the last sign of life */
+    struct exchange x = { .conn = k, .request = r, .deadline_ms = deadline_ms };
+    Deis__BusAnswer *answer = NULL;
     uint64_t now;
 
-    while ((now = deis_now_ms()) < deadline_ms) {
-        struct deis_bus_packet packet = { 0 };
-        if (silent_since_ms != 0 && now - silent_since_ms >= DEIS_BUS_SILENT_MS) {
-            conn_disconnect(k);
-            if (conn_connect(k, NULL) < 0) {
-                return NULL;
-            }
-            silent_since_ms = 0;
-            r->next_send_ms = 0;
+    while (!answer && (now = deis_now_ms()) < deadline_ms) {
+        if (!replace_silent(&x, now)) {
+            return NULL;
         }
-        if (r->next_send_ms <= now) {
-            set_wait(k->sock, NN_SNDTIMEO, earlier(deadline_ms, now + DEIS_BUS_SILENT_MS));
-            if (!deis_bus_request_send(r, k->sock, 0, k->sealer, k->token, now)) {
-                continue;
-            }
-            silent_since_ms = silent_since_ms ? silent_since_ms : deis_now_ms();
+        if (send_due(&x, now)) {
+            answer = receive(&x);
         }
-        set_wait(k->sock, NN_RCVTIMEO,
-                 earlier(deadline_ms, r->next_send_ms));
-        if (!deis_bus_receive(k->sock, 0, &packet)) {
-            continue;
-        }
-        now = deis_now_ms();
-        Deis__BusAnswer *answer = deis_bus_request_answer(r, &packet, k->opener, k->token, now);
-        deis_bus_packet_clear(&packet);
-        if (!answer) {
-            continue;
-        }
-        silent_since_ms = 0;
-        if (answer->code != DEIS_BUS_WORKING && answer->code != DEIS_BUS_GREETING) {
-            return answer;
-        }
-        if (answer->code == DEIS_BUS_GREETING) {
-            r->next_send_ms = 0;
-        }
-        deis__bus_answer__free_unpacked(answer, NULL);
     }
-    return NULL;
+    return answer;
 }
 
 struct deis_bus_sync *deis_bus_sync_new(const struct deis_key *key, const char *service)

@@ -6,8 +6,8 @@
 #include <nanomsg/reqrep.h>
 #include <nanomsg/tcp.h>
 
-#define UNPACK_MAX_BYTES    (16 * 1024 * 1024)
-#define SOCKET_BUF_BYTES    (1024 * 1024) /* the kernel takes it as an upper bound */
+#define UNPACK_MAX_BYTES    ((size_t)16 << 20)
+#define SOCKET_BUF_BYTES    ((size_t)1 << 20) /* the kernel takes it as an upper bound */
 #define RECONNECT_MS        100
 #define RECONNECT_MAX_MS    1000
 #define RESEND_MS           1000
