@@ -37,15 +37,27 @@ static void sync_work(void *arg)
 
 static void sync_next(struct logger *l);
 
+/* The positions in memory count lines that may not be on disk. The senders keep what was not acknowledged and
+ * repeat it to the next process, which knows what it finds. */
+static void give_up(struct logger *l, const struct deis_err *err)
+{
+    if (!l->broken) {
+        deis_error("stopping", KV_ERR(err));
+        l->broken = true;
+        deis_loop_stop(l->loop);
+    }
+}
+
 static void sync_done(void *arg)
 {
     struct syncing *sync = arg;
     struct logger *l = sync->logger;
     struct deis_err err = DEIS_ERR_INIT;
 
-    if (sync->failed) {
+    if (sync->failed || log_store_is_broken(l->store)) {
+        sync->failed = true;
         deis_err_set(&err, DEIS_SYSTEM, "the log can't be synced to disk");
-        deis_error("sync failed", KV_ERR(&err));
+        give_up(l, &err);
     }
     for (size_t i = 0; i < sync->count; i++) {
         Deis__LogAppended done = DEIS__LOG_APPENDED__INIT;
@@ -60,7 +72,9 @@ static void sync_done(void *arg)
     free(sync->fds);
     free(sync);
     l->sync_running = false;
-    sync_next(l);
+    if (!l->stopping) {
+        sync_next(l);
+    }
 }
 
 static void sync_next(struct logger *l)
@@ -121,6 +135,18 @@ static int append_line(struct logger *l, struct deis_str source, const Deis__Log
     return log_store_append(l->store, deis_str(line->app), &r, err);
 }
 
+void logger_syncs_end(struct logger *l)
+{
+    struct syncing *sync = l->pending;
+
+    if (sync) {
+        l->pending = NULL;
+        sync->fd_count = log_store_take_dirty(l->store, &sync->fds);
+        sync_work(sync);
+        sync_done(sync);
+    }
+}
+
 void logger_append(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg)
 {
     const Deis__LogAppend *m = (const Deis__LogAppend *)msg;
@@ -142,6 +168,9 @@ void logger_append(struct deis_bus_call *call, const ProtobufCMessage *msg, void
         }
         if (append_line(l, source, line, &err) < 0) {
             deis_error("line not stored", KV_ERR(&err));
+            if (log_store_is_broken(l->store)) {
+                give_up(l, &err);
+            }
             deis_bus_fail(call, &err);
             return;
         }

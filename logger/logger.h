@@ -30,6 +30,8 @@ struct logger {
     struct log_store *store;
     struct syncing *pending; /* appended, waiting for the next sync */
     bool sync_running;
+    bool broken;   /* a sync failed: ends with a status of its own, saves nothing */
+    bool stopping; /* no new jobs: the workers are about to be freed */
     struct waiter *waiters;
     size_t waiter_count;
     uint64_t dropped; /* lines refused for a bad app or process name */
@@ -38,10 +40,12 @@ struct logger {
 /* ingest.c */
 void logger_append(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
 
+void logger_syncs_end(struct logger *l); /* sync and answer what waits; after the workers */
+
 /* query.c */
 void logger_read(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
 void logger_delete(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
 void logger_wake(struct logger *l, struct deis_str app); /* the app has new lines */
-void logger_waiters_free(struct logger *l);
+void logger_waiters_end(struct logger *l); /* they are told that the logger stops */
 
 #endif

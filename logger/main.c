@@ -84,11 +84,15 @@ static void stop(struct service *s)
     struct logger *l = &s->logger;
     struct deis_err err = DEIS_ERR_INIT;
 
+    l->stopping = true;
     deis_directory_stop(s->directory);
-    logger_waiters_free(l);
+    logger_waiters_end(l);
     deis_workers_free(l->workers);
+    logger_syncs_end(l);
     deis_bus_server_free(l->bus);
-    if (l->store && sources_save(l->sources, deis_wall_ms(), &err) < 0) {
+    if (l->store && !l->broken &&
+        (log_store_sync(l->store, &err) < 0 ||
+         sources_save(l->sources, deis_wall_ms(), &err) < 0)) {
         deis_error("positions not saved", KV_ERR(&err));
     }
     log_store_free(l->store);
@@ -117,6 +121,7 @@ int main(int argc, char **argv)
     }
     deis_info("listening", KV_S("bus", s.logger.conf.bus), KV_S("data", s.logger.conf.data));
     deis_loop_run(s.logger.loop);
+    bool broken = s.logger.broken;
     stop(&s);
-    return 0;
+    return broken ? 1 : 0;
 }

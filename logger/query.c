@@ -118,6 +118,9 @@ static void on_timeout(void *arg)
     struct waiter *w = arg;
     struct log_query q = query_of(w);
 
+    if (q.from_seq > log_store_next_seq(w->logger->store, q.app)) {
+        q.from_seq = 1; /* the app's log has begun anew while it waited */
+    }
     answer_read(w->logger, w->call, &q, false);
     waiter_free(w);
 }
@@ -205,9 +208,13 @@ void logger_delete(struct deis_bus_call *call, const ProtobufCMessage *msg, void
     }
 }
 
-void logger_waiters_free(struct logger *l)
+void logger_waiters_end(struct logger *l)
 {
+    struct deis_err err = DEIS_ERR_INIT;
+
+    deis_err_set(&err, DEIS_UNAVAILABLE, "the logger stops");
     while (l->waiters) {
+        deis_bus_fail(l->waiters->call, &err);
         waiter_free(l->waiters);
     }
 }

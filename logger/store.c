@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +14,7 @@
 
 #define PATH_BYTES      1024
 #define SEGMENT_NAME    16 /* hex digits */
-#define SEGMENT_MAX     (64 * 1024 * 1024)
+#define SEGMENT_MAX     (2 * LOG_SEGMENT_MAX_BYTES)
 #define OPEN_APPS_MAX   64 /* newest segments held open */
 #define RECORD_ROOM     (RECORD_TEXT_MAX + 4 * RECORD_NAME_MAX)
 
@@ -29,6 +30,7 @@ struct app_log {
     uint64_t next_seq;
     int fd;       /* of the newest segment, or -1 */
     bool dirty;
+    bool torn; /* half a record could not be cut off: nothing more goes into the newest segment */
     uint64_t used_ms;
 };
 
@@ -38,6 +40,8 @@ struct log_store {
     struct sources *sources;
     struct deis_map *apps;
     size_t open_fds;
+    int lock_fd;
+    bool broken;
     struct deis_buf scratch;
 };
 
@@ -137,10 +141,28 @@ static int load_segment(struct log_store *s, const struct app_log *a, const stru
     return 0;
 }
 
+/* Cut off what follows the good bytes. The rest is synced: its lines count as stored from now on, but the last
+ * process may have been killed before it did that. */
+static int mend(struct log_store *s, const struct app_log *a, struct segment *seg, uint64_t good,
+                struct deis_err *err)
+{
+    char path[PATH_BYTES];
+    deis_autoclose int fd = open(segment_path(s, a, seg->first_seq, path), O_WRONLY | O_CLOEXEC);
+
+    if (good < seg->bytes) {
+        deis_warn("torn end of a log cut off", KV_S("app", a->name),
+                  KV_I("bytes", seg->bytes - good));
+    }
+    if (fd < 0 || (good < seg->bytes && ftruncate(fd, (off_t)good) < 0) || fdatasync(fd) < 0) {
+        return deis_err_errno(err, errno, "can't mend '%s'", path);
+    }
+    seg->bytes = good;
+    return 0;
+}
+
 /* Learn the next seq and the sources' positions from the newest segment; cut off a torn end. */
 static int recover(struct log_store *s, struct app_log *a, struct deis_err *err)
 {
-    char path[PATH_BYTES];
     struct record r;
 
     a->next_seq = 1;
@@ -153,21 +175,12 @@ static int recover(struct log_store *s, struct app_log *a, struct deis_err *err)
         return rc;
     }
     struct deis_str rest = deis_buf_str(&s->scratch);
-    enum record_result result;
     a->next_seq = newest->first_seq;
-    while ((result = record_decode(&rest, &r)) == RECORD_OK) {
+    while (record_decode(&rest, &r) == RECORD_OK) {
         a->next_seq = r.seq + 1;
         sources_store(s->sources, r.source, r.position, r.time_ms);
     }
-    if (result == RECORD_TORN) {
-        uint64_t good = newest->bytes - rest.len;
-        deis_warn("torn end of a log cut off", KV_S("app", a->name), KV_I("bytes", rest.len));
-        if (truncate(segment_path(s, a, newest->first_seq, path), (off_t)good) < 0) {
-            return deis_err_errno(err, errno, "can't mend '%s'", path);
-        }
-        newest->bytes = good;
-    }
-    return 0;
+    return mend(s, a, newest, newest->bytes - rest.len, err);
 }
 
 static struct app_log *add_app(struct log_store *s, struct deis_str name)
@@ -208,6 +221,20 @@ static int open_apps(struct log_store *s, struct deis_err *err)
     return r;
 }
 
+static int take_folder(struct log_store *s, struct deis_err *err)
+{
+    deis_autofree char *path = deis_asprintf("%s/.lock", s->root);
+
+    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock_fd < 0) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        return deis_err_set(err, DEIS_CONFLICT, "another logger uses '%s'", s->root);
+    }
+    return 0;
+}
+
 struct log_store *log_store_open(const struct log_store_opts *opts, struct sources *sources,
                                  struct deis_err *err)
 {
@@ -217,8 +244,14 @@ struct log_store *log_store_open(const struct log_store_opts *opts, struct sourc
     s->root = deis_strdup(opts->root);
     s->sources = sources;
     s->apps = deis_map_new(app_free);
+    s->lock_fd = -1;
     deis_buf_init(&s->scratch, SEGMENT_MAX + 1);
-    if (open_apps(s, err) < 0) {
+    if (opts->segment_bytes > LOG_SEGMENT_MAX_BYTES) {
+        deis_err_set(err, DEIS_INVALID, "segment: at most 32M");
+        log_store_free(s);
+        return NULL;
+    }
+    if (take_folder(s, err) < 0 || open_apps(s, err) < 0) {
         log_store_free(s);
         return NULL;
     }
@@ -231,6 +264,9 @@ void log_store_free(struct log_store *s)
     if (s) {
         deis_map_free(s->apps);
         deis_buf_clear(&s->scratch);
+        if (s->lock_fd >= 0) {
+            close(s->lock_fd);
+        }
         free(s->root);
         free(s);
     }
@@ -284,6 +320,16 @@ static void make_room(struct log_store *s)
 
 /* --- writing --- */
 
+static int sync_app(struct log_store *s, struct app_log *a, struct deis_err *err)
+{
+    if (a->fd >= 0 && fdatasync(a->fd) < 0) {
+        s->broken = true;
+        return deis_err_errno(err, errno, "can't sync the log of '%s'", a->name);
+    }
+    a->dirty = false;
+    return 0;
+}
+
 /* Keep few descriptors: close the one that was written longest ago. */
 static void limit_open(struct log_store *s)
 {
@@ -301,9 +347,35 @@ static void limit_open(struct log_store *s)
             oldest = a;
         }
     }
-    if (oldest) {
+    struct deis_err err = DEIS_ERR_INIT;
+    if (oldest && sync_app(s, oldest, &err) == 0) { /* its sync may still be under way */
         close_app(s, oldest);
     }
+}
+
+static int sync_folder(struct log_store *s, const char *path, struct deis_err *err)
+{
+    deis_autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) < 0) {
+        s->broken = true;
+        return deis_err_errno(err, errno, "can't sync the folder '%s'", path);
+    }
+    return 0;
+}
+
+/* A line is safe only when the name of its file is, too. */
+static int sync_names(struct log_store *s, const struct app_log *a, struct deis_err *err)
+{
+    char path[PATH_BYTES];
+
+    snprintf(path, sizeof(path), "%s/apps/%s", s->root, a->name);
+    int r = sync_folder(s, path, err);
+    if (r == 0 && a->count == 1) {
+        snprintf(path, sizeof(path), "%s/apps", s->root);
+        r = sync_folder(s, path, err);
+    }
+    return r;
 }
 
 static int open_segment(struct log_store *s, struct app_log *a, bool fresh, struct deis_err *err)
@@ -323,23 +395,47 @@ static int open_segment(struct log_store *s, struct app_log *a, bool fresh, stru
     s->open_fds++;
     if (fresh) {
         add_segment(a, first, 0);
+        a->torn = false;
+        return sync_names(s, a, err);
     }
     return 0;
 }
 
+int log_store_sync(struct log_store *s, struct deis_err *err)
+{
+    size_t cursor = 0;
+    struct deis_str name;
+    void *value;
+    int r = 0;
+
+    while (r == 0 && deis_map_next(s->apps, &cursor, &name, &value)) {
+        r = sync_app(s, value, err);
+    }
+    return r;
+}
+
+bool log_store_is_broken(const struct log_store *s)
+{
+    return s->broken;
+}
+
+/* The copy of the positions must not know a line of any app that is not on disk: its sender repeats the line
+ * after a crash and would be told that it is stored. */
 static int finish_segment(struct log_store *s, struct app_log *a, struct deis_err *err)
 {
-    if (a->fd >= 0 && fdatasync(a->fd) < 0) {
-        return deis_err_errno(err, errno, "can't sync the log of '%s'", a->name);
+    int r = log_store_sync(s, err);
+
+    if (r < 0) {
+        return r;
     }
     close_app(s, a);
-    a->dirty = false;
     return sources_save(s->sources, deis_wall_ms(), err);
 }
 
 static int ready_segment(struct log_store *s, struct app_log *a, struct deis_err *err)
 {
-    bool full = a->count > 0 && a->segments[a->count - 1].bytes >= s->opts.segment_bytes;
+    bool full =
+        a->count > 0 && (a->torn || a->segments[a->count - 1].bytes >= s->opts.segment_bytes);
 
     if (full) {
         int r = finish_segment(s, a, err);
@@ -374,9 +470,7 @@ int log_store_append(struct log_store *s, struct deis_str app, struct record *r,
     ssize_t n = write(a->fd, bytes.data, bytes.len);
     if (n != (ssize_t)bytes.len) {
         rc = deis_err_errno(err, n < 0 ? errno : ENOSPC, "can't write the log of '%s'", a->name);
-        if (n > 0 && ftruncate(a->fd, (off_t)newest->bytes) < 0) {
-            deis_error("torn log can't be cut", KV_S("app", a->name));
-        }
+        a->torn = n > 0 && ftruncate(a->fd, (off_t)newest->bytes) < 0;
         return rc;
     }
     newest->bytes += bytes.len;
@@ -397,10 +491,13 @@ size_t log_store_take_dirty(struct log_store *s, int **ret)
     while (deis_map_next(s->apps, &cursor, &name, &value)) {
         struct app_log *a = value;
         if (a->dirty && a->fd >= 0) {
+            struct deis_err err = DEIS_ERR_INIT;
             int fd = fcntl(a->fd, F_DUPFD_CLOEXEC, 0);
             if (fd >= 0) {
                 fds[count++] = fd;
                 a->dirty = false;
+            } else if (sync_app(s, a, &err) < 0) {
+                deis_error("sync failed", KV_ERR(&err));
             }
         }
     }

@@ -13,14 +13,17 @@
 
 struct log_store;
 
+#define LOG_SEGMENT_MAX_BYTES (32ull * 1024 * 1024)
+
 struct log_store_opts {
     const char *root;
-    uint64_t segment_bytes;
+    uint64_t segment_bytes; /* at most LOG_SEGMENT_MAX_BYTES: a segment is read as a whole */
     struct retention_limits limits;
 };
 
 /* Opens what is there; a torn end of a newest segment is cut off. The positions found in the newest segments
- * are given to sources, whose copy on disk is renewed whenever a segment is finished. */
+ * are given to sources, whose copy on disk is renewed whenever a segment is finished. DEIS_CONFLICT: another
+ * process has the folder open. */
 struct log_store *log_store_open(const struct log_store_opts *opts, struct sources *sources,
                                  struct deis_err *err) deis_must_check;
 void log_store_free(struct log_store *s);
@@ -31,6 +34,11 @@ int log_store_append(struct log_store *s, struct deis_str app, struct record *r,
 /* Descriptors of all segments written since the last call, duplicated: sync and close them, on any thread.
  * *ret is yours. */
 size_t log_store_take_dirty(struct log_store *s, int **ret);
+/* Sync all that was appended, here and now. */
+int log_store_sync(struct log_store *s, struct deis_err *err) deis_must_check;
+/* A sync has failed. Nobody can tell then which lines are on disk, and another try would not say it either: only
+ * a restart reads what is there. */
+bool log_store_is_broken(const struct log_store *s);
 
 /* The last `lines` matching records of an app, oldest first, as many as fit in max_bytes; or all from seq on.
  * *ret_next is the seq to continue with. fn's record is valid during the call. No such app: 0 calls,

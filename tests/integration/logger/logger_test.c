@@ -8,6 +8,7 @@
 #include "tests/support/program.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -243,6 +244,148 @@ static void logger__a_deleted_app_is_forgotten(void **state)
     deis__log_lines__free_unpacked(lines, NULL);
 }
 
+struct follower {
+    struct fixture *f;
+    Deis__LogLines *lines;
+    char *cursor;
+};
+
+static void *follow(void *arg)
+{
+    struct follower *follower = arg;
+    struct fixture own = *follower->f; /* a connection belongs to one thread */
+
+    own.bus = deis_bus_sync_new(&own.key, "follower");
+    follower->lines = read_log(&own, "anew", "", 0, follower->cursor, 8000);
+    deis_bus_sync_free(own.bus);
+    return NULL;
+}
+
+static void logger__a_follower_sees_a_log_begin_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct follower follower = { f, NULL, NULL };
+    Deis__LogDelete msg = DEIS__LOG_DELETE__INIT;
+    struct deis_err err = DEIS_ERR_INIT;
+    char app[] = "anew";
+    pthread_t thread;
+
+    append(f, "anew", "web.1", 1, 10);
+    Deis__LogLines *lines = read_log(f, "anew", "", 1, "", 0);
+    follower.cursor = deis_strdup(lines->cursor);
+    deis__log_lines__free_unpacked(lines, NULL);
+    assert_int_equal(pthread_create(&thread, NULL, follow, &follower), 0);
+    msg.app = app;
+    assert_int_equal(deis_bus_call_sync(f->bus, f->address, "logger.delete", NULL, &msg.base,
+                                        &deis__log_deleted__descriptor, CALL_MS, NULL, &err),
+                     0);
+    append(f, "anew", "web.1", 11, 11);
+    pthread_join(thread, NULL);
+    assert_true(follower.lines->n_entries >= 1);
+    expect_line(follower.lines, follower.lines->n_entries - 1, "line 11");
+    deis__log_lines__free_unpacked(follower.lines, NULL);
+    free(follower.cursor);
+}
+
+struct writer {
+    struct fixture f;
+    char app[16];
+    uint64_t acknowledged;
+};
+
+/* One line after the other until the logger is gone. */
+static void *write_until_refused(void *arg)
+{
+    struct writer *w = arg;
+    struct deis_err err = DEIS_ERR_INIT;
+    char process[] = "web.1";
+    char text[] = "line";
+
+    w->f.bus = deis_bus_sync_new(&w->f.key, w->app);
+    for (uint64_t n = 1;; n++) {
+        Deis__LogLine line = DEIS__LOG_LINE__INIT;
+        Deis__LogLine *list[] = { &line };
+        Deis__LogAppend msg = DEIS__LOG_APPEND__INIT;
+        line.position = n;
+        line.time_ms = 1;
+        line.app = w->app;
+        line.process = process;
+        line.text = (ProtobufCBinaryData){ 4, (uint8_t *)text };
+        msg.source = w->app;
+        msg.lines = list;
+        msg.n_lines = 1;
+        if (deis_bus_call_sync(w->f.bus, w->f.address, "logger.append", NULL, &msg.base,
+                               &deis__log_appended__descriptor, 1000, NULL, &err) < 0) {
+            break;
+        }
+        __atomic_store_n(&w->acknowledged, n, __ATOMIC_RELEASE);
+    }
+    deis_bus_sync_free(w->f.bus);
+    return NULL;
+}
+
+static void *wait_in_vain(void *arg)
+{
+    const struct fixture *f = arg;
+    struct deis_bus_sync *bus = deis_bus_sync_new(&f->key, "reader");
+    Deis__LogRead msg = DEIS__LOG_READ__INIT;
+    struct deis_err err = DEIS_ERR_INIT;
+    char app[] = "nobody-writes-here";
+    char cursor[] = "1";
+
+    msg.app = app;
+    msg.cursor = cursor;
+    msg.wait_ms = 60000;
+    (void)!deis_bus_call_sync(bus, f->address, "logger.read", NULL, &msg.base,
+                              &deis__log_lines__descriptor, 2000, NULL, &err);
+    deis_bus_sync_free(bus);
+    return NULL;
+}
+
+static void logger__it_ends_in_order_while_lines_come_in(void **state)
+{
+    struct fixture *f = *state;
+    struct writer writers[4] = { 0 };
+    pthread_t threads[4];
+    pthread_t reader;
+    uint64_t end = deis_now_ms() + CALL_MS;
+
+    for (size_t i = 0; i < DEIS_COUNT(writers); i++) {
+        writers[i].f = *f;
+        snprintf(writers[i].app, sizeof(writers[i].app), "load-%zu", i);
+        assert_int_equal(pthread_create(&threads[i], NULL, write_until_refused, &writers[i]), 0);
+    }
+    assert_int_equal(pthread_create(&reader, NULL, wait_in_vain, f), 0);
+    for (size_t i = 0; i < DEIS_COUNT(writers); i++) {
+        while (__atomic_load_n(&writers[i].acknowledged, __ATOMIC_ACQUIRE) < 20) {
+            assert_true(deis_now_ms() < end);
+            sched_yield();
+        }
+    }
+    assert_int_equal(program_stop(&f->logger, SIGTERM), 0);
+    for (size_t i = 0; i < DEIS_COUNT(writers); i++) {
+        pthread_join(threads[i], NULL);
+    }
+    pthread_join(reader, NULL);
+    start_logger(f);
+    for (size_t i = 0; i < DEIS_COUNT(writers); i++) {
+        Deis__LogLines *lines = read_log(f, writers[i].app, "", 10000, "", 0);
+        assert_true(lines->n_entries >= writers[i].acknowledged || lines->more);
+        deis__log_lines__free_unpacked(lines, NULL);
+    }
+}
+
+static void logger__a_folder_in_use_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct program second = { 0 };
+    const char *const argv[] = { "--bus",         "tcp://127.0.0.1:0", "--data", f->folder,
+                                 "--cluster-key", f->key_path,         NULL };
+
+    program_start(&second, "deis-logger", argv);
+    assert_int_equal(program_stop(&second, 0), 1 << 8); /* it ends by itself */
+}
+
 static void logger__bad_names_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -266,6 +409,9 @@ int main(void)
         cmocka_unit_test(logger__a_reader_waits_for_the_next_line),
         cmocka_unit_test(logger__old_segments_go_at_the_quota),
         cmocka_unit_test(logger__a_deleted_app_is_forgotten),
+        cmocka_unit_test(logger__a_follower_sees_a_log_begin_anew),
+        cmocka_unit_test(logger__it_ends_in_order_while_lines_come_in),
+        cmocka_unit_test(logger__a_folder_in_use_is_refused),
         cmocka_unit_test(logger__bad_names_are_refused),
     };
 

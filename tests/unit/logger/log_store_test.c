@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support/test.h"
+
+#include "lib/base/buf.h"
+#include "logger/sources.h"
+#include "logger/store.h"
+#include "tests/support/program.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define DAY_MS (24ull * 3600 * 1000)
+
+struct fixture {
+    char *folder;
+    char *sources_path;
+    struct sources *sources;
+    struct log_store *store;
+    struct deis_err err;
+};
+
+static struct log_store *open_store(struct fixture *f, uint64_t segment_bytes)
+{
+    const struct log_store_opts opts = { .root = f->folder,
+                                         .segment_bytes = segment_bytes,
+                                         .limits = { 1 << 20, 1 << 20 } };
+
+    return log_store_open(&opts, f->sources, &f->err);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = deis_alloc(sizeof(*f));
+
+    f->folder = program_temp_folder();
+    f->sources_path = deis_asprintf("%s/sources", f->folder);
+    f->sources = sources_open(f->sources_path, &f->err);
+    f->store = open_store(f, 4096);
+    assert_non_null(f->store);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    log_store_free(f->store);
+    sources_free(f->sources);
+    free(f->sources_path);
+    program_remove_folder(f->folder);
+    free(f);
+    return 0;
+}
+
+static int append(struct fixture *f, const char *app, const char *text)
+{
+    struct record r = { .time_ms = 1,
+                        .position = 1,
+                        .source = DEIS_STR("source"),
+                        .process = DEIS_STR("web.1"),
+                        .text = deis_str(text) };
+
+    return log_store_append(f->store, deis_str(app), &r, &f->err);
+}
+
+static void add_text(const struct record *r, void *arg)
+{
+    struct deis_buf *out = arg;
+
+    deis_buf_add_str(out, r->text);
+    deis_buf_add_char(out, '|');
+}
+
+static void expect_log(struct fixture *f, const char *app, const char *want)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
+    const struct log_query q = { .app = deis_str(app), .lines = 100, .max_bytes = 1 << 20 };
+    uint64_t next;
+    bool more;
+
+    assert_int_equal(log_store_read(f->store, &q, add_text, &out, &next, &more, &f->err), 0);
+    assert_string_equal(out.data, want);
+}
+
+static void store__a_folder_has_one_store(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_null(open_store(f, 4096));
+    assert_int_equal(f->err.code, DEIS_CONFLICT);
+}
+
+static void store__segments_have_a_largest_size(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_null(open_store(f, LOG_SEGMENT_MAX_BYTES + 1));
+    assert_int_equal(f->err.code, DEIS_INVALID);
+}
+
+/* A disk that takes only a part of a line. */
+static void store__half_a_line_is_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit limit;
+    struct rlimit small;
+
+    assert_int_equal(append(f, "full", "first"), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    small = limit;
+    small.rlim_cur = 150;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    int failed = append(f, "full", "this line is far too long for what is left of the disk, as it has "
+                                   "more than a hundred bytes");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_true(failed < 0);
+    assert_false(log_store_is_broken(f->store));
+    assert_int_equal(append(f, "full", "third"), 0);
+    expect_log(f, "full", "first|third|");
+}
+
+static void store__without_descriptors_lines_are_synced_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit limit;
+    struct rlimit none;
+    int *fds = NULL;
+
+    assert_int_equal(append(f, "blog", "line"), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    size_t count = log_store_take_dirty(f->store, &fds);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    free(fds);
+    assert_int_equal(count, 0);
+    assert_false(log_store_is_broken(f->store));
+    count = log_store_take_dirty(f->store, &fds); /* nothing was left over */
+    free(fds);
+    assert_int_equal(count, 0);
+}
+
+static void store__a_torn_end_is_mended_at_start(void **state)
+{
+    struct fixture *f = *state;
+    deis_autofree char *path = deis_asprintf("%s/apps/torn/%016x.log", f->folder, 1u);
+
+    assert_int_equal(append(f, "torn", "whole"), 0);
+    log_store_free(f->store);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_int_equal(write(fd, "\x40\0\0\0half", 8), 8);
+    close(fd);
+    f->store = open_store(f, 4096);
+    assert_non_null(f->store);
+    assert_int_equal(append(f, "torn", "next"), 0);
+    expect_log(f, "torn", "whole|next|");
+}
+
+static void sources__are_remembered_for_a_day(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t now = 1700000000000;
+
+    sources_store(f->sources, DEIS_STR("silent"), 7, now - DAY_MS - 1);
+    sources_store(f->sources, DEIS_STR("with a blank"), 9, now);
+    sources_store(f->sources, DEIS_STR("with a blank"), 8, now); /* never back */
+    assert_int_equal(sources_save(f->sources, now, &f->err), 0);
+    struct sources *again = sources_open(f->sources_path, &f->err);
+    assert_non_null(again);
+    assert_int_equal(sources_position(again, DEIS_STR("silent")), 0);
+    assert_int_equal(sources_position(again, DEIS_STR("with a blank")), 9);
+    sources_free(again);
+}
+
+static void sources__damaged_lines_are_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    const char *text = "x y z\n\n5\n18446744073709551616 1 huge\n-1 1 a\n3 1700000000000 good\n4 1";
+    int fd = open(f->sources_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    struct sources *s = sources_open(f->sources_path, &f->err);
+    assert_non_null(s);
+    assert_int_equal(sources_position(s, DEIS_STR("good")), 3);
+    assert_int_equal(sources_position(s, DEIS_STR("huge")), 0);
+    sources_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(store__a_folder_has_one_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(store__segments_have_a_largest_size, setup, teardown),
+        cmocka_unit_test_setup_teardown(store__half_a_line_is_cut_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(store__without_descriptors_lines_are_synced_at_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(store__a_torn_end_is_mended_at_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(sources__are_remembered_for_a_day, setup, teardown),
+        cmocka_unit_test_setup_teardown(sources__damaged_lines_are_passed_over, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
