@@ -17,16 +17,23 @@ static struct deis_str word(struct deis_str *line)
     return w.len > 0 ? w : DEIS_STR_NONE;
 }
 
+/* Labels of letters, digits, '-' and '_', with single dots between them and perhaps one at the end.
+ */
 static bool is_host(struct deis_str s)
 {
+    char last = '.';
+
     if (s.len == 0 || s.len > ROUTE_HOST_MAX) {
         return false;
     }
     for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c <= ' ' || c >= 0x7f || c == '/' || c == ':') {
+        char c = s.ptr[i];
+        bool in_label = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                        (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+        if (!in_label && (c != '.' || last == '.')) {
             return false;
         }
+        last = c;
     }
     return true;
 }

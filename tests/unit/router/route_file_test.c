@@ -39,9 +39,10 @@ static void static_file__makes_a_table(void **state)
 
 static void static_file__names_the_bad_line(void **state)
 {
-    static const char *const bad[] = { "a.test\n", "a.test 10.0.0.1:80 more\n",
-                                       "a.test nowhere:80\n", "a/b 10.0.0.1:80\n",
-                                       "a:b 10.0.0.1:80\n" };
+    static const char *const bad[] = {
+        "a.test\n",          "a.test 10.0.0.1:80 more\n", "a.test nowhere:80\n",
+        "a/b 10.0.0.1:80\n", "a:b 10.0.0.1:80\n",         "a.. 10.0.0.1:80\n"
+    };
 
     for (size_t i = 0; i < DEIS_COUNT(bad); i++) {
         struct route_registry *r = route_registry_new();
