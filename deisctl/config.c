@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* deisctl config <component> get <key>... | set <key>=<value>... | rm <key>... | list */
-#include <stdio.h>
-
 #include "deisctl/deisctl.h"
+
 #include "lib/model/model.h"
+
+#include <stdio.h>
 
 #define VALUE_MAX_BYTES (64 * 1024)
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* deisctl list, machines, status: what etcd says about services, units and machines. */
-#include <stdio.h>
-
 #include "deisctl/core/table.h"
 #include "deisctl/deisctl.h"
+
 #include "lib/model/model.h"
+
+#include <stdio.h>
 
 #define OUTPUT_MAX_BYTES (16 * 1024 * 1024)
 
@@ -35,8 +36,7 @@ static void add_service_row(struct table *t, struct deis_str component, struct d
     struct deis_err err = DEIS_ERR_INIT;
     char name[DEIS_KEY_MAX];
 
-    snprintf(name, sizeof(name), "deis-%.*s@%.*s", DEIS_STR_ARG(component),
-             DEIS_STR_ARG(instance));
+    snprintf(name, sizeof(name), "deis-%.*s@%.*s", DEIS_STR_ARG(component), DEIS_STR_ARG(instance));
     if (deis_service_parse(value, &where, &err) < 0) {
         table_add(t, (const char *[]){ name, "-", "unreadable", err.msg });
         return;
@@ -233,8 +233,8 @@ static int status_platform(struct deis_etcd *etcd, struct deis_err *err)
         }
         snprintf(count, sizeof(count), "%zu", instances.count);
         missing += instances.count == 0;
-        table_add(&t, (const char *[]){ components[i], count,
-                                        instances.count > 0 ? "up" : "down" });
+        table_add(&t,
+                  (const char *[]){ components[i], count, instances.count > 0 ? "up" : "down" });
     }
     print_table(&t);
     return missing == 0 ? 0

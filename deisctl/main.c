@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* deisctl: the operator's tool. It reads and writes the platform's state in etcd. */
+#include "deisctl/deisctl.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-
-#include "deisctl/deisctl.h"
 
 #define DEFAULT_ENDPOINT "http://127.0.0.1:2379"
 
@@ -72,9 +72,12 @@ static int run(const struct deis_etcd_opts *opts, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "endpoint", required_argument, NULL, 'e' }, { "cafile", required_argument, NULL, 'a' },
-        { "certfile", required_argument, NULL, 'c' }, { "keyfile", required_argument, NULL, 'k' },
-        { "help", no_argument, NULL, 'h' },           { "version", no_argument, NULL, 'v' },
+        { "endpoint", required_argument, NULL, 'e' },
+        { "cafile", required_argument, NULL, 'a' },
+        { "certfile", required_argument, NULL, 'c' },
+        { "keyfile", required_argument, NULL, 'k' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' },
         { NULL, 0, NULL, 0 },
     };
     const char *env = getenv("DEISCTL_ENDPOINT");

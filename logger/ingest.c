@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * logger.append: lines are written, synced and then acknowledged. One sync runs at a time; what comes in
- * meanwhile shares the next one.
+ * logger.append: lines are written, synced and then acknowledged. One sync runs at a time; what
+ * comes in meanwhile shares the next one.
  */
-#include <unistd.h>
+#include "log.pb-c.h"
+#include "logger/logger.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
-#include "log.pb-c.h"
-#include "logger/logger.h"
+
+#include <unistd.h>
 
 /* An append whose answer waits for the disk. */
 struct answer {
@@ -37,8 +38,8 @@ static void sync_work(void *arg)
 
 static void sync_next(struct logger *l);
 
-/* The positions in memory count lines that may not be on disk. The senders keep what was not acknowledged and
- * repeat it to the next process, which knows what it finds. */
+/* The positions in memory count lines that may not be on disk. The senders keep what was not
+ * acknowledged and repeat it to the next process, which knows what it finds. */
 static void give_up(struct logger *l, const struct deis_err *err)
 {
     if (!l->broken) {

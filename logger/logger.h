@@ -3,9 +3,10 @@
 #ifndef LOGGER_LOGGER_H
 #define LOGGER_LOGGER_H
 
-#include "lib/net/bus.h"
 #include "logger/sources.h"
 #include "logger/store.h"
+
+#include "lib/net/bus.h"
 
 struct logger_conf {
     char *etcd;
@@ -46,6 +47,6 @@ void logger_syncs_end(struct logger *l); /* sync and answer what waits; after th
 void logger_read(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
 void logger_delete(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
 void logger_wake(struct logger *l, struct deis_str app); /* the app has new lines */
-void logger_waiters_end(struct logger *l); /* they are told that the logger stops */
+void logger_waiters_end(struct logger *l);               /* they are told that the logger stops */
 
 #endif

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* deis-logger: takes every log line in, keeps it, gives it back. */
-#include <stdio.h>
-#include <unistd.h>
+#include "log.pb-c.h"
+#include "logger/logger.h"
 
 #include "lib/base/clock.h"
 #include "lib/conf/conf.h"
 #include "lib/etcd/etcd.h"
 #include "lib/model/directory.h"
 #include "lib/net/log.h"
-#include "log.pb-c.h"
-#include "logger/logger.h"
+
+#include <stdio.h>
+#include <unistd.h>
 
 #define ROW(flag, type, field, def, help)                                                          \
-    { flag, NULL, type, offsetof(struct logger_conf, field), def, 0, help }
+    {                                                                                              \
+        flag, NULL, type, offsetof(struct logger_conf, field), def, 0, help                        \
+    }
 
 static const struct deis_conf_row rows[] = {
     ROW("etcd", DEIS_CONF_TEXT, etcd, "http://127.0.0.1:2379", "etcd endpoints, comma separated"),
-    ROW("cluster-key", DEIS_CONF_TEXT, key_file, "/etc/deis/cluster.key", "file of the cluster key"),
+    ROW("cluster-key", DEIS_CONF_TEXT, key_file, "/etc/deis/cluster.key",
+        "file of the cluster key"),
     ROW("instance", DEIS_CONF_TEXT, instance, "", "name of this instance; empty: the host's name"),
     ROW("bus", DEIS_CONF_TEXT, bus, "tcp://127.0.0.1:7002", "where the bus listens"),
     ROW("data", DEIS_CONF_TEXT, data, "/data", "folder of the lines"),

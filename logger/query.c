@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* logger.read and logger.delete; a read with a cursor may wait for the next line. */
-#include <inttypes.h>
+#include "log.pb-c.h"
+#include "logger/logger.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
-#include "log.pb-c.h"
-#include "logger/logger.h"
+
+#include <inttypes.h>
 
 #define ANSWER_MAX_BYTES (768 * 1024)
 #define LINES_MAX        10000
@@ -167,7 +168,9 @@ void logger_read(struct deis_bus_call *call, const ProtobufCMessage *msg, void *
     struct log_query q = {
         .app = deis_str(m->app),
         .filter = deis_str(m->process),
-        .lines = m->lines == 0 ? LINES_DEFAULT : m->lines < LINES_MAX ? m->lines : LINES_MAX,
+        .lines = m->lines == 0          ? LINES_DEFAULT
+                 : m->lines < LINES_MAX ? m->lines
+                                        : LINES_MAX,
         .max_bytes = ANSWER_MAX_BYTES,
     };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "logger/sources.h"
 
+#include "lib/base/map.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "lib/base/map.h"
 
 #define FORGET_AFTER_MS (24ull * 3600 * 1000)
 #define FILE_MAX_BYTES  (16 * 1024 * 1024)
@@ -130,9 +130,8 @@ int sources_save(struct sources *s, uint64_t now_ms, struct deis_err *err)
 
     format(s, now_ms, &text);
     deis_autoclose int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || deis_buf_failed(&text) ||
-        write(fd, text.data, text.len) != (ssize_t)text.len || fsync(fd) < 0 ||
-        rename(temp, s->path) < 0) {
+    if (fd < 0 || deis_buf_failed(&text) || write(fd, text.data, text.len) != (ssize_t)text.len ||
+        fsync(fd) < 0 || rename(temp, s->path) < 0) {
         return deis_err_errno(err, errno, "can't write '%s'", s->path);
     }
     return 0;

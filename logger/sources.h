@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How far each source is stored: the highest position, so that a repeat is recognised. In memory, with a copy
- * on disk that is written before an older segment can no longer tell it. thread: loop
+ * How far each source is stored: the highest position, so that a repeat is recognised. In memory,
+ * with a copy on disk that is written before an older segment can no longer tell it. thread: loop
  */
 #ifndef LOGGER_SOURCES_H
 #define LOGGER_SOURCES_H
@@ -10,7 +10,8 @@
 
 struct sources;
 
-/* path: of the copy on disk; a missing or damaged one counts as empty (the segments are scanned then). */
+/* path: of the copy on disk; a missing or damaged one counts as empty (the segments are scanned
+ * then). */
 struct sources *sources_open(const char *path, struct deis_err *err) deis_must_check;
 void sources_free(struct sources *s);
 uint64_t sources_position(const struct sources *s, struct deis_str source); /* 0 = never seen */

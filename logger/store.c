@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "logger/store.h"
 
+#include "lib/base/clock.h"
+#include "lib/base/map.h"
+#include "lib/net/log.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,15 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/base/clock.h"
-#include "lib/base/map.h"
-#include "lib/net/log.h"
-
-#define PATH_BYTES      1024
-#define SEGMENT_NAME    16 /* hex digits */
-#define SEGMENT_MAX     (2 * LOG_SEGMENT_MAX_BYTES)
-#define OPEN_APPS_MAX   64 /* newest segments held open */
-#define RECORD_ROOM     (RECORD_TEXT_MAX + 4 * RECORD_NAME_MAX)
+#define PATH_BYTES    1024
+#define SEGMENT_NAME  16 /* hex digits */
+#define SEGMENT_MAX   (2 * LOG_SEGMENT_MAX_BYTES)
+#define OPEN_APPS_MAX 64 /* newest segments held open */
+#define RECORD_ROOM   (RECORD_TEXT_MAX + 4 * RECORD_NAME_MAX)
 
 struct segment {
     uint64_t first_seq;
@@ -28,7 +28,7 @@ struct app_log {
     struct segment *segments; /* oldest first */
     size_t count;
     uint64_t next_seq;
-    int fd;       /* of the newest segment, or -1 */
+    int fd; /* of the newest segment, or -1 */
     bool dirty;
     bool torn; /* half a record could not be cut off: nothing more goes into the newest segment */
     uint64_t used_ms;
@@ -141,8 +141,8 @@ static int load_segment(struct log_store *s, const struct app_log *a, const stru
     return 0;
 }
 
-/* Cut off what follows the good bytes. The rest is synced: its lines count as stored from now on, but the last
- * process may have been killed before it did that. */
+/* Cut off what follows the good bytes. The rest is synced: its lines count as stored from now on,
+ * but the last process may have been killed before it did that. */
 static int mend(struct log_store *s, const struct app_log *a, struct segment *seg, uint64_t good,
                 struct deis_err *err)
 {
@@ -419,8 +419,8 @@ bool log_store_is_broken(const struct log_store *s)
     return s->broken;
 }
 
-/* The copy of the positions must not know a line of any app that is not on disk: its sender repeats the line
- * after a crash and would be told that it is stored. */
+/* The copy of the positions must not know a line of any app that is not on disk: its sender repeats
+ * the line after a crash and would be told that it is stored. */
 static int finish_segment(struct log_store *s, struct app_log *a, struct deis_err *err)
 {
     int r = log_store_sync(s, err);

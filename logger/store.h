@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lines of each app on disk: <root>/apps/<app>/<first seq, 16 hex digits>.log, segments of records
- * (core/record.h). The newest segment is written, older ones only read and, when room is needed, removed.
- * thread: loop
+ * (core/record.h). The newest segment is written, older ones only read and, when room is needed,
+ * removed. thread: loop
  */
 #ifndef LOGGER_STORE_H
 #define LOGGER_STORE_H
@@ -21,9 +21,9 @@ struct log_store_opts {
     struct retention_limits limits;
 };
 
-/* Opens what is there; a torn end of a newest segment is cut off. The positions found in the newest segments
- * are given to sources, whose copy on disk is renewed whenever a segment is finished. DEIS_CONFLICT: another
- * process has the folder open. */
+/* Opens what is there; a torn end of a newest segment is cut off. The positions found in the newest
+ * segments are given to sources, whose copy on disk is renewed whenever a segment is finished.
+ * DEIS_CONFLICT: another process has the folder open. */
 struct log_store *log_store_open(const struct log_store_opts *opts, struct sources *sources,
                                  struct deis_err *err) deis_must_check;
 void log_store_free(struct log_store *s);
@@ -31,18 +31,18 @@ void log_store_free(struct log_store *s);
 /* Append a line (seq is set here). It is in the file when this returns, but not synced. */
 int log_store_append(struct log_store *s, struct deis_str app, struct record *r,
                      struct deis_err *err) deis_must_check;
-/* Descriptors of all segments written since the last call, duplicated: sync and close them, on any thread.
- * *ret is yours. */
+/* Descriptors of all segments written since the last call, duplicated: sync and close them, on any
+ * thread. *ret is yours. */
 size_t log_store_take_dirty(struct log_store *s, int **ret);
 /* Sync all that was appended, here and now. */
 int log_store_sync(struct log_store *s, struct deis_err *err) deis_must_check;
-/* A sync has failed. Nobody can tell then which lines are on disk, and another try would not say it either: only
- * a restart reads what is there. */
+/* A sync has failed. Nobody can tell then which lines are on disk, and another try would not say it
+ * either: only a restart reads what is there. */
 bool log_store_is_broken(const struct log_store *s);
 
-/* The last `lines` matching records of an app, oldest first, as many as fit in max_bytes; or all from seq on.
- * *ret_next is the seq to continue with. fn's record is valid during the call. No such app: 0 calls,
- * *ret_next = 1. *ret_more: cut at max_bytes. */
+/* The last `lines` matching records of an app, oldest first, as many as fit in max_bytes; or all
+ * from seq on. *ret_next is the seq to continue with. fn's record is valid during the call. No such
+ * app: 0 calls, *ret_next = 1. *ret_more: cut at max_bytes. */
 struct log_query {
     struct deis_str app;
     struct deis_str filter;
@@ -50,12 +50,13 @@ struct log_query {
     size_t lines;
     size_t max_bytes;
 };
+
 int log_store_read(struct log_store *s, const struct log_query *q,
                    void (*fn)(const struct record *r, void *arg), void *arg, uint64_t *ret_next,
                    bool *ret_more, struct deis_err *err) deis_must_check;
 /* The seq that the app's next line will have. */
 uint64_t log_store_next_seq(const struct log_store *s, struct deis_str app);
-int log_store_delete(struct log_store *s, struct deis_str app, struct deis_err *err)
-    deis_must_check;
+int log_store_delete(struct log_store *s, struct deis_str app,
+                     struct deis_err *err) deis_must_check;
 
 #endif

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* The OCI distribution API: what each route and method does. */
-#include <unistd.h>
+#include "registry-proxy/registry.h"
 
 #include "lib/model/model.h"
 #include "lib/net/log.h"
 #include "lib/wire/url.h"
-#include "registry-proxy/registry.h"
 
-#define JSON_TYPE     "application/json"
-#define LIST_MAX      1000
-#define OCTETS        "application/octet-stream"
+#include <unistd.h>
+
+#define JSON_TYPE "application/json"
+#define LIST_MAX  1000
+#define OCTETS    "application/octet-stream"
 
 void api_error(struct deis_http_req *req, int status, const char *code, const char *message)
 {
-    deis_autojson json_t *body = json_pack("{s:[{s:s, s:s}]}", "errors", "code", code, "message",
-                                           message);
+    deis_autojson json_t *body =
+        json_pack("{s:[{s:s, s:s}]}", "errors", "code", code, "message", message);
 
     deis_http_reply_json(req, status, body);
 }
@@ -183,7 +184,8 @@ static void tags_get(struct registry *r, struct deis_http_req *req, const struct
     deis_strv_free(tags);
 }
 
-/* A digest names its bytes for ever, so a part of them may be asked for (RFC 9110 section 14.2, one range). */
+/* A digest names its bytes for ever, so a part of them may be asked for (RFC 9110 section 14.2, one
+ * range). */
 static bool parse_range(struct deis_str value, uint64_t size, uint64_t *first, uint64_t *last)
 {
     struct deis_err err = DEIS_ERR_INIT;

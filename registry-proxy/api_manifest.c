@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Manifests: read, stored, deleted. A manifest is taken only when all that it refers to is here. */
-#include "lib/crypto/secret.h"
-#include "lib/net/log.h"
 #include "registry-proxy/core/manifest.h"
 #include "registry-proxy/registry.h"
+
+#include "lib/crypto/secret.h"
+#include "lib/net/log.h"
 
 /* Hex digest of the addressed manifest: given, or by its tag. */
 static int resolve(struct registry *r, const struct registry_target *t, char hex[65],

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blob uploads (distribution-spec, "Pushing a blob in chunks"): POST opens one, PATCH appends, PUT with the
- * digest closes it. The digest is computed as the bytes arrive and the blob kept only when it fits. An upload
- * does not survive a restart: the client begins it again.
+ * Blob uploads (distribution-spec, "Pushing a blob in chunks"): POST opens one, PATCH appends, PUT
+ * with the digest closes it. The digest is computed as the bytes arrive and the blob kept only when
+ * it fits. An upload does not survive a restart: the client begins it again.
  */
-#include <errno.h>
-#include <openssl/evp.h>
-#include <unistd.h>
+#include "registry-proxy/registry.h"
 
 #include "lib/base/clock.h"
 #include "lib/crypto/secret.h"
 #include "lib/net/log.h"
 #include "lib/wire/b64.h"
 #include "lib/wire/url.h"
-#include "registry-proxy/registry.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <unistd.h>
 
 struct upload {
     struct pending pending;
@@ -23,9 +24,9 @@ struct upload {
     int fd;
     EVP_MD_CTX *sha;
     uint64_t size;
-    uint64_t used_ms;            /* monotonic time of the last byte */
-    struct deis_http_req *req;   /* whose body comes in now */
-    bool committing;             /* a job owns the file */
+    uint64_t used_ms;          /* monotonic time of the last byte */
+    struct deis_http_req *req; /* whose body comes in now */
+    bool committing;           /* a job owns the file */
     struct deis_err err;
 };
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Images live as long as their app: when an app's key is deleted, its repository goes, unless an app of
- * that name is there again by then (asked of etcd just before). Repositories of apps are those with a single
- * label as their name. Only a deletion that was seen removes; a repository without an app at start is left
- * alone (etcd may have been restored from an older copy).
+ * Images live as long as their app: when an app's key is deleted, its repository goes, unless an
+ * app of that name is there again by then (asked of etcd just before). Repositories of apps are
+ * those with a single label as their name. Only a deletion that was seen removes; a repository
+ * without an app at start is left alone (etcd may have been restored from an older copy).
  */
+#include "registry-proxy/registry.h"
+
 #include "lib/etcd/etcd.h"
 #include "lib/model/model.h"
 #include "lib/net/log.h"
-#include "registry-proxy/registry.h"
 
 #define RETRY_BASE_MS 2000
 #define RETRY_MAX_MS  60000

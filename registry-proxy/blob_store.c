@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry-proxy/blob_store.h"
 
-#include <dirent.h>
+#include "registry-proxy/core/route.h"
+#include "registry-proxy/disk.h"
+
+#include "lib/model/model.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -12,18 +15,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/model/model.h"
-#include "registry-proxy/core/route.h"
-
-#define PATH_BYTES 1024
+#define PATH_BYTES DISK_PATH_BYTES
 #define HEX_LEN    64
 
 struct blob_store {
     char root[512];
     int lock_fd;      /* holds the folder: one store at a time */
     atomic_uint temp; /* numbers temporary files */
-    /* Held to look at a blob and mark it as used, to put one in its place, and to look at one and remove
-     * it: so the sweep never removes what somebody has just relied on. */
+    /* Held to look at a blob and mark it as used, to put one in its place, and to look at one and
+     * remove it: so the sweep never removes what somebody has just relied on. */
     pthread_mutex_t blob_lock;
     pthread_mutex_t repo_lock; /* of all that changes folders below repos/ */
 };
@@ -45,60 +45,6 @@ static char *path_of(const struct blob_store *s, char out[PATH_BYTES], const cha
     return out;
 }
 
-static int sync_parent(const char *path, struct deis_err *err)
-{
-    char dir[PATH_BYTES];
-
-    snprintf(dir, sizeof(dir), "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash) {
-        slash[slash == dir ? 1 : 0] = '\0';
-    } else {
-        snprintf(dir, sizeof(dir), ".");
-    }
-    deis_autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0) {
-        return deis_err_errno(err, errno, "can't sync the folder '%s'", dir);
-    }
-    return 0;
-}
-
-static int make_dirs(char *path, struct deis_err *err)
-{
-    for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
-        *p = '\0';
-        int r = mkdir(path, 0700);
-        int errnum = errno;
-        if (r == 0) {
-            r = sync_parent(path, err);
-        } else if (errnum == EEXIST) {
-            r = 0;
-        } else {
-            r = deis_err_errno(err, errnum, "can't make the folder '%s'", path);
-        }
-        *p = '/';
-        if (r < 0) {
-            return r;
-        }
-    }
-    return 0;
-}
-
-static int write_all(int fd, struct deis_str data, struct deis_err *err)
-{
-    while (data.len > 0) {
-        ssize_t n = write(fd, data.ptr, data.len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return deis_err_errno(err, errno, "registry storage: write failed");
-        }
-        data = deis_str_skip(data, (size_t)n);
-    }
-    return 0;
-}
-
 static int put_in_place(struct blob_store *s, const char *from, const char *to,
                         struct deis_err *err)
 {
@@ -113,7 +59,7 @@ static int put_in_place(struct blob_store *s, const char *from, const char *to,
 static int write_file(struct blob_store *s, char *path, struct deis_str data, struct deis_err *err)
 {
     char temp[PATH_BYTES];
-    int r = make_dirs(path, err);
+    int r = disk_make_folders(path, err);
 
     if (r < 0) {
         return r;
@@ -123,7 +69,7 @@ static int write_file(struct blob_store *s, char *path, struct deis_str data, st
     if (fd < 0) {
         return deis_err_errno(err, errno, "can't create '%s'", temp);
     }
-    r = write_all(fd, data, err);
+    r = disk_write_all(fd, data, err);
     if (r == 0 && fsync(fd) < 0) {
         r = deis_err_errno(err, errno, "registry storage: sync failed");
     }
@@ -134,42 +80,13 @@ static int write_file(struct blob_store *s, char *path, struct deis_str data, st
         unlink(temp);
         return r;
     }
-    return sync_parent(path, err);
-}
-
-/* A short text file; out is NUL-terminated. */
-static int read_small(const char *path, char *out, size_t size, struct deis_err *err)
-{
-    deis_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) {
-        return deis_err_errno(err, errno, "can't open '%s'", path);
-    }
-    ssize_t n = read(fd, out, size - 1);
-    if (n < 0) {
-        return deis_err_errno(err, errno, "can't read '%s'", path);
-    }
-    out[n] = '\0';
-    return 0;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-    return remove(path);
-}
-
-static int remove_tree(const char *path, struct deis_err *err)
-{
-    if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT) {
-        return deis_err_errno(err, errno, "can't remove '%s'", path);
-    }
-    return 0;
+    return disk_sync_parent(path, err);
 }
 
 static int take_folder(struct blob_store *s, struct deis_err *err)
 {
     char path[PATH_BYTES];
-    int r = make_dirs(path_of(s, path, "%s", ""), err);
+    int r = disk_make_folders(path_of(s, path, "%s", ""), err);
 
     if (r < 0) {
         return r;
@@ -181,10 +98,10 @@ static int take_folder(struct blob_store *s, struct deis_err *err)
     if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         return deis_err_set(err, DEIS_CONFLICT, "another registry-proxy uses '%s'", s->root);
     }
-    r = remove_tree(path_of(s, path, "uploads"), err);
+    r = disk_remove_tree(path_of(s, path, "uploads"), err);
     static const char *const folders[] = { "uploads/", "blobs/", "repos/" };
     for (size_t i = 0; r == 0 && i < DEIS_COUNT(folders); i++) {
-        r = make_dirs(path_of(s, path, "%s", folders[i]), err);
+        r = disk_make_folders(path_of(s, path, "%s", folders[i]), err);
     }
     return r;
 }
@@ -312,7 +229,7 @@ int upload_commit(struct blob_store *s, const char *id, int fd, const char *hex,
 {
     char from[PATH_BYTES];
     char to[PATH_BYTES];
-    int r = make_dirs(blob_path(s, to, deis_str(hex)), err);
+    int r = disk_make_folders(blob_path(s, to, deis_str(hex)), err);
 
     path_of(s, from, "uploads/%s", id);
     /* Its grace time begins now, not with its last byte. */
@@ -326,7 +243,7 @@ int upload_commit(struct blob_store *s, const char *id, int fd, const char *hex,
         unlink(from);
         return r;
     }
-    return sync_parent(to, err);
+    return disk_sync_parent(to, err);
 }
 
 void upload_remove(struct blob_store *s, const char *id)
@@ -363,7 +280,7 @@ int repo_get_manifest(struct blob_store *s, struct deis_str name, struct deis_st
     char path[PATH_BYTES];
 
     path_of(s, path, "repos/%.*s/_manifests/%.*s", DEIS_STR_ARG(name), DEIS_STR_ARG(hex));
-    return read_small(path, type, 128, err);
+    return disk_read_small(path, type, 128, err);
 }
 
 int repo_put_tag(struct blob_store *s, struct deis_str name, struct deis_str tag, const char *hex,
@@ -381,7 +298,7 @@ int repo_get_tag(struct blob_store *s, struct deis_str name, struct deis_str tag
     char path[PATH_BYTES];
 
     path_of(s, path, "repos/%.*s/_tags/%.*s", DEIS_STR_ARG(name), DEIS_STR_ARG(tag));
-    return read_small(path, hex, HEX_LEN + 1, err);
+    return disk_read_small(path, hex, HEX_LEN + 1, err);
 }
 
 int repo_delete_tag(struct blob_store *s, struct deis_str name, struct deis_str tag,
@@ -399,27 +316,9 @@ int repo_delete(struct blob_store *s, struct deis_str name, struct deis_err *err
 
     path_of(s, path, "repos/%.*s", DEIS_STR_ARG(name));
     pthread_mutex_lock(&s->repo_lock);
-    int r = remove_tree(path, err);
+    int r = disk_remove_tree(path, err);
     pthread_mutex_unlock(&s->repo_lock);
     return r;
-}
-
-/* *ret is NULL when there is no such folder: it is as good as empty. Any other failure is one, as an
- * incomplete list would make the sweep remove what is in use. */
-static int open_folder(const char *path, DIR **ret, struct deis_err *err)
-{
-    *ret = opendir(path);
-    if (!*ret && errno != ENOENT) {
-        return deis_err_errno(err, errno, "can't open the folder '%s'", path);
-    }
-    return 0;
-}
-
-static void close_folder(DIR *dir)
-{
-    if (dir) {
-        closedir(dir);
-    }
 }
 
 static int compare_names(const void *a, const void *b)
@@ -459,7 +358,7 @@ int repo_list_tags(struct blob_store *s, struct deis_str name, char ***ret, stru
         return deis_err_errno(err, errno, "repository '%.*s'", DEIS_STR_ARG(name));
     }
     DIR *dir;
-    int r = open_folder(path_of(s, path, "repos/%.*s/_tags", DEIS_STR_ARG(name)), &dir, err);
+    int r = disk_open_folder(path_of(s, path, "repos/%.*s/_tags", DEIS_STR_ARG(name)), &dir, err);
     if (r < 0) {
         return r;
     }
@@ -468,7 +367,7 @@ int repo_list_tags(struct blob_store *s, struct deis_str name, char ***ret, stru
             strv_add(&tags, e->d_name);
         }
     }
-    close_folder(dir);
+    disk_close_folder(dir);
     *ret = strv_finish(&tags);
     return 0;
 }
@@ -516,18 +415,17 @@ static int list_folder(const struct blob_store *s, const char *below, struct str
     char path[PATH_BYTES];
     const struct dirent *e;
     DIR *dir;
-    int r = open_folder(path_of(s, path, "repos/%s", below), &dir, err);
+    int r = disk_open_folder(path_of(s, path, "repos/%s", below), &dir, err);
 
     while (r == 0 && dir && (e = readdir(dir)) != NULL) {
         if (strcmp(e->d_name, "_manifests") == 0) {
             strv_add(repos, below);
         } else if (e->d_name[0] != '.' && e->d_name[0] != '_') {
-            deis_autofree char *name =
-                deis_asprintf("%s%s%s", below, *below ? "/" : "", e->d_name);
+            deis_autofree char *name = deis_asprintf("%s%s%s", below, *below ? "/" : "", e->d_name);
             strv_add(folders, name);
         }
     }
-    close_folder(dir);
+    disk_close_folder(dir);
     return r;
 }
 
@@ -557,7 +455,7 @@ static int walk_repo(struct blob_store *s, const char *name, store_manifest_fn f
     char path[PATH_BYTES];
     const struct dirent *e;
     DIR *dir;
-    int r = open_folder(path_of(s, path, "repos/%s/_manifests", name), &dir, err);
+    int r = disk_open_folder(path_of(s, path, "repos/%s/_manifests", name), &dir, err);
 
     while (r == 0 && dir && (e = readdir(dir)) != NULL) {
         char type[128];
@@ -571,7 +469,7 @@ static int walk_repo(struct blob_store *s, const char *name, store_manifest_fn f
             r = 0; /* deleted meanwhile */
         }
     }
-    close_folder(dir);
+    disk_close_folder(dir);
     return r;
 }
 
@@ -610,7 +508,7 @@ int store_sweep(struct blob_store *s, bool (*keep)(const char *hex, void *arg), 
         char folder[PATH_BYTES];
         const struct dirent *e;
         DIR *dir;
-        int r = open_folder(path_of(s, folder, "blobs/%02x", i), &dir, err);
+        int r = disk_open_folder(path_of(s, folder, "blobs/%02x", i), &dir, err);
 
         if (r < 0) {
             return r;
@@ -622,7 +520,7 @@ int store_sweep(struct blob_store *s, bool (*keep)(const char *hex, void *arg), 
                 *ret_bytes += sweep_blob(s, path, before_s);
             }
         }
-        close_folder(dir);
+        disk_close_folder(dir);
     }
     return 0;
 }

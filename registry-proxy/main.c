@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* deis-registry-proxy: the image registry as this machine's Docker Engine sees it, on the loopback. */
-#include <stdio.h>
-#include <unistd.h>
+/* deis-registry-proxy: the image registry as this machine's Docker Engine sees it, on the loopback.
+ */
+#include "registry-proxy/core/manifest.h"
+#include "registry-proxy/registry.h"
 
 #include "lib/conf/conf.h"
 #include "lib/etcd/etcd.h"
 #include "lib/model/directory.h"
 #include "lib/net/log.h"
-#include "registry-proxy/core/manifest.h"
-#include "registry-proxy/registry.h"
 
-#define UPLOAD_CHECK_MS  (60 * 1000)
-#define INTERVAL_MIN_MS  1000
-#define DRAIN_MAX_MS     (8 * 1000)
-#define WORKERS          4
-#define WORKERS_QUEUE    256
+#include <stdio.h>
+#include <unistd.h>
+
+#define UPLOAD_CHECK_MS (60 * 1000)
+#define INTERVAL_MIN_MS 1000
+#define DRAIN_MAX_MS    (8 * 1000)
+#define WORKERS         4
+#define WORKERS_QUEUE   256
 
 #define ROW(flag, type, field, def, help)                                                          \
-    { flag, NULL, type, offsetof(struct registry_conf, field), def, 0, help }
+    {                                                                                              \
+        flag, NULL, type, offsetof(struct registry_conf, field), def, 0, help                      \
+    }
 
 static const struct deis_conf_row rows[] = {
     ROW("etcd", DEIS_CONF_TEXT, etcd, "http://127.0.0.1:2379", "etcd endpoints, comma separated"),
@@ -87,9 +91,9 @@ static int start(struct service *s, struct deis_err *err)
                             r->conf.instance[0] != '\0' ? r->conf.instance : host, &where);
     s->apps = app_watch_start(r, s->etcd);
     r->upload_timer = deis_timer_new(r->loop, upload_expire, r);
-    deis_timer_every(r->upload_timer, interval(r->conf.upload_idle_ms < UPLOAD_CHECK_MS
-                                                   ? r->conf.upload_idle_ms
-                                                   : UPLOAD_CHECK_MS));
+    deis_timer_every(r->upload_timer,
+                     interval(r->conf.upload_idle_ms < UPLOAD_CHECK_MS ? r->conf.upload_idle_ms
+                                                                       : UPLOAD_CHECK_MS));
     r->sweep_timer = deis_timer_new(r->loop, sweep_start, r);
     deis_timer_every(r->sweep_timer, interval(r->conf.gc_interval_ms));
     s->drain_timer = deis_timer_new(r->loop, on_drained, s);

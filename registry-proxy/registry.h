@@ -3,21 +3,22 @@
 #ifndef REGISTRY_REGISTRY_H
 #define REGISTRY_REGISTRY_H
 
-#include <stdatomic.h>
+#include "registry-proxy/blob_store.h"
+#include "registry-proxy/core/route.h"
 
 #include "lib/base/map.h"
 #include "lib/net/httpd.h"
-#include "registry-proxy/blob_store.h"
-#include "registry-proxy/core/route.h"
+
+#include <stdatomic.h>
 
 struct registry_conf {
     char *etcd;
     char *instance;
     char *http;
     char *data;
-    uint64_t gc_grace_ms;     /* an unreferenced blob is kept this long after its last use */
+    uint64_t gc_grace_ms; /* an unreferenced blob is kept this long after its last use */
     uint64_t gc_interval_ms;
-    uint64_t upload_idle_ms;  /* an upload without a byte for so long is dropped */
+    uint64_t upload_idle_ms; /* an upload without a byte for so long is dropped */
     uint64_t blob_max_bytes;
     uint32_t uploads_max;
 };
@@ -40,19 +41,20 @@ struct pending {
     void (*gone)(struct pending *p);
 };
 
-/* A piece of work on a worker thread that ends with an answer to a request, which may be gone by then. */
+/* A piece of work on a worker thread that ends with an answer to a request, which may be gone by
+ * then. */
 struct job {
     struct pending pending;
     struct registry *registry;
-    struct deis_http_req *req; /* NULL once the peer has gone away */
-    void (*work)(struct job *job); /* thread: worker; sets the fields below */
+    struct deis_http_req *req;        /* NULL once the peer has gone away */
+    void (*work)(struct job *job);    /* thread: worker; sets the fields below */
     void (*release)(struct job *job); /* frees `data`; may be NULL */
     void *data;
     char *name; /* repository */
     int status;
     const char *error_code; /* NULL: no error */
     struct deis_err err;
-    char digest[72];        /* Docker-Content-Digest of the answer, or "" */
+    char digest[72]; /* Docker-Content-Digest of the answer, or "" */
     char location[400];
 };
 

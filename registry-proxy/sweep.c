@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Garbage collection: mark what the manifests refer to, remove other blobs that nobody used for the grace
- * time. It runs beside requests: a push marks each blob that it relies on as used (blob_stat), so a blob
- * between its upload and its manifest is safe as long as a push takes less than the grace time.
+ * Garbage collection: mark what the manifests refer to, remove other blobs that nobody used for the
+ * grace time. It runs beside requests: a push marks each blob that it relies on as used
+ * (blob_stat), so a blob between its upload and its manifest is safe as long as a push takes less
+ * than the grace time.
  */
-#include <time.h>
-
-#include "lib/net/log.h"
 #include "registry-proxy/core/manifest.h"
 #include "registry-proxy/registry.h"
+
+#include "lib/net/log.h"
+
+#include <time.h>
 
 struct sweep {
     struct registry *registry;
@@ -54,9 +56,8 @@ static void sweep_work(void *arg)
     struct blob_store *store = sweep->registry->store;
     int64_t before = (int64_t)time(NULL) - (int64_t)(sweep->registry->conf.gc_grace_ms / 1000);
 
-    sweep->failed =
-        store_walk_manifests(store, mark_manifest, sweep, &sweep->err) < 0 ||
-        store_sweep(store, is_marked, sweep, before, &sweep->bytes, &sweep->err) < 0;
+    sweep->failed = store_walk_manifests(store, mark_manifest, sweep, &sweep->err) < 0 ||
+                    store_sweep(store, is_marked, sweep, before, &sweep->bytes, &sweep->err) < 0;
 }
 
 static void sweep_done(void *arg)

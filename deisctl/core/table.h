@@ -15,7 +15,8 @@ struct table {
 
 /* titles: one per column; the first row. */
 void table_init(struct table *t, const char *const *titles, size_t columns);
-/* What etcd holds may come from an app: control characters, which a terminal would obey, become '?'. */
+/* What etcd holds may come from an app: control characters, which a terminal would obey, become
+ * '?'. */
 void table_clean(char *text);
 /* One row; cells are copied and cleaned, none and "" print as "-". */
 void table_add(struct table *t, const char *const *cells);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/model/directory.h"
 
-#include <pthread.h>
-
 #include "lib/net/log.h"
 
-#define LEASE_TTL_S 10
+#include <pthread.h>
+
+#define LEASE_TTL_S   10
 #define RETRY_BASE_MS 500
 #define RETRY_MAX_MS  4000
 
-/* One registered address. `alive` is false once its key is gone; it is then kept as a last resort until
- * another instance of its component is there. */
+/* One registered address. `alive` is false once its key is gone; it is then kept as a last resort
+ * until another instance of its component is there. */
 struct entry {
     char *component;
     char *instance;
@@ -29,7 +29,7 @@ struct deis_directory {
     void (*on_change)(void *arg);
     void *change_arg;
 
-    char *key;   /* of our own registration, or NULL */
+    char *key; /* of our own registration, or NULL */
     char *value;
     struct deis_etcd_lease *lease;
     int64_t lease_id;
@@ -125,7 +125,8 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
     pthread_mutex_unlock(&d->lock);
 }
 
-/* --- our own registration: a key under a lease, put again whenever the lease is new or the key gone --- */
+/* --- our own registration: a key under a lease, put again whenever the lease is new or the key
+ * gone --- */
 
 static void register_again(struct deis_directory *d);
 

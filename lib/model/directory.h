@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the services are: registers this process under services/<component>/<instance> with a lease that
- * is kept and taken anew when lost, and keeps a mirror of all services/ for look-ups. When etcd is away the
- * last known addresses stay. thread: loop, look-ups any
+ * Where the services are: registers this process under services/<component>/<instance> with a lease
+ * that is kept and taken anew when lost, and keeps a mirror of all services/ for look-ups. When
+ * etcd is away the last known addresses stay. thread: loop, look-ups any
  */
 #ifndef DEIS_MODEL_DIRECTORY_H
 #define DEIS_MODEL_DIRECTORY_H
@@ -17,8 +17,8 @@ void deis_directory_stop(struct deis_directory *d); /* removes what was register
 /* One registration per process. */
 void deis_directory_register(struct deis_directory *d, const char *component, const char *instance,
                              const struct deis_service *where);
-/* Address of one instance (the first by name; or that instance): kind is "http", "bus" or "ssh". Copies to
- * out of DEIS_KEY_MAX bytes; false when none was ever seen. thread: any */
+/* Address of one instance (the first by name; or that instance): kind is "http", "bus" or "ssh".
+ * Copies to out of DEIS_KEY_MAX bytes; false when none was ever seen. thread: any */
 bool deis_directory_find(struct deis_directory *d, const char *component, const char *instance,
                          const char *kind, char out[DEIS_KEY_MAX]);
 /* Called on the loop after a change. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/model/codec.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-
-#include "lib/model/codec.h"
 
 #define ROOT "/deis/"
 

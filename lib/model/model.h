@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The documents in etcd that more than one service reads, and their keys. docs/STATE.md explains each
- * field. Pure: JSON text in, struct out and back. Parsing is strict about types, ignores unknown members.
- * thread: any
+ * The documents in etcd that more than one service reads, and their keys. docs/STATE.md explains
+ * each field. Pure: JSON text in, struct out and back. Parsing is strict about types, ignores
+ * unknown members. thread: any
  */
 #ifndef DEIS_MODEL_MODEL_H
 #define DEIS_MODEL_MODEL_H
@@ -14,8 +14,10 @@
 #define DEIS_KEY_MAX  512
 #define DEIS_NAME_MAX 200 /* of a unit, an app, a machine: two of them fit in a key */
 
-/* Keys: the text is written to out (of DEIS_KEY_MAX bytes) and out returned. Parts must be valid names. */
-char *deis_key(char out[DEIS_KEY_MAX], const char *format, ...) deis_printf(2, 3); /* "/deis/" + format */
+/* Keys: the text is written to out (of DEIS_KEY_MAX bytes) and out returned. Parts must be valid
+ * names. */
+char *deis_key(char out[DEIS_KEY_MAX], const char *format, ...)
+    deis_printf(2, 3); /* "/deis/" + format */
 /* If key starts with "/deis/" + prefix: the rest, else NONE. */
 struct deis_str deis_key_below(const char *key, const char *prefix);
 
@@ -37,9 +39,9 @@ struct deis_process {
     char **command;    /* NULL = the image's */
     uint64_t memory_bytes;
     uint32_t cpu_shares;
-    json_t *tags;      /* object of texts, or NULL */
+    json_t *tags; /* object of texts, or NULL */
     bool routable;
-    json_t *restarts;  /* object "all" or number -> counter, or NULL */
+    json_t *restarts; /* object "all" or number -> counter, or NULL */
 };
 
 struct deis_formation {
@@ -56,8 +58,8 @@ struct deis_formation {
     size_t process_count;
 };
 
-int deis_formation_parse(struct deis_str text, struct deis_formation *ret, struct deis_err *err)
-    deis_must_check;
+int deis_formation_parse(struct deis_str text, struct deis_formation *ret,
+                         struct deis_err *err) deis_must_check;
 char *deis_formation_format(const struct deis_formation *f); /* yours */
 void deis_formation_clear(struct deis_formation *f);
 
@@ -84,7 +86,8 @@ struct deis_unit {
     struct deis_health health;
 };
 
-int deis_unit_parse(struct deis_str text, struct deis_unit *ret, struct deis_err *err) deis_must_check;
+int deis_unit_parse(struct deis_str text, struct deis_unit *ret,
+                    struct deis_err *err) deis_must_check;
 char *deis_unit_format(const struct deis_unit *u);
 void deis_unit_clear(struct deis_unit *u);
 
@@ -111,7 +114,7 @@ struct deis_unit_state {
     char *address;   /* "172.18.0.5:5000", or "" when it has no port */
     char *container; /* Docker id, or "" */
     uint32_t exits;
-    int32_t exit_code;   /* of the last end; 0 when there was none */
+    int32_t exit_code; /* of the last end; 0 when there was none */
     bool exit_oom;
     char *exit_error;    /* the Engine's text, or "" */
     uint64_t exit_at_ms; /* 0 = never ended */
@@ -119,8 +122,8 @@ struct deis_unit_state {
     uint64_t since_ms;
 };
 
-int deis_unit_state_parse(struct deis_str text, struct deis_unit_state *ret, struct deis_err *err)
-    deis_must_check;
+int deis_unit_state_parse(struct deis_str text, struct deis_unit_state *ret,
+                          struct deis_err *err) deis_must_check;
 char *deis_unit_state_format(const struct deis_unit_state *s);
 void deis_unit_state_clear(struct deis_unit_state *s);
 
@@ -136,26 +139,27 @@ struct deis_rollout {
     char *reason;
     char *unit;
     char *machine;
-    int64_t settled; /* units with a create revision up to this belong to the last rollout that was done */
+    int64_t settled; /* units with a create revision up to this belong to the last rollout that was
+                        done */
 };
 
-int deis_rollout_parse(struct deis_str text, struct deis_rollout *ret, struct deis_err *err)
-    deis_must_check;
+int deis_rollout_parse(struct deis_str text, struct deis_rollout *ret,
+                       struct deis_err *err) deis_must_check;
 char *deis_rollout_format(const struct deis_rollout *r);
 void deis_rollout_clear(struct deis_rollout *r);
 
 struct deis_machine {
     char *id;
     char *hostname;
-    char *address;  /* where other machines reach it */
-    char *bus;      /* "tcp://127.0.0.1:7004" of its agent */
+    char *address;    /* where other machines reach it */
+    char *bus;        /* "tcp://127.0.0.1:7004" of its agent */
     json_t *metadata; /* object of texts */
     uint32_t cpus;
     uint64_t memory_bytes;
 };
 
-int deis_machine_parse(struct deis_str text, struct deis_machine *ret, struct deis_err *err)
-    deis_must_check;
+int deis_machine_parse(struct deis_str text, struct deis_machine *ret,
+                       struct deis_err *err) deis_must_check;
 char *deis_machine_format(const struct deis_machine *m);
 void deis_machine_clear(struct deis_machine *m);
 
@@ -165,8 +169,8 @@ struct deis_service {
     char *ssh;
 };
 
-int deis_service_parse(struct deis_str text, struct deis_service *ret, struct deis_err *err)
-    deis_must_check;
+int deis_service_parse(struct deis_str text, struct deis_service *ret,
+                       struct deis_err *err) deis_must_check;
 char *deis_service_format(const struct deis_service *s);
 void deis_service_clear(struct deis_service *s);
 

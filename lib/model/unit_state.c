@@ -2,9 +2,12 @@
 #include "lib/model/codec.h"
 
 static const char *const state_names[] = {
-    [DEIS_STATE_CREATED] = "created", [DEIS_STATE_STARTING] = "starting",
-    [DEIS_STATE_UP] = "up",           [DEIS_STATE_CRASHED] = "crashed",
-    [DEIS_STATE_STOPPING] = "stopping", [DEIS_STATE_ERROR] = "error",
+    [DEIS_STATE_CREATED] = "created",
+    [DEIS_STATE_STARTING] = "starting",
+    [DEIS_STATE_UP] = "up",
+    [DEIS_STATE_CRASHED] = "crashed",
+    [DEIS_STATE_STOPPING] = "stopping",
+    [DEIS_STATE_ERROR] = "error",
 };
 
 const char *deis_state_name(enum deis_state s)
@@ -85,8 +88,7 @@ int deis_unit_state_parse(struct deis_str text, struct deis_unit_state *ret, str
         (r = deis_json_bool_or(obj, "ready", false, &s.ready, err)) < 0 ||
         (r = codec_text_or(obj, "address", "", &s.address, err)) < 0 ||
         (r = codec_text_or(obj, "container", "", &s.container, err)) < 0 ||
-        (r = codec_u32(obj, "exits", 0, &s.exits, err)) < 0 ||
-        (r = exit_parse(obj, &s, err)) < 0 ||
+        (r = codec_u32(obj, "exits", 0, &s.exits, err)) < 0 || (r = exit_parse(obj, &s, err)) < 0 ||
         (r = codec_text_or(obj, "reason", "", &s.reason, err)) < 0 ||
         (r = deis_json_u64_or(obj, "since", 0, &s.since_ms, err)) < 0) {
         deis_unit_state_clear(&s);

@@ -27,7 +27,8 @@ struct record {
     struct deis_str text;
 };
 
-/* Append the record's bytes. source and process at most RECORD_NAME_MAX, text RECORD_TEXT_MAX bytes. */
+/* Append the record's bytes. source and process at most RECORD_NAME_MAX, text RECORD_TEXT_MAX
+ * bytes. */
 void record_encode(const struct record *r, struct deis_buf *out);
 
 enum record_result {

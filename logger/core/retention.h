@@ -16,8 +16,9 @@ struct retention_limits {
     uint64_t total_bytes;
 };
 
-/* Index of the app whose oldest segment has to go next, or -1. An app over its own quota comes first; while
- * all together are over the total it is the app that takes most. The newest segment of an app always stays. */
+/* Index of the app whose oldest segment has to go next, or -1. An app over its own quota comes
+ * first; while all together are over the total it is the app that takes most. The newest segment of
+ * an app always stays. */
 ptrdiff_t retention_next(const struct retention_app *apps, size_t count,
                          const struct retention_limits *limits);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Request paths of the OCI distribution API (distribution-spec 1.0) into what they address. Pure. Names, tags
- * and digests are checked here, so that what passes is safe as a file name.
+ * Request paths of the OCI distribution API (distribution-spec 1.0) into what they address. Pure.
+ * Names, tags and digests are checked here, so that what passes is safe as a file name.
  */
 #ifndef REGISTRY_CORE_ROUTE_H
 #define REGISTRY_CORE_ROUTE_H
@@ -12,7 +12,7 @@ enum registry_route {
     REGISTRY_NONE,     /* no such path */
     REGISTRY_BAD_NAME, /* a path of the API with an invalid name, tag, digest or upload id */
     REGISTRY_HEALTH,
-    REGISTRY_BASE,     /* /v2/ */
+    REGISTRY_BASE, /* /v2/ */
     REGISTRY_CATALOG,
     REGISTRY_TAGS,     /* /v2/<name>/tags/list */
     REGISTRY_MANIFEST, /* /v2/<name>/manifests/<tag or digest> */
@@ -34,8 +34,8 @@ struct registry_target registry_route_parse(struct deis_str path);
 
 /* [a-z0-9]+ runs joined by '.', '_', '__' or dashes, parts joined by '/', 255 bytes at most. */
 bool registry_is_name(struct deis_str s);
-bool registry_is_tag(struct deis_str s);    /* [A-Za-z0-9_][A-Za-z0-9._-]{0,127} */
-bool registry_is_digest(struct deis_str s); /* sha256 only */
+bool registry_is_tag(struct deis_str s);                     /* [A-Za-z0-9_][A-Za-z0-9._-]{0,127} */
+bool registry_is_digest(struct deis_str s);                  /* sha256 only */
 struct deis_str registry_digest_hex(struct deis_str digest); /* the 64 digits of a valid digest */
 
 #endif

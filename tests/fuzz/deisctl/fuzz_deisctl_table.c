@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any cells: one line a row, whatever is in them, and nothing that a terminal would obey. Cells end with NUL. */
+/* Any cells: one line a row, whatever is in them, and nothing that a terminal would obey. Cells end
+ * with NUL. */
 #include "deisctl/core/table.h"
 
 #define COLUMNS 3

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any document: refused, or written such that it reads and writes the same again. The first byte picks the kind. */
+/* Any document: refused, or written such that it reads and writes the same again. The first byte
+ * picks the kind. */
 #include "lib/model/model.h"
 
 static void check(bool fact)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The deisctl program with a real etcd: what it prints and how it ends. */
+#include "tests/support/etcd_server.h"
+#include "tests/support/program.h"
 #include "tests/support/test.h"
 
 #include "lib/etcd/etcd.h"
-#include "tests/support/etcd_server.h"
-#include "tests/support/program.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,7 +34,8 @@ static void read_output(struct fixture *f, const char *path)
     } while (n > 0);
 }
 
-/* Run deisctl with these words, separated by single blanks; output_path NULL: into f->out. The exit status. */
+/* Run deisctl with these words, separated by single blanks; output_path NULL: into f->out. The exit
+ * status. */
 static int run_into(struct fixture *f, const char *words, const char *output_path)
 {
     deis_autofree char *path = deis_asprintf("%s/output", f->folder);
@@ -111,11 +112,20 @@ static void deisctl__a_bad_word_changes_nothing(void **state)
 {
     struct fixture *f = *state;
     static const char *const bad[] = {
-        "set good=1 novalue",    "set good=1 empty=",      "set good=1 =value",
-        "set good=1 /lead=x",    "set good=1 a//b=x",      "set good=1 tail/=x",
-        "set good=1 s%70ace=x",  "rm there ../there",      "rm there absent",
-        "get there bad?key",     "delete there",           "get",
-        "set",                   "list more",
+        "set good=1 novalue",
+        "set good=1 empty=",
+        "set good=1 =value",
+        "set good=1 /lead=x",
+        "set good=1 a//b=x",
+        "set good=1 tail/=x",
+        "set good=1 s%70ace=x",
+        "rm there ../there",
+        "rm there absent",
+        "get there bad?key",
+        "delete there",
+        "get",
+        "set",
+        "list more",
     };
 
     expect(f, "config bad set there=1", 0, "1\n");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The real logger over the bus. etcd is not there: the logger must do without it. */
 #include "log.pb-c.h"
+#include "tests/support/program.h"
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/bus.h"
-#include "tests/support/program.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -26,9 +26,10 @@ struct fixture {
 
 static void start_logger(struct fixture *f)
 {
-    const char *argv[] = { "--bus",         f->address,  "--data",    f->folder,
-                           "--cluster-key", f->key_path, "--etcd",    "http://127.0.0.1:1",
-                           "--segment",     "16k",       "--app-quota", "64k",
+    const char *argv[] = { "--bus",   f->address,           "--data",
+                           f->folder, "--cluster-key",      f->key_path,
+                           "--etcd",  "http://127.0.0.1:1", "--segment",
+                           "16k",     "--app-quota",        "64k",
                            NULL };
 
     program_start(&f->logger, "deis-logger", argv);
@@ -397,7 +398,8 @@ static void logger__bad_names_are_refused(void **state)
     assert_int_equal(deis_bus_call_sync(f->bus, f->address, "logger.read", NULL, &msg.base,
                                         &deis__log_lines__descriptor, CALL_MS, NULL, &err),
                      DEIS_INVALID);
-    assert_int_equal(append(f, "../etc", "web.1", 1, 3), 3); /* taken and dropped: no retry for ever */
+    assert_int_equal(append(f, "../etc", "web.1", 1, 3),
+                     3); /* taken and dropped: no retry for ever */
 }
 
 int main(void)

@@ -90,8 +90,8 @@ static void registry__an_unknown_upload_is_told(void **state)
     assert_int_equal(world_call(w, "GET", "/v2/x/blobs/uploads/" NO_ID, NULL, NULL), 404);
     assert_true(world_says(w, "BLOB_UPLOAD_UNKNOWN"));
     assert_int_equal(world_call(w, "PATCH", "/v2/x/blobs/uploads/" NO_ID, NULL, "abc"), 404);
-    assert_int_equal(world_call(w, "PUT", "/v2/x/blobs/uploads/" NO_ID "?digest=" UNKNOWN, NULL, ""),
-                     404);
+    assert_int_equal(
+        world_call(w, "PUT", "/v2/x/blobs/uploads/" NO_ID "?digest=" UNKNOWN, NULL, ""), 404);
     assert_int_equal(world_call(w, "DELETE", "/v2/x/blobs/uploads/" NO_ID, NULL, NULL), 404);
     assert_int_equal(world_call(w, "GET", "/v2/x/blobs/uploads/not-an-id", NULL, NULL), 400);
 }
@@ -147,7 +147,8 @@ static void registry__a_manifest_needs_all_its_parts(void **state)
     assert_int_equal(world_call(w, "GET", "/v2/parts/manifests/v1", NULL, NULL), 404);
     assert_int_equal(world_call(w, "PUT", "/v2/parts/manifests/v1", type, "{"), 400);
     assert_true(world_says(w, "MANIFEST_INVALID"));
-    deis_autofree char *good = deis_asprintf("{\"config\":{\"digest\":\"%s\"},\"layers\":[]}", config);
+    deis_autofree char *good =
+        deis_asprintf("{\"config\":{\"digest\":\"%s\"},\"layers\":[]}", config);
     assert_int_equal(world_call(w, "PUT", "/v2/parts/manifests/" UNKNOWN, type, good), 400);
     assert_true(world_says(w, "DIGEST_INVALID"));
     assert_int_equal(world_call(w, "PUT", "/v2/parts/manifests/v1", type, good), 201);
@@ -185,8 +186,7 @@ static void registry__tags_are_listed_in_pages(void **state)
     assert_int_equal(world_call(w, "GET", "/v2/pages/tags/list?n=3", NULL, NULL), 200);
     assert_string_equal(w->answer.body.data,
                         "{\"name\":\"pages\",\"tags\":[\"latest\",\"v1\",\"v2\"]}");
-    assert_string_equal(world_header(w, "Link"),
-                        "</v2/pages/tags/list?n=3&last=v2>; rel=\"next\"");
+    assert_string_equal(world_header(w, "Link"), "</v2/pages/tags/list?n=3&last=v2>; rel=\"next\"");
     assert_int_equal(world_call(w, "GET", "/v2/pages/tags/list?n=3&last=v2", NULL, NULL), 200);
     assert_string_equal(w->answer.body.data, "{\"name\":\"pages\",\"tags\":[\"v3\"]}");
     assert_string_equal(world_header(w, "Link"), "");

@@ -3,6 +3,9 @@
 
 #include "tests/support/test.h"
 
+#include "lib/base/clock.h"
+#include "lib/crypto/secret.h"
+
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -10,17 +13,14 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "lib/base/clock.h"
-#include "lib/crypto/secret.h"
-
 #define WAIT_MS 20000
 
 void world_start(struct world *w, const char *const *more)
 {
     deis_autofree char *address = deis_asprintf("127.0.0.1:%u", w->port);
-    const char *argv[32] = { "--http",     address,      "--data",       w->folder, "--etcd",
-                             w->etcd_url,  "--instance", "test",         "--gc-interval",
-                             "1s",         "--gc-grace", "1h",           NULL };
+    const char *argv[32] = { "--http",     address,      "--data", w->folder,       "--etcd",
+                             w->etcd_url,  "--instance", "test",   "--gc-interval", "1s",
+                             "--gc-grace", "1h",         NULL };
     size_t n = 0;
 
     while (argv[n]) {
@@ -117,8 +117,7 @@ void world_digest(const char *text, char digest[72])
 void world_put_blob(struct world *w, const char *repo, const char *text, char digest[72])
 {
     world_digest(text, digest);
-    deis_autofree char *path =
-        deis_asprintf("%s?digest=%s", world_open_upload(w, repo), digest);
+    deis_autofree char *path = deis_asprintf("%s?digest=%s", world_open_upload(w, repo), digest);
     assert_int_equal(world_call(w, "PUT", path, NULL, text), 201);
 }
 

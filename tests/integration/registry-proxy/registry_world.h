@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The real deis-registry-proxy with a folder of its own, and HTTP requests to it. Failures end the test. */
+/* The real deis-registry-proxy with a folder of its own, and HTTP requests to it. Failures end the
+ * test. */
 #ifndef REGISTRY_WORLD_H
 #define REGISTRY_WORLD_H
 
-#include "lib/net/httpc.h"
 #include "tests/support/etcd_server.h"
 #include "tests/support/program.h"
+
+#include "lib/net/httpc.h"
 
 #define WORLD_IMAGE_TYPE "application/vnd.oci.image.manifest.v1+json"
 
@@ -22,8 +24,8 @@ struct world {
 /* etcd_url NULL: an etcd of the world's own; else it is taken as it is. */
 struct world *world_new(const char *etcd_url);
 int world_free(struct world *w); /* the wait status of the registry, stopped with SIGTERM */
-/* Settings beyond the usual ones, NULL-terminated; may be NULL. Grace of unreferenced blobs is an hour, garbage
- * is collected every second. */
+/* Settings beyond the usual ones, NULL-terminated; may be NULL. Grace of unreferenced blobs is an
+ * hour, garbage is collected every second. */
 void world_start(struct world *w, const char *const *more);
 
 /* Status of the answer. header: one more line, or NULL. */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What the registry keeps and what it lets go: interrupted uploads, garbage, repositories of deleted apps; and the
- * Docker Engine as its client. */
+/* What the registry keeps and what it lets go: interrupted uploads, garbage, repositories of
+ * deleted apps; and the Docker Engine as its client. */
 #include "registry_world.h"
 #include "tests/support/test.h"
+
+#include "lib/etcd/etcd.h"
+#include "lib/net/docker.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "lib/etcd/etcd.h"
-#include "lib/net/docker.h"
 
 #define DOCKER_SOCKET "/var/run/docker.sock"
 #define HOUR          3600
@@ -341,7 +341,11 @@ static void storage__docker_pushes_and_pulls(void **state)
     tar_add(&tar, "greeting", text);
     tar.len += 1024; /* two empty blocks end it */
     const struct deis_docker_build build = {
-        .tag = tag, .labels = labels, .read_tar = tar_read, .on_text = ignore_text, .arg = &tar,
+        .tag = tag,
+        .labels = labels,
+        .read_tar = tar_read,
+        .on_text = ignore_text,
+        .arg = &tar,
         .timeout_ms = 60000,
     };
     expect_ok(deis_docker_build(docker, &build, &id, &err), &err);

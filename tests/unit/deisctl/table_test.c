@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/support/test.h"
-
 #include "deisctl/core/table.h"
+#include "tests/support/test.h"
 
 static const char *const titles[] = { "NAME", "STATE" };
 
@@ -25,7 +24,8 @@ static void table__a_terminal_is_not_obeyed(void **state)
     struct table t;
 
     table_init(&t, titles, DEIS_COUNT(titles));
-    table_add(&t, (const char *[]){ "a\x1b[2J\nb", "\xc2\x9b" "31m\x7f \xc3\xa4\xc2\xa0" });
+    table_add(&t, (const char *[]){ "a\x1b[2J\nb", "\xc2\x9b"
+                                                   "31m\x7f \xc3\xa4\xc2\xa0" });
     table_format(&t, &out);
     assert_string_equal(out.data, "NAME     STATE\na?[2J?b  ??31m? \xc3\xa4\xc2\xa0\n");
     table_clear(&t);

@@ -3,27 +3,27 @@
 
 #include "lib/model/model.h"
 
-#define FORMATION                                                                                  \
+#define FORMATION                                                                                      \
     "{\"app\":\"blog\",\"generation\":15,\"operation\":\"op\",\"release\":7,\"image\":\"i@sha256:0\"," \
-    "\"env\":\"v1:k:x\",\"grace_ms\":10000,\"start_timeout_ms\":60000,\"health\":{\"path\":"        \
-    "\"/healthz\",\"delay_ms\":5,\"timeout_ms\":1000},\"processes\":{\"web\":{\"count\":2,"         \
-    "\"entrypoint\":null,\"command\":[\"/bin/bash\",\"-c\",\"x\"],\"memory_bytes\":268435456,"      \
+    "\"env\":\"v1:k:x\",\"grace_ms\":10000,\"start_timeout_ms\":60000,\"health\":{\"path\":"           \
+    "\"/healthz\",\"delay_ms\":5,\"timeout_ms\":1000},\"processes\":{\"web\":{\"count\":2,"            \
+    "\"entrypoint\":null,\"command\":[\"/bin/bash\",\"-c\",\"x\"],\"memory_bytes\":268435456,"         \
     "\"cpu_shares\":512,\"tags\":{\"rack\":\"2\"},\"routable\":true,\"restarts\":{\"all\":1}}}}"
-#define UNIT                                                                                       \
-    "{\"unit\":\"blog_v7.web.1-1a2b3c4d\",\"app\":\"blog\",\"release\":7,\"type\":\"web\",\"num\":1,"  \
+#define UNIT                                                                                          \
+    "{\"unit\":\"blog_v7.web.1-1a2b3c4d\",\"app\":\"blog\",\"release\":7,\"type\":\"web\",\"num\":1," \
     "\"machine\":\"m1\",\"desired\":\"drain\",\"epoch\":4711,\"image\":\"i\",\"env\":\"e\","          \
-    "\"entrypoint\":null,\"command\":[],\"memory_bytes\":0,\"cpu_shares\":0,\"routable\":true,"     \
+    "\"entrypoint\":null,\"command\":[],\"memory_bytes\":0,\"cpu_shares\":0,\"routable\":true,"       \
     "\"grace_ms\":1,\"start_timeout_ms\":2,\"health\":null}"
-#define STATE                                                                                      \
-    "{\"unit\":\"u\",\"app\":\"blog\",\"type\":\"web\",\"num\":1,\"release\":7,\"machine\":\"m1\","  \
-    "\"state\":\"crashed\",\"ready\":false,\"address\":\"\",\"container\":\"c\",\"exits\":3,"        \
+#define STATE                                                                                       \
+    "{\"unit\":\"u\",\"app\":\"blog\",\"type\":\"web\",\"num\":1,\"release\":7,\"machine\":\"m1\"," \
+    "\"state\":\"crashed\",\"ready\":false,\"address\":\"\",\"container\":\"c\",\"exits\":3,"       \
     "\"exit\":{\"code\":-9,\"oom\":true,\"error\":\"e\",\"at\":1700000000000},\"reason\":\"r\","    \
     "\"since\":1}"
 #define ROLLOUT                                                                                    \
-    "{\"app\":\"blog\",\"generation\":15,\"operation\":\"op\",\"state\":\"failed\",\"ready\":1,"     \
+    "{\"app\":\"blog\",\"generation\":15,\"operation\":\"op\",\"state\":\"failed\",\"ready\":1,"   \
     "\"wanted\":2,\"reason\":\"r\",\"unit\":\"u\",\"machine\":\"m\",\"settled\":4711}"
 #define MACHINE                                                                                    \
-    "{\"id\":\"m1\",\"hostname\":\"h\",\"address\":\"10.0.0.1\",\"bus\":\"tcp://127.0.0.1:7004\","   \
+    "{\"id\":\"m1\",\"hostname\":\"h\",\"address\":\"10.0.0.1\",\"bus\":\"tcp://127.0.0.1:7004\"," \
     "\"metadata\":{\"rack\":\"2\"},\"cpus\":2,\"memory_bytes\":1024}"
 #define SERVICE "{\"http\":\"127.0.0.1:8000\",\"bus\":\"tcp://127.0.0.1:7001\"}"
 
@@ -65,7 +65,8 @@ static void model__documents_come_back_as_written(void **state)
     }
 }
 
-/* Every member in turn becomes of a type that it must not have: refused, and the member is named. */
+/* Every member in turn becomes of a type that it must not have: refused, and the member is named.
+ */
 static void model__wrong_types_are_refused(void **state)
 {
     for (size_t i = 0; i < DEIS_COUNT(kinds); i++) {
@@ -94,16 +95,15 @@ static void model__members_that_must_be_there_are_named(void **state)
         size_t kind;
         const char *key;
     } required[] = {
-        { 0, "app" },  { 0, "generation" }, { 0, "image" },   { 0, "env" },   { 0, "processes" },
-        { 1, "unit" }, { 1, "app" },        { 1, "machine" }, { 1, "desired" }, { 1, "image" },
-        { 2, "unit" }, { 2, "machine" },    { 2, "state" },   { 3, "app" },   { 3, "state" },
-        { 4, "id" },
+        { 0, "app" },       { 0, "generation" }, { 0, "image" }, { 0, "env" },
+        { 0, "processes" }, { 1, "unit" },       { 1, "app" },   { 1, "machine" },
+        { 1, "desired" },   { 1, "image" },      { 2, "unit" },  { 2, "machine" },
+        { 2, "state" },     { 3, "app" },        { 3, "state" }, { 4, "id" },
     };
 
     for (size_t i = 0; i < DEIS_COUNT(required); i++) {
         struct deis_err err = DEIS_ERR_INIT;
-        deis_autojson json_t *doc =
-            deis_json_parse(deis_str(kinds[required[i].kind].text), NULL);
+        deis_autojson json_t *doc = deis_json_parse(deis_str(kinds[required[i].kind].text), NULL);
         json_object_del(doc, required[i].key);
         deis_autofree char *text = deis_json_dump(doc);
         assert_null(kinds[required[i].kind].retell(text, &err));

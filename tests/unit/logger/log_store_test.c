@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/support/test.h"
-
-#include "lib/base/buf.h"
 #include "logger/sources.h"
 #include "logger/store.h"
 #include "tests/support/program.h"
+#include "tests/support/test.h"
+
+#include "lib/base/buf.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -115,8 +115,9 @@ static void store__half_a_line_is_cut_off(void **state)
     small.rlim_cur = 150;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    int failed = append(f, "full", "this line is far too long for what is left of the disk, as it has "
-                                   "more than a hundred bytes");
+    int failed = append(f, "full",
+                        "this line is far too long for what is left of the disk, as it has "
+                        "more than a hundred bytes");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     assert_true(failed < 0);
     assert_false(log_store_is_broken(f->store));

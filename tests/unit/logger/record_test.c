@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/support/test.h"
-
 #include "logger/core/record.h"
+#include "tests/support/test.h"
 
 static const struct record sample = {
     .seq = 41,

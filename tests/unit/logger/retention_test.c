@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/support/test.h"
-
 #include "logger/core/retention.h"
+#include "tests/support/test.h"
 
 static const struct retention_limits limits = { .app_bytes = 100, .total_bytes = 250 };
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/support/test.h"
-
 #include "registry-proxy/core/manifest.h"
+#include "tests/support/test.h"
 
 #define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HEX_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
