@@ -14,7 +14,7 @@
 #define PATIENCE_MS   60000 /* how long the controller may be away */
 #define RETRY_MS      200
 #define RETRY_MAX_MS  2000
-#define DEPLOY_MS     (30 * 60 * 1000ULL)
+#define DEPLOY_MS     1800000 /* half an hour */
 
 struct control {
     char *settings_path;
@@ -55,8 +55,13 @@ void control_free(struct control *c)
     free(c);
 }
 
-static int call(struct control *c, const char *method, const ProtobufCMessage *request,
-                const ProtobufCMessageDescriptor *answer, uint64_t timeout_ms,
+struct method {
+    const char *name;
+    const ProtobufCMessageDescriptor *answer;
+    uint64_t timeout_ms;
+};
+
+static int call(struct control *c, const struct method *m, const ProtobufCMessage *request,
                 ProtobufCMessage **ret, struct deis_err *err)
 {
     struct settings s;
@@ -65,8 +70,8 @@ static int call(struct control *c, const char *method, const ProtobufCMessage *r
     if (rc < 0) {
         return rc;
     }
-    rc = deis_bus_call_sync(c->bus, s.controller_bus, method, NULL, request, answer, timeout_ms,
-                            ret, err);
+    rc = deis_bus_call_sync(c->bus, s.controller_bus, m->name, NULL, request, m->answer,
+                            m->timeout_ms, ret, err);
     settings_clear(&s);
     return rc;
 }
@@ -81,13 +86,13 @@ static void sleep_ms(uint64_t ms)
 int control_key(struct control *c, const char *fingerprint, uint64_t timeout_ms, char **ret_user,
                 char **ret_key, struct deis_err *err)
 {
+    const struct method method = { "controller.key", &deis__key_owner__descriptor, timeout_ms };
     Deis__KeyLookup request = DEIS__KEY_LOOKUP__INIT;
     ProtobufCMessage *answer = NULL;
     deis_autofree char *text = deis_strdup(fingerprint);
 
     request.fingerprint = text;
-    int rc = call(c, "controller.key", &request.base, &deis__key_owner__descriptor, timeout_ms,
-                  &answer, err);
+    int rc = call(c, &method, &request.base, &answer, err);
     if (rc < 0) {
         return rc;
     }
@@ -99,8 +104,10 @@ int control_key(struct control *c, const char *fingerprint, uint64_t timeout_ms,
 }
 
 int control_authorize(struct control *c, const char *user, const char *app, const char *action,
-                      void (*on_wait)(void), char **ret_host, struct deis_err *err)
+                      void (*on_wait)(void), struct deis_err *err)
 {
+    static const struct method method = { "controller.authorize", &deis__authorized__descriptor,
+                                          CALL_MS };
     Deis__Authorize request = DEIS__AUTHORIZE__INIT;
     ProtobufCMessage *answer = NULL;
     deis_autofree char *user_text = deis_strdup(user);
@@ -112,8 +119,7 @@ int control_authorize(struct control *c, const char *user, const char *app, cons
     request.app = app_text;
     request.action = action_text;
     for (unsigned attempt = 0;; attempt++) {
-        int rc = call(c, "controller.authorize", &request.base, &deis__authorized__descriptor,
-                      CALL_MS, &answer, err);
+        int rc = call(c, &method, &request.base, &answer, err);
         if (rc == DEIS_OK) {
             break;
         }
@@ -126,8 +132,6 @@ int control_authorize(struct control *c, const char *user, const char *app, cons
         }
         sleep_ms(deis_backoff_ms(attempt, RETRY_MS, RETRY_MAX_MS));
     }
-    const Deis__Authorized *authorized = (const Deis__Authorized *)(const void *)answer;
-    *ret_host = deis_strdup(authorized->host);
     protobuf_c_message_free_unpacked(answer, NULL);
     return DEIS_OK;
 }
@@ -159,6 +163,8 @@ static int take_status(const struct control_deploy *d, const Deis__DeployStatus 
 static int follow(struct control *c, const struct control_deploy *d, Deis__Deploy *request,
                   struct control_deployed *ret, struct deis_err *err)
 {
+    static const struct method method = { "controller.deploy", &deis__deploy_status__descriptor,
+                                          POLL_MS + POLL_SLACK_MS };
     uint64_t end = deis_now_ms() + DEPLOY_MS;
     uint64_t heard = deis_now_ms();
     unsigned attempt = 0;
@@ -173,8 +179,7 @@ static int follow(struct control *c, const struct control_deploy *d, Deis__Deplo
             return deis_err_set(err, DEIS_TIMEOUT,
                                 "the controller does not say how the deploy ended");
         }
-        int rc = call(c, "controller.deploy", &request->base, &deis__deploy_status__descriptor,
-                      POLL_MS + POLL_SLACK_MS, &answer, err);
+        int rc = call(c, &method, &request->base, &answer, err);
         if (rc == DEIS_UNAVAILABLE || rc == DEIS_TIMEOUT) {
             sleep_ms(deis_backoff_ms(attempt++, RETRY_MS, RETRY_MAX_MS));
             continue;
@@ -205,7 +210,7 @@ int control_deploy(struct control *c, const struct control_deploy *d, struct con
     deis_autofree Deis__ProcessType *types =
         deis_realloc_array(NULL, d->procfile->count + 1, sizeof(*types));
     deis_autofree Deis__ProcessType **list =
-        deis_realloc_array(NULL, d->procfile->count + 1, sizeof(*list));
+        deis_realloc_array(NULL, d->procfile->count + 1, sizeof(Deis__ProcessType *));
 
     for (size_t i = 0; i < d->procfile->count; i++) {
         deis__process_type__init(&types[i]);

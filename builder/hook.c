@@ -29,6 +29,7 @@
 #define ENTRIES_MAX       100000
 #define DISK_FREE_PERCENT 3
 #define TEXT_MAX          (1u << 20)
+#define BUILD_TEXT_MAX    (4u << 20)
 
 struct hook {
     const char *settings_path;
@@ -214,7 +215,7 @@ static ptrdiff_t read_tar(char *data, size_t cap, void *arg)
 static void on_build_text(struct deis_str text, void *arg)
 {
     struct hook *h = arg;
-    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(4 * TEXT_MAX);
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(BUILD_TEXT_MAX);
 
     h->printed += text.len;
     if (h->printed > h->settings.output_max) {

@@ -14,10 +14,10 @@
 
 /* A request to deploy may still be on its way to the controller for so long after its sender died.
  */
-#define DEPLOY_SETTLE_MS (2 * 60 * 1000ULL)
+#define DEPLOY_SETTLE_MS 120000
 /* Outcomes are kept for a day: beyond, their absence says nothing. */
-#define OUTCOME_KEPT_MS (20 * 3600 * 1000ULL)
-#define LAYER_KEPT_MS   (24 * 3600 * 1000ULL)
+#define OUTCOME_KEPT_MS 72000000 /* 20 hours */
+#define LAYER_KEPT_MS   86400000
 
 struct round {
     const struct janitor *j;

@@ -45,7 +45,7 @@ int keys_main(const char *self, int argc, char **argv)
     if (rc == DEIS_NOT_FOUND) {
         return 0;
     }
-    if (rc < 0) {
+    if (rc < 0 || !user || !stored) {
         return 1;
     }
     deis_autofree char *offered = deis_asprintf("%s %s", argv[3], argv[4]);

@@ -44,12 +44,12 @@ int record_load(const struct settings *s, const char *id, struct record *ret, st
     }
     deis_autojson json_t *object = deis_json_parse(deis_buf_str(&text), err);
     if (!object || strlen(id) >= sizeof(ret->id) ||
-        (rc = deis_json_get_str(object, "app", &app, err)) < 0 ||
-        (rc = deis_json_get_str(object, "tag", &tag, err)) < 0 ||
-        (rc = deis_json_get_str(object, "layer", &layer, err)) < 0 ||
+        deis_json_get_str(object, "app", &app, err) < 0 ||
+        deis_json_get_str(object, "tag", &tag, err) < 0 ||
+        deis_json_get_str(object, "layer", &layer, err) < 0 ||
         strlen(layer) >= sizeof(ret->layer) ||
-        (rc = deis_json_get_u64(object, "phase", &phase, err)) < 0 ||
-        (rc = deis_json_get_u64(object, "pid", &pid, err)) < 0) {
+        deis_json_get_u64(object, "phase", &phase, err) < 0 ||
+        deis_json_get_u64(object, "pid", &pid, err) < 0) {
         return deis_err_set(err, DEIS_INVALID, "record '%s' can't be read", path);
     }
     memcpy(ret->id, id, strlen(id) + 1);

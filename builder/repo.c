@@ -43,25 +43,34 @@ static bool is_current(int fd, const char *path)
            mine.st_dev == there.st_dev;
 }
 
+/* One attempt: 0, DEIS_CONFLICT when it is taken, 1 to try again. */
+static int try_lock(const char *app, const char *path, int *ret_fd, struct deis_err *err)
+{
+    deis_autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        return deis_err_errno(err, errno, "can't open lock of '%s'", app);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        return errno == EWOULDBLOCK
+                   ? deis_err_set(err, DEIS_CONFLICT, "Another git push is ongoing")
+                   : deis_err_errno(err, errno, "can't lock '%s'", app);
+    }
+    if (!is_current(fd, path)) {
+        return 1;
+    }
+    *ret_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return *ret_fd < 0 ? deis_err_errno(err, errno, "can't keep lock of '%s'", app) : DEIS_OK;
+}
+
 int repo_lock(const struct settings *s, const char *app, int *ret_fd, struct deis_err *err)
 {
     deis_autofree char *path = deis_asprintf("%s/locks/%s", s->data, app);
 
     for (int i = 0; i < LOCK_ATTEMPTS; i++) {
-        deis_autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0) {
-            return deis_err_errno(err, errno, "can't open lock of '%s'", app);
-        }
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-            if (errno == EWOULDBLOCK) {
-                break;
-            }
-            return deis_err_errno(err, errno, "can't lock '%s'", app);
-        }
-        if (is_current(fd, path)) {
-            *ret_fd = fd;
-            fd = -1;
-            return DEIS_OK;
+        int rc = try_lock(app, path, ret_fd, err);
+        if (rc <= 0) {
+            return rc;
         }
     }
     return deis_err_set(err, DEIS_CONFLICT, "Another git push is ongoing");

@@ -55,12 +55,11 @@ static int authorize(struct session *s)
 {
     struct deis_err err = DEIS_ERR_INIT;
     struct control *control = NULL;
-    deis_autofree char *host = NULL;
 
     int rc = control_open(s->settings_path, &control, &err);
     if (rc == DEIS_OK) {
         rc = control_authorize(control, s->user, s->app, s->verb == SSH_PUSH ? "push" : "fetch",
-                               on_wait, &host, &err);
+                               on_wait, &err);
     }
     control_free(control);
     switch (rc) {

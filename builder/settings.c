@@ -39,7 +39,7 @@ const struct deis_conf_row settings_rows[] = {
 };
 const size_t settings_row_count = DEIS_COUNT(settings_rows);
 
-#define FILE_MAX_BYTES (64 * 1024)
+#define FILE_MAX_BYTES 65536
 
 static void *field(struct settings *s, const struct deis_conf_row *row)
 {

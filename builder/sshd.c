@@ -130,16 +130,13 @@ static int write_config(const struct settings *s, const char *self, const char *
 int sshd_prepare(const struct settings *s, const char *self, const char *settings_path,
                  struct deis_err *err)
 {
-    for (size_t i = 0; i < DEIS_COUNT(key_types); i++) {
+    int rc = DEIS_OK;
+
+    for (size_t i = 0; i < DEIS_COUNT(key_types) && rc == DEIS_OK; i++) {
         deis_autofree char *path = key_path(s, key_types[i]);
-        if (access(path, F_OK) < 0) {
-            int rc = make_key(key_types[i], path, err);
-            if (rc < 0) {
-                return rc;
-            }
-        }
+        rc = access(path, F_OK) == 0 ? DEIS_OK : make_key(key_types[i], path, err);
     }
-    return write_config(s, self, settings_path, err);
+    return rc < 0 ? rc : write_config(s, self, settings_path, err);
 }
 
 int sshd_start(const struct settings *s, pid_t *ret_pid, struct deis_err *err)

@@ -7,7 +7,7 @@
 #include <git2.h>
 
 #define DEPTH_MAX 64
-#define AHEAD_MAX (16 * 1024) /* headers and padding waiting to be read */
+#define AHEAD_MAX 16384 /* headers and padding waiting to be read */
 
 struct entry {
     char *path;
@@ -337,6 +337,20 @@ static size_t take(struct tree_tar *t, char *data, size_t cap)
     return n;
 }
 
+/* Put something at hand; 0 at the end of the archive. */
+static int advance(struct tree_tar *t)
+{
+    if (t->next < t->count) {
+        return begin_entry(t, &t->entries[t->next++]) < 0 ? -1 : 1;
+    }
+    if (t->ended) {
+        return 0;
+    }
+    t->ended = true;
+    tar_add_end(&t->ahead);
+    return 1;
+}
+
 ssize_t tree_tar_read(struct tree_tar *t, char *data, size_t cap)
 {
     size_t done = 0;
@@ -347,14 +361,11 @@ ssize_t tree_tar_read(struct tree_tar *t, char *data, size_t cap)
         if (n > 0 || t->blob || t->ahead.len > 0) {
             continue;
         }
-        if (t->next < t->count) {
-            if (begin_entry(t, &t->entries[t->next++]) < 0) {
-                return -1;
-            }
-        } else if (!t->ended) {
-            t->ended = true;
-            tar_add_end(&t->ahead);
-        } else {
+        int rc = advance(t);
+        if (rc < 0) {
+            return -1;
+        }
+        if (rc == 0) {
             break;
         }
     }

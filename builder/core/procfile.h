@@ -5,9 +5,9 @@
 
 #include "lib/base/str.h"
 
-#define PROCFILE_MAX_BYTES   (64 * 1024)
+#define PROCFILE_MAX_BYTES   65536
 #define PROCFILE_MAX_TYPES   64
-#define PROCFILE_COMMAND_MAX (16 * 1024)
+#define PROCFILE_COMMAND_MAX 16384
 
 struct procfile_type {
     char *name;

@@ -5,7 +5,7 @@
 
 #include "lib/base/str.h"
 
-#define PUSH_POLICY_INPUT_MAX (64 * 1024)
+#define PUSH_POLICY_INPUT_MAX 65536
 
 struct push_update {
     char commit[41]; /* full id, NUL-terminated */

@@ -5,6 +5,7 @@
 #define USTAR_PREFIX_MAX 155
 #define USTAR_SIZE_MAX   077777777777ULL
 #define MTIME            1
+#define PAX_MAX          ((size_t)3 * TAR_PATH_MAX) /* two names, their keys and lengths */
 
 /* The header block of POSIX.1-1988, all fields text. */
 struct ustar {
@@ -130,7 +131,7 @@ int tar_add_header(const struct tar_entry *e, struct deis_buf *out, struct deis_
         [TAR_DIRECTORY] = { '5', 0755 },
     };
     struct ustar h = { .type = kinds[e->kind].type };
-    deis_autobuf struct deis_buf pax = DEIS_BUF_INIT(3 * TAR_PATH_MAX);
+    deis_autobuf struct deis_buf pax = DEIS_BUF_INIT(PAX_MAX);
 
     if (e->path.len == 0 || e->path.len > TAR_PATH_MAX || e->link.len > TAR_PATH_MAX) {
         return deis_err_set(err, DEIS_LIMIT,

@@ -32,14 +32,12 @@ bool tree_path_link_ok(struct deis_str path, struct deis_str target)
         return false;
     }
     while (deis_str_split(&target, '/', &part)) {
-        if (deis_str_eq_cstr(part, "..")) {
-            if (!climbing || depth == 0) {
-                return false;
-            }
-            depth--;
-        } else if (part.len > 0 && !deis_str_eq_cstr(part, ".")) {
-            climbing = false;
+        bool up = deis_str_eq_cstr(part, "..");
+        if (up && (!climbing || depth == 0)) {
+            return false;
         }
+        depth -= up;
+        climbing = climbing && (up || part.len == 0 || deis_str_eq_cstr(part, "."));
     }
     return true;
 }
