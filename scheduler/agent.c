@@ -118,6 +118,19 @@ static void on_first_synced(int64_t revision, void *arg)
     }
 }
 
+static void on_seed(struct deis_str unit, struct deis_str text, void *arg)
+{
+    struct agent *a = arg;
+    struct agent_unit *u = deis_map_get(a->units, unit);
+    struct deis_unit_state state;
+
+    if (u && deis_unit_state_parse(text, &state, NULL) == 0) {
+        unit_fsm_recall(&u->fsm, &state);
+        deis_unit_state_clear(&state);
+        agent_unit_pump(u);
+    }
+}
+
 static void on_seeded(void *arg)
 {
     static const struct deis_etcd_watch_ops ops = { .on_change = on_change,
@@ -151,7 +164,7 @@ struct agent *agent_start(const struct context *ctx, struct runtime *rt, struct 
     a->units = deis_map_new(agent_unit_free);
     a->jobs = deis_workers_new(ctx->loop, JOB_THREADS, JOBS_MAX);
     a->disk = deis_workers_new(ctx->loop, 1, 4);
-    a->report = report_start(ctx, on_seeded, a);
+    a->report = report_start(ctx, on_seed, on_seeded, a);
     agent_saved_start(a);
     while (deis_map_next(a->units, &cursor, &id, &value)) {
         agent_unit_pump(value); /* may remove the current entry */
@@ -187,5 +200,5 @@ const char *agent_container(const struct agent *a, const char *unit)
 {
     const struct agent_unit *u = deis_map_get(a->units, deis_str(unit));
 
-    return u && *u->fsm.container ? u->fsm.container : NULL;
+    return u && u->fsm.phase != UNIT_GONE && *u->fsm.container ? u->fsm.container : NULL;
 }

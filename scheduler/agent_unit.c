@@ -187,7 +187,7 @@ void agent_unit_pump(struct agent_unit *u)
     }
     if (unit_fsm_probe_due(&u->fsm, now())) {
         u->probe = probe_start(u->agent->ctx->loop, u->fsm.address, &u->doc.health, u->doc.app,
-                               on_probed, u);
+                               u->fsm.state != DEIS_STATE_UP, on_probed, u);
     }
     tell(u);
     if (u->fsm.phase == UNIT_GONE && !u->listed) {

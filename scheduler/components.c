@@ -51,8 +51,8 @@ static void look_within(struct components *c, uint64_t ms)
 
 static void list(void *arg)
 {
-    static const char *const labels[] = { "deis.component", NULL };
     struct round *r = arg;
+    const char *labels[] = { r->owner->ctx->settings->components, NULL };
 
     r->rc = deis_docker_list(r->owner->ctx->docker, labels, &r->list, &r->err);
 }
@@ -133,7 +133,7 @@ static void choose(struct round *r, const json_t *container)
     if (ended && !json_object_get(labels, "deis.hold") && r->count < STARTS_MAX &&
         may_start(r->owner, id)) {
         r->start[r->count] = deis_strdup(id);
-        r->name[r->count++] = deis_strdup(text(labels, "deis.component"));
+        r->name[r->count++] = deis_strdup(text(labels, r->owner->ctx->settings->components));
     }
 }
 
@@ -183,14 +183,16 @@ static void on_reconnected(void *arg)
 
 struct components *components_start(const struct context *ctx)
 {
+    if (!*ctx->settings->components) {
+        return NULL;
+    }
     struct components *c = deis_alloc(sizeof(*c));
-
     c->ctx = ctx;
     c->worker = deis_workers_new(ctx->loop, 1, 4);
     c->timer = deis_timer_new(ctx->loop, on_timer, c);
     c->histories = deis_map_new(free);
-    c->events = deis_docker_events_start(ctx->docker, ctx->loop, "deis.component", on_event,
-                                         on_reconnected, c);
+    c->events = deis_docker_events_start(ctx->docker, ctx->loop, ctx->settings->components,
+                                         on_event, on_reconnected, c);
     deis_timer_after(c->timer, LOOK_SOON_MS);
     return c;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Watches over the platform's own containers (label deis.component): one that has ended is started
- * again, unless it carries the label deis.hold. thread: loop
+ * Watches over the platform's own containers (by a label, of the settings): one that has ended is
+ * started again, unless it carries the label deis.hold. thread: loop
  */
 #ifndef SCHEDULER_COMPONENTS_H
 #define SCHEDULER_COMPONENTS_H
@@ -10,6 +10,7 @@
 
 struct components;
 
+/* NULL when the settings name no label. */
 struct components *components_start(const struct context *ctx);
 void components_stop(struct components *c); /* NULL is fine */
 

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES JSONLOG_ENTRY_MAX
-#define FILES_AHEAD 4
+#define CHUNK_BYTES   JSONLOG_ENTRY_MAX
+#define FILES_AHEAD   4
 #define TAIL_LINE_MAX 1024
 
 struct logsource {

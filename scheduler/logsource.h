@@ -24,8 +24,8 @@ bool logsource_place(struct logsource *s, struct logplace *ret);
 /* Go back there; NULL = to the oldest byte. */
 void logsource_rewind(struct logsource *s, const struct logplace *to);
 
-/* The last lines that a container printed (at most `lines`, of the last 256 KiB, each cut at 1 KiB), for
- * error texts: each is added to out with a newline. thread: any */
+/* The last lines that a container printed (at most `lines`, of the last 256 KiB, each cut at 1
+ * KiB), for error texts: each is added to out with a newline. thread: any */
 void logsource_tail(const char *docker_root, const char *container, size_t lines,
                     struct deis_buf *out);
 

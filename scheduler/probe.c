@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define TIMEOUT_MS 1000
-#define ANSWER_MAX (16 * 1024)
+#define TIMEOUT_MS       1000
+#define EAGER_TIMEOUT_MS 300
+#define ANSWER_MAX       (16 * 1024)
 
 struct probe {
     struct bufferevent *bev;
@@ -129,7 +130,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 }
 
 struct probe *probe_start(struct deis_loop *loop, const char *address,
-                          const struct deis_health *health, const char *host,
+                          const struct deis_health *health, const char *host, bool eager,
                           void (*on_done)(const char *error, void *arg), void *arg)
 {
     struct probe *p = deis_alloc(sizeof(*p));
@@ -142,7 +143,9 @@ struct probe *probe_start(struct deis_loop *loop, const char *address,
     p->path = health->path ? deis_strdup(health->path) : NULL;
     p->host = deis_strdup(host);
     p->address = deis_strdup(address);
-    p->timeout_ms = health->path && health->timeout_ms > 0 ? health->timeout_ms : TIMEOUT_MS;
+    p->timeout_ms = !health->path            ? (eager ? EAGER_TIMEOUT_MS : TIMEOUT_MS)
+                    : health->timeout_ms > 0 ? health->timeout_ms
+                                             : TIMEOUT_MS;
     if (p->timeout_ms > PROBE_TIMEOUT_MAX_MS) {
         p->timeout_ms = PROBE_TIMEOUT_MAX_MS;
     }

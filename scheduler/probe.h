@@ -12,9 +12,10 @@
 struct probe;
 
 /* address is "172.18.0.5:5000". health->path NULL: connecting is enough. host is the Host field.
- * on_done is called once, later: error NULL = passed, else what to tell people (borrowed). */
+ * on_done is called once, later: error NULL = passed, else what to tell people (borrowed).
+ * eager: a connection that does not stand quickly is given up, to be tried again. */
 struct probe *probe_start(struct deis_loop *loop, const char *address,
-                          const struct deis_health *health, const char *host,
+                          const struct deis_health *health, const char *host, bool eager,
                           void (*on_done)(const char *error, void *arg), void *arg);
 /* Without calling on_done. */
 void probe_cancel(struct probe *p); /* NULL is fine */

@@ -33,6 +33,7 @@ struct report {
     bool seeded;
     bool busy;
     unsigned failures;
+    void (*on_seed)(struct deis_str unit, struct deis_str text, void *arg);
     void (*on_seeded)(void *arg);
     void *arg;
     bool stopping;
@@ -85,6 +86,7 @@ static void listed(void *arg)
     }
     for (size_t i = 0; i < r->seed.count; i++) {
         struct deis_str unit = deis_key_below(r->seed.kvs[i].key, prefix);
+        r->on_seed(unit, r->seed.kvs[i].value, r->arg);
         struct entry *e = deis_map_get(r->entries, unit);
         if (!e) {
             e = deis_alloc(sizeof(*e));
@@ -236,11 +238,14 @@ void report_prune(struct report *r, bool (*keep)(struct deis_str unit, void *arg
     flush_within(r, COALESCE_MS);
 }
 
-struct report *report_start(const struct context *ctx, void (*on_seeded)(void *arg), void *arg)
+struct report *report_start(const struct context *ctx,
+                            void (*on_seed)(struct deis_str unit, struct deis_str text, void *arg),
+                            void (*on_seeded)(void *arg), void *arg)
 {
     struct report *r = deis_alloc(sizeof(*r));
 
     r->ctx = ctx;
+    r->on_seed = on_seed;
     r->on_seeded = on_seeded;
     r->arg = arg;
     r->worker = deis_workers_new(ctx->loop, 1, 4);

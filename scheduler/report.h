@@ -10,8 +10,11 @@
 
 struct report;
 
-/* on_seeded is called once, when it is known what etcd holds about this machine. */
-struct report *report_start(const struct context *ctx, void (*on_seeded)(void *arg), void *arg);
+/* Once it is known what etcd holds about this machine on_seed is called for each state (texts are
+ * borrowed), then on_seeded. Nothing is written before. */
+struct report *report_start(const struct context *ctx,
+                            void (*on_seed)(struct deis_str unit, struct deis_str text, void *arg),
+                            void (*on_seeded)(void *arg), void *arg);
 void report_stop(struct report *r); /* NULL is fine */
 /* text is taken over; NULL removes the key. */
 void report_set(struct report *r, const char *unit, char *text);

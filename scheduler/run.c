@@ -91,8 +91,8 @@ static void work(void *arg)
         rc = deis_docker_remove(j->run->server->ctx->docker, j->run->container, &j->err);
         break;
     }
-    if (rc < 0) {
-        j->err.code = (enum deis_code)rc;
+    if (rc >= 0) {
+        j->err = (struct deis_err)DEIS_ERR_INIT; /* what was got over on the way */
     }
 }
 

@@ -230,7 +230,8 @@ static void on_run_output(struct deis_bus_call *call, const ProtobufCMessage *ms
 
 struct tail_job {
     struct deis_bus_call *call;
-    const char *docker_root;
+    struct run_server *server;
+    char *unit;
     char *container;
     size_t lines;
     struct deis_buf text;
@@ -261,14 +262,18 @@ static void read_tail(void *arg)
 {
     struct tail_job *j = arg;
 
-    logsource_tail(j->docker_root, j->container, j->lines, &j->text);
+    logsource_tail(j->server->ctx->settings->docker_root, j->container, j->lines, &j->text);
 }
 
 static void tail_read(void *arg)
 {
     struct tail_job *j = arg;
 
-    reply_lines(j->call, deis_buf_str(&j->text), j->lines);
+    const char *kept = agent_last_lines(j->server->agent, j->unit);
+
+    /* it may have been removed meanwhile */
+    reply_lines(j->call, j->text.len == 0 ? deis_str(kept) : deis_buf_str(&j->text), j->lines);
+    free(j->unit);
     deis_buf_clear(&j->text);
     free(j->container);
     free(j);
@@ -294,7 +299,8 @@ static void on_unit_log(struct deis_bus_call *call, const ProtobufCMessage *msg,
     }
     struct tail_job *j = deis_alloc(sizeof(*j));
     j->call = call;
-    j->docker_root = s->ctx->settings->docker_root;
+    j->server = s;
+    j->unit = deis_strdup(m->unit);
     j->container = deis_strdup(container);
     j->lines = lines;
     deis_buf_init(&j->text, LOG_BYTES);

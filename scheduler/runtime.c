@@ -58,7 +58,11 @@ static int make_network(struct runtime *rt, struct deis_err *err)
             r = 0;
         }
     }
-    return r < 0 ? deis_err_wrap(err, "network '%s'", name) : 0;
+    if (r < 0) {
+        return deis_err_wrap(err, "network '%s'", name);
+    }
+    *err = (struct deis_err)DEIS_ERR_INIT;
+    return 0;
 }
 
 static int ensure_network(struct runtime *rt, struct deis_err *err)

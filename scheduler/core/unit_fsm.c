@@ -66,13 +66,28 @@ void unit_fsm_init(struct unit_fsm *f, const struct deis_unit *unit,
 /* Begin to end it, from wherever it is. No job is under way. */
 static void leave(struct unit_fsm *f, struct unit_time now)
 {
-    bool may_run = f->phase == UNIT_RUN || f->phase == UNIT_LOOK || f->phase == UNIT_START;
+    bool may_run = f->phase == UNIT_RUN || f->phase == UNIT_START;
 
     set_state(f, DEIS_STATE_STOPPING, false, now);
     f->look_again = false;
     f->failures = 0;
     f->kill_at_ms = 0;
     enter(f, may_run ? UNIT_TERM : UNIT_REMOVE, 0);
+}
+
+void unit_fsm_recall(struct unit_fsm *f, const struct deis_unit_state *reported)
+{
+    bool unsure = (f->phase == UNIT_LOOK || f->phase == UNIT_RUN) && !f->ready;
+
+    bool same = !*f->container || strcmp(reported->container, f->container) == 0;
+    if (unsure && same && reported->ready && reported->exits == f->exits) {
+        set_text(f->container, sizeof(f->container), reported->container);
+        set_text(f->address, sizeof(f->address), reported->address);
+        f->state = reported->state;
+        f->ready = true;
+        f->since_ms = reported->since_ms;
+        set_text(f->reason, sizeof(f->reason), reported->reason);
+    }
 }
 
 void unit_fsm_want(struct unit_fsm *f, enum deis_desired desired)
@@ -117,7 +132,7 @@ enum unit_job unit_fsm_next(struct unit_fsm *f, struct unit_time now)
     if (f->busy || is_held(f)) {
         return UNIT_JOB_NONE;
     }
-    if (f->desired == DEIS_DESIRED_STOP && !is_leaving(f)) {
+    if (f->desired == DEIS_DESIRED_STOP && !is_leaving(f) && f->phase != UNIT_LOOK) {
         leave(f, now);
     }
     if (f->phase == UNIT_TERM && f->kill_at_ms > 0 && now.mono_ms >= f->kill_at_ms) {
@@ -192,6 +207,20 @@ static void again(struct unit_fsm *f, const struct unit_result *r, struct unit_t
     }
 }
 
+/* The first look at a unit that shall not run. */
+static void looked_to_stop(struct unit_fsm *f, const struct unit_result *r, struct unit_time now)
+{
+    set_state(f, DEIS_STATE_STOPPING, false, now);
+    if (!r->exists || r->foreign) {
+        enter(f, UNIT_GONE, UINT64_MAX);
+        return;
+    }
+    set_text(f->container, sizeof(f->container), r->container);
+    f->failures = 0;
+    f->kill_at_ms = 0;
+    enter(f, r->running ? UNIT_TERM : UNIT_REMOVE, 0);
+}
+
 static void looked(struct unit_fsm *f, const struct unit_result *r, struct unit_time now)
 {
     bool known = r->exists && strcmp(f->container, r->container) == 0;
@@ -199,6 +228,8 @@ static void looked(struct unit_fsm *f, const struct unit_result *r, struct unit_
     if (r->code != DEIS_OK) {
         f->wake_ms = now.mono_ms + RETRY_MS;
         f->look_again = true;
+    } else if (f->phase == UNIT_LOOK && f->desired == DEIS_DESIRED_STOP) {
+        looked_to_stop(f, r, now);
     } else if (r->foreign) {
         enter(f, UNIT_LOOK, now.mono_ms + UNIT_BACKOFF_MAX_MS);
         set_text(f->reason, sizeof(f->reason), "its container's name is taken by another one");

@@ -100,6 +100,9 @@ struct unit_fsm {
  * known keeps its readiness. */
 void unit_fsm_init(struct unit_fsm *f, const struct deis_unit *unit,
                    const struct deis_unit_state *known, struct unit_time now);
+/* What etcd holds about it turned out newer than what `known` said: the same run, and it was ready.
+ */
+void unit_fsm_recall(struct unit_fsm *f, const struct deis_unit_state *reported);
 void unit_fsm_want(struct unit_fsm *f, enum deis_desired desired);
 /* The Engine hinted that something happened to the container. */
 void unit_fsm_hint(struct unit_fsm *f);

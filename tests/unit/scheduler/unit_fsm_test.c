@@ -167,6 +167,30 @@ static void unit_fsm__adopts_a_running_container_as_it_was(void **state)
     assert_false(f.ready);
 }
 
+static void unit_fsm__believes_etcd_when_it_knows_better(void **state)
+{
+    struct unit_fsm f;
+    char empty[] = "";
+    struct deis_unit_state saved = { .state = DEIS_STATE_STARTING,
+                                     .container = c1,
+                                     .address = endpoint,
+                                     .exit_error = empty,
+                                     .reason = empty };
+    struct deis_unit_state reported = saved;
+
+    reported.state = DEIS_STATE_UP;
+    reported.ready = true;
+    unit_fsm_init(&f, &web_unit, &saved, at(0));
+    unit_fsm_recall(&f, &reported);
+    job(&f, UNIT_JOB_LOOK, &up, 0);
+    assert_true(f.ready);
+    /* but not about an earlier run */
+    saved.exits = 1;
+    unit_fsm_init(&f, &web_unit, &saved, at(0));
+    unit_fsm_recall(&f, &reported);
+    assert_false(f.ready);
+}
+
 static void unit_fsm__counts_a_crash_once_over_a_restart_of_the_agent(void **state)
 {
     struct unit_fsm f;
@@ -299,6 +323,30 @@ static void unit_fsm__stop_waits_for_the_job_under_way(void **state)
     assert_int_equal(f.phase, UNIT_GONE);
 }
 
+static void unit_fsm__stops_what_an_earlier_process_left(void **state)
+{
+    struct deis_unit unit = web_unit;
+    struct unit_fsm f;
+    struct unit_result foreign = up;
+
+    unit.desired = DEIS_DESIRED_STOP;
+    unit_fsm_init(&f, &unit, NULL, at(0));
+    job(&f, UNIT_JOB_LOOK, &up, 0);
+    assert_string_equal(f.container, c1);
+    job(&f, UNIT_JOB_TERM, &ok, 0);
+    job(&f, UNIT_JOB_LOOK, &dead, 0);
+    job(&f, UNIT_JOB_REMOVE, &ok, 0);
+    assert_int_equal(f.exits, 0);
+    /* nothing there, or not ours: nothing to do */
+    unit_fsm_init(&f, &unit, NULL, at(0));
+    job(&f, UNIT_JOB_LOOK, &nothing, 0);
+    assert_int_equal(f.phase, UNIT_GONE);
+    foreign.foreign = true;
+    unit_fsm_init(&f, &unit, NULL, at(0));
+    job(&f, UNIT_JOB_LOOK, &foreign, 0);
+    assert_int_equal(f.phase, UNIT_GONE);
+}
+
 static void unit_fsm__a_drained_unit_is_not_restarted(void **state)
 {
     struct unit_fsm f;
@@ -338,6 +386,7 @@ int main(void)
         cmocka_unit_test(unit_fsm__a_crash_is_reported_at_once_and_restarted_with_back_off),
         cmocka_unit_test(unit_fsm__a_probe_of_an_earlier_run_does_not_count),
         cmocka_unit_test(unit_fsm__adopts_a_running_container_as_it_was),
+        cmocka_unit_test(unit_fsm__believes_etcd_when_it_knows_better),
         cmocka_unit_test(unit_fsm__counts_a_crash_once_over_a_restart_of_the_agent),
         cmocka_unit_test(unit_fsm__losing_the_engine_changes_nothing),
         cmocka_unit_test(unit_fsm__a_container_removed_behind_our_back_is_replaced),
@@ -346,6 +395,7 @@ int main(void)
         cmocka_unit_test(unit_fsm__stop_asks_then_kills_after_the_grace_time),
         cmocka_unit_test(unit_fsm__stop_ends_as_soon_as_the_process_has_ended),
         cmocka_unit_test(unit_fsm__stop_waits_for_the_job_under_way),
+        cmocka_unit_test(unit_fsm__stops_what_an_earlier_process_left),
         cmocka_unit_test(unit_fsm__a_drained_unit_is_not_restarted),
         cmocka_unit_test(unit_fsm__a_process_without_a_port_is_ready_after_a_second),
     };

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* No line of an app is lost or doubled between its container and the logger, whichever restarts. */
+#include "tests/integration/scheduler/rig.h"
+#include "tests/support/test.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#define FLOOD_LINES 150000
+
+static int setup(void **state)
+{
+    *state = rig_new("scheduler_log_test");
+    return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    rig_free(*state);
+    return 0;
+}
+
+struct enough {
+    const char *app;
+    size_t lines;
+};
+
+static bool has_lines(struct rig *r, void *arg)
+{
+    const struct enough *e = arg;
+
+    return rig_count_lines(r, e->app) >= e->lines;
+}
+
+static void wait_lines(struct rig *r, const char *app, size_t lines)
+{
+    struct enough e = { app, lines };
+    deis_autofree char *what = deis_asprintf("%zu lines of %s", lines, app);
+
+    rig_wait(r, what, has_lines, &e);
+}
+
+static bool no_states(struct rig *r, void *arg)
+{
+    return rig_count_states(r, arg, 0) == 0;
+}
+
+static void wait_gone(struct rig *r, const char *app)
+{
+    rig_no_formation(r, app);
+    rig_wait(r, "all units to be gone", no_states, (void *)(uintptr_t)app);
+}
+
+static void assert_numbered(struct rig *r, const char *app, size_t count)
+{
+    assert_int_equal(rig_count_lines(r, app), count);
+    for (size_t i = 0; i<count; i += count> 1000 ? 997 : 1) {
+        deis_autofree char *line = rig_line(r, app, i);
+        deis_autofree char *want = deis_asprintf("worker.1 n=%zu ", i + 1);
+        if (strncmp(line, want, strlen(want)) != 0) {
+            fail_msg("line %zu is '%.80s'", i + 1, line);
+        }
+    }
+    assert_int_equal(rig_lost_bytes(r), 0);
+}
+
+/* Four rotations of the Engine's files; the agent is killed in the middle, the logger goes and
+ * comes. */
+static void log__survives_rotation_a_killed_agent_and_a_logger_that_is_away(void **state)
+{
+    struct rig *r = *state;
+    static const char script[] =
+        "busybox seq -f 'n=%.0f xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' "
+        "1 150000; exec busybox sleep 1000";
+
+    rig_formation(
+        r, &(struct rig_formation){
+               .app = "flood", .generation = 1, .release = 1, .worker = 1, .script = script });
+    wait_lines(r, "flood", FLOOD_LINES / 10);
+    rig_scheduler_kill(r);
+    rig_scheduler_start(r);
+    wait_lines(r, "flood", FLOOD_LINES / 5);
+    rig_logger(r, false);
+    rig_logger(r, true);
+    wait_lines(r, "flood", FLOOD_LINES / 2);
+    rig_scheduler_kill(r);
+    rig_scheduler_start(r);
+    wait_lines(r, "flood", FLOOD_LINES);
+    assert_numbered(r, "flood", FLOOD_LINES);
+    wait_gone(r, "flood");
+    assert_int_equal(rig_count_lines(r, "flood"), FLOOD_LINES);
+}
+
+static void log__of_a_removed_unit_is_handed_over_first(void **state)
+{
+    struct rig *r = *state;
+
+    rig_formation(
+        r, &(struct rig_formation){ .app = "last",
+                                    .generation = 1,
+                                    .release = 1,
+                                    .worker = 1,
+                                    .script = "trap 'echo n=2 bye; exit 0' TERM; echo n=1 hello; "
+                                              "while :; do busybox sleep 0.1; done" });
+    rig_wait_rollout(r, "last", 1, DEIS_ROLLOUT_DONE);
+    wait_gone(r, "last");
+    wait_lines(r, "last", 2);
+    assert_numbered(r, "last", 2);
+}
+
+static void log__waits_in_a_spool_for_a_logger_that_is_away(void **state)
+{
+    struct rig *r = *state;
+
+    rig_logger(r, false);
+    rig_formation(
+        r, &(struct rig_formation){ .app = "spool",
+                                    .generation = 1,
+                                    .release = 1,
+                                    .worker = 1,
+                                    .script = "for i in 1 2 3 4 5; do echo \"n=$i line\"; done; "
+                                              "exec busybox sleep 1000" });
+    rig_wait_rollout(r, "spool", 1, DEIS_ROLLOUT_DONE);
+    wait_gone(r, "spool");
+    assert_int_equal(rig_count_containers(r), 0);
+    assert_int_equal(rig_count_lines(r, "spool"), 0);
+    rig_scheduler_kill(r);
+    rig_scheduler_start(r);
+    rig_logger(r, true);
+    wait_lines(r, "spool", 5);
+    assert_numbered(r, "spool", 5);
+}
+
+static void log__keeps_odd_lines(void **state)
+{
+    struct rig *r = *state;
+
+    rig_formation(r, &(struct rig_formation){
+                         .app = "odd",
+                         .generation = 1,
+                         .release = 1,
+                         .worker = 1,
+                         .script = "busybox printf 'n=1 \\xff\\xfe\\tquote\" back\\\\slash\\n'; "
+                                   "busybox head -c 100000 /dev/zero | busybox tr '\\0' x; echo; "
+                                   "busybox printf 'n=4 unfinished'; exec busybox sleep 1000" });
+    /* 100000 bytes are two lines: one of 64 KiB and the rest */
+    wait_lines(r, "odd", 4);
+    deis_autofree char *first = rig_line(r, "odd", 0);
+    deis_autofree char *second = rig_line(r, "odd", 1);
+    deis_autofree char *third = rig_line(r, "odd", 2);
+    deis_autofree char *last = rig_line(r, "odd", 3);
+    assert_non_null(strstr(first, "\tquote\" back\\slash"));
+    assert_int_equal(strlen(second) + strlen(third), 100000 + 2 * strlen("worker.1 "));
+    assert_string_equal(last, "worker.1 n=4 unfinished");
+    wait_gone(r, "odd");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+/* With an argument: only the cases that match it. */
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(log__survives_rotation_a_killed_agent_and_a_logger_that_is_away),
+        TEST(log__of_a_removed_unit_is_handed_over_first),
+        TEST(log__waits_in_a_spool_for_a_logger_that_is_away),
+        TEST(log__keeps_odd_lines),
+    };
+
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    deis_runtime_init("scheduler_log_test");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

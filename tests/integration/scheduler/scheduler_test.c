@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+/* Units on the real Engine: deployed, failed, scaled, killed and adopted, without etcd, one-off. */
+#include "run.pb-c.h"
+#include "tests/integration/scheduler/rig.h"
+#include "tests/support/program.h"
+#include "tests/support/test.h"
+
+#include "lib/base/clock.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Answers GET / with the release; a line on stdout at the start. */
+#define SERVE(release)                                                                             \
+    "echo starting; busybox mkdir -p /w; echo " release " $CONFIG > /w/index.html; "               \
+    "exec busybox httpd -f -p $PORT -h /w"
+
+static int setup(void **state)
+{
+    *state = rig_new("scheduler_test");
+    return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    rig_free(*state);
+    return 0;
+}
+
+static void deploy(struct rig *r, unsigned generation, unsigned release, unsigned web,
+                   const char *script)
+{
+    rig_formation(r, &(struct rig_formation){ .app = "blog",
+                                              .generation = generation,
+                                              .release = release,
+                                              .web = web,
+                                              .script = script,
+                                              .config = NULL });
+}
+
+static char *container_of(struct rig *r, const char *process)
+{
+    struct deis_unit_state s;
+
+    assert_true(rig_state(r, "blog", process, &s));
+    char *id = deis_strdup(s.container);
+    deis_unit_state_clear(&s);
+    return id;
+}
+
+static bool no_states(struct rig *r, void *arg)
+{
+    return rig_count_states(r, "blog", 0) == 0;
+}
+
+static bool only_release(struct rig *r, void *arg)
+{
+    unsigned release = *(unsigned *)arg;
+
+    return rig_count_states(r, "blog", 0) == rig_count_states(r, "blog", release);
+}
+
+static void wait_gone(struct rig *r)
+{
+    rig_no_formation(r, "blog");
+    rig_wait(r, "all units to be gone", no_states, NULL);
+    assert_int_equal(rig_count_containers(r), 0);
+}
+
+static void scheduler__deploys_and_replaces_a_release(void **state)
+{
+    struct rig *r = *state;
+    unsigned two = 2;
+
+    rig_formation(r, &(struct rig_formation){ .app = "blog",
+                                              .generation = 1,
+                                              .release = 1,
+                                              .web = 2,
+                                              .worker = 1,
+                                              .script = SERVE("one"),
+                                              .config = "blue" });
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
+    deis_autofree char *first = rig_get(r, "blog", "web.1");
+    assert_string_equal(first, "one blue");
+    assert_int_equal(rig_count_states(r, "blog", 1), 3);
+    rig_formation(r, &(struct rig_formation){ .app = "blog",
+                                              .generation = 2,
+                                              .release = 2,
+                                              .web = 2,
+                                              .script = SERVE("two"),
+                                              .health = "/",
+                                              .config = "red" });
+    rig_wait_rollout(r, "blog", 2, DEIS_ROLLOUT_DONE);
+    deis_autofree char *second = rig_get(r, "blog", "web.2");
+    assert_string_equal(second, "two red");
+    rig_wait(r, "the old release to be gone", only_release, &two);
+    assert_int_equal(rig_count_containers(r), 2);
+    wait_gone(r);
+}
+
+static void scheduler__a_release_that_fails_leaves_the_old_one_alone(void **state)
+{
+    static const struct {
+        const char *script;
+        const char *health;
+        const char *reason;
+    } cases[] = {
+        { "echo boom; exit 7", NULL, "web.1 exited with code 7 before it was ready" },
+        { "exec busybox sleep 1000", NULL,
+          "web.1 was not ready within 5 s: port 5000 does not accept connections" },
+        { SERVE("bad"), "/missing",
+          "web.1 was not ready within 5 s: GET /missing on port 5000 answered 404 instead of 200" },
+    };
+    struct rig *r = *state;
+    unsigned one = 1;
+
+    deploy(r, 1, 1, 1, SERVE("one"));
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
+    deis_autofree char *before = container_of(r, "web.1");
+    for (unsigned i = 0; i < DEIS_COUNT(cases); i++) {
+        rig_formation(r, &(struct rig_formation){ .app = "blog",
+                                                  .generation = 2 + i,
+                                                  .release = 2 + i,
+                                                  .web = 1,
+                                                  .script = cases[i].script,
+                                                  .health = cases[i].health });
+        rig_wait_rollout(r, "blog", 2 + i, DEIS_ROLLOUT_FAILED);
+        deis_autofree char *reason = rig_reason(r, "blog");
+        assert_string_equal(reason, cases[i].reason);
+        rig_wait(r, "the new release to be gone", only_release, &one);
+    }
+    deis_autofree char *after = container_of(r, "web.1");
+    assert_string_equal(after, before);
+    deis_autofree char *body = rig_get(r, "blog", "web.1");
+    assert_string_equal(body, "one");
+    wait_gone(r);
+}
+
+static void scheduler__tells_the_last_lines_of_a_unit_that_failed(void **state)
+{
+    struct rig *r = *state;
+    Deis__UnitLog ask = DEIS__UNIT_LOG__INIT;
+    ProtobufCMessage *msg = NULL;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    deploy(r, 1, 1, 1, "echo first; echo second; echo no such table >&2; exit 3");
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_FAILED);
+    rig_wait(r, "the unit to be gone", no_states, NULL);
+    deis_autofree char *unit = rig_blamed(r, "blog");
+    ask.unit = unit;
+    ask.lines = 2;
+    if (rig_call(r, "agent.unit_log", &ask.base, &deis__unit_log_lines__descriptor, &msg, &err) <
+        0) {
+        fail_msg("%s", err.msg);
+    }
+    const Deis__UnitLogLines *lines = (const Deis__UnitLogLines *)msg;
+    assert_int_equal(lines->n_lines, 2);
+    assert_int_equal(lines->lines[1].len, strlen("no such table"));
+    assert_memory_equal(lines->lines[1].data, "no such table", lines->lines[1].len);
+    protobuf_c_message_free_unpacked(msg, NULL);
+    wait_gone(r);
+}
+
+static void scheduler__scales_without_touching_what_runs(void **state)
+{
+    struct rig *r = *state;
+
+    deploy(r, 1, 1, 1, SERVE("one"));
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
+    deis_autofree char *before = container_of(r, "web.1");
+    deploy(r, 2, 1, 3, SERVE("one"));
+    rig_wait_rollout(r, "blog", 2, DEIS_ROLLOUT_DONE);
+    assert_int_equal(rig_count_states(r, "blog", 1), 3);
+    deploy(r, 3, 1, 1, SERVE("one"));
+    rig_wait_rollout(r, "blog", 3, DEIS_ROLLOUT_DONE);
+    deploy(r, 4, 1, 2, SERVE("one"));
+    rig_wait_rollout(r, "blog", 4, DEIS_ROLLOUT_DONE);
+    deis_autofree char *after = container_of(r, "web.1");
+    assert_string_equal(after, before);
+    wait_gone(r);
+}
+
+struct exits {
+    unsigned count;
+    bool oom;
+};
+
+static bool has_exits(struct rig *r, void *arg)
+{
+    const struct exits *e = arg;
+    struct deis_unit_state s;
+    bool fits =
+        rig_state(r, "blog", "web.1", &s) && s.exits >= e->count && s.ready && s.exit_oom == e->oom;
+
+    deis_unit_state_clear(&s);
+    return fits;
+}
+
+static void kill_container(struct rig *r, const char *id)
+{
+    deis_autofree char *path = deis_asprintf("/containers/%s/kill", id);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (deis_docker_call(rig_docker(r), "POST", path, NULL, 0, NULL, &err) < 0) {
+        fail_msg("kill: %s", err.msg);
+    }
+}
+
+static void scheduler__restarts_in_place_what_crashes(void **state)
+{
+    struct rig *r = *state;
+    struct exits once = { .count = 1 }, twice = { .count = 2 };
+
+    deploy(r, 1, 1, 1, SERVE("one"));
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
+    deis_autofree char *id = container_of(r, "web.1");
+    kill_container(r, id);
+    rig_wait(r, "the restart", has_exits, &once);
+    deis_autofree char *same = container_of(r, "web.1");
+    assert_string_equal(same, id);
+    /* removed behind our back: a new container */
+    struct deis_err err = DEIS_ERR_INIT;
+    assert_int_equal(deis_docker_remove(rig_docker(r), id, &err), 0);
+    rig_wait(r, "the replacement", has_exits, &twice);
+    deis_autofree char *other = container_of(r, "web.1");
+    assert_string_not_equal(other, id);
+    wait_gone(r);
+}
+
+static void scheduler__adopts_what_runs_when_the_agent_was_killed(void **state)
+{
+    struct rig *r = *state;
+    struct exits once = { .count = 1 };
+
+    deploy(r, 1, 1, 2, SERVE("one"));
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
+    deis_autofree char *first = container_of(r, "web.1");
+    deis_autofree char *second = container_of(r, "web.2");
+    rig_scheduler_kill(r);
+    kill_container(r, first); /* comes back although nobody saw it go */
+    rig_scheduler_start(r);
+    rig_wait(r, "the restart", has_exits, &once);
+    deis_autofree char *first_now = container_of(r, "web.1");
+    deis_autofree char *second_now = container_of(r, "web.2");
+    assert_string_equal(first_now, first);
+    assert_string_equal(second_now, second);
+    struct deis_unit_state s;
+    assert_true(rig_state(r, "blog", "web.2", &s));
+    assert_int_equal(s.exits, 0);
+    deis_unit_state_clear(&s);
+    wait_gone(r);
+}
+
+static void scheduler__keeps_units_running_without_etcd(void **state)
+{
+    struct rig *r = *state;
+    struct exits once = { .count = 1 };
+
+    deploy(r, 1, 1, 2, SERVE("one"));
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
+    deis_autofree char *first = container_of(r, "web.1");
+    deis_autofree char *second = container_of(r, "web.2");
+    rig_etcd_kill(r);
+    /* a crash, and a restart of the agent, while etcd is away */
+    rig_scheduler_kill(r);
+    kill_container(r, first);
+    rig_scheduler_start(r);
+    rig_etcd_start(r);
+    rig_wait(r, "the state that etcd has not seen", has_exits, &once);
+    deis_autofree char *first_now = container_of(r, "web.1");
+    deis_autofree char *second_now = container_of(r, "web.2");
+    assert_string_equal(first_now, first);
+    assert_string_equal(second_now, second);
+    deploy(r, 2, 2, 1, SERVE("two"));
+    rig_wait_rollout(r, "blog", 2, DEIS_ROLLOUT_DONE);
+    wait_gone(r);
+}
+
+static bool ghost_has_left(struct rig *r, void *arg)
+{
+    return rig_count_lines(r, "ghost") > 0 && rig_count_states(r, "ghost", 0) == 0;
+}
+
+static void scheduler__removes_a_container_of_its_own_without_a_unit(void **state)
+{
+    struct rig *r = *state;
+    deis_autofree char *machine = deis_asprintf("it-%d", (int)getpid());
+    deis_autojson json_t *body =
+        json_pack("{s:s, s:[s,s,s], s:{s:s, s:s, s:s, s:s, s:s, s:s}}", "Image", rig_image(r),
+                  "Cmd", "/bin/sh", "-c",
+                  "trap 'exit 0' TERM; echo ghost is here; while :; do busybox sleep 0.1; done",
+                  "Labels", "deis.agent", machine, "deis.unit", "ghost_v1.web.1-00000000",
+                  "deis.app", "ghost", "deis.type", "web", "deis.num", "1", "deis.release", "1");
+    deis_autofree char *id = NULL;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    deploy(r, 1, 1, 1, SERVE("one"));
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
+    rig_scheduler_kill(r);
+    assert_int_equal(
+        deis_docker_create(rig_docker(r), "deis-ghost_v1.web.1-00000000", body, &id, &err), 0);
+    assert_int_equal(deis_docker_start(rig_docker(r), id, &err), 0);
+    rig_scheduler_start(r);
+    rig_wait(r, "the ghost to leave, after its last words", ghost_has_left, NULL);
+    wait_gone(r);
+}
+
+static void scheduler__starts_a_component_again(void **state)
+{
+    struct rig *r = *state;
+    deis_autojson json_t *body =
+        json_pack("{s:s, s:[s,s,s], s:{s:s}}", "Image", rig_image(r), "Cmd", "/bin/busybox",
+                  "sleep", "1000", "Labels", rig_label(r), "sample");
+    deis_autofree char *name = deis_asprintf("%s-sample", rig_label(r));
+    deis_autofree char *id = NULL;
+    struct deis_err err = DEIS_ERR_INIT;
+    bool running = false;
+
+    assert_int_equal(deis_docker_create(rig_docker(r), name, body, &id, &err), 0);
+    assert_int_equal(deis_docker_start(rig_docker(r), id, &err), 0);
+    kill_container(r, id);
+    for (uint64_t end = deis_now_ms() + 20000; !running && deis_now_ms() < end;) {
+        deis_autojson json_t *info = NULL;
+        assert_int_equal(deis_docker_inspect(rig_docker(r), id, &info, &err), 0);
+        running = json_is_true(json_object_get(json_object_get(info, "State"), "Running"));
+    }
+    assert_true(running);
+    assert_int_equal(deis_docker_remove(rig_docker(r), id, &err), 0);
+}
+
+/* --- one-off processes --- */
+
+static Deis__RunChunk *read_chunk(struct rig *r, char *id, uint64_t offset)
+{
+    Deis__RunOutput ask = DEIS__RUN_OUTPUT__INIT;
+    ProtobufCMessage *msg = NULL;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    ask.id = id;
+    ask.offset = offset;
+    ask.wait_ms = 5000;
+    if (rig_call(r, "agent.run_output", &ask.base, &deis__run_chunk__descriptor, &msg, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    return (Deis__RunChunk *)msg;
+}
+
+static void start_run(struct rig *r, char *id, char *script, const char *expected_error)
+{
+    char shell[] = "/bin/sh", c[] = "-c", app[] = "blog", process[] = "run.1";
+    char *command[] = { shell, c, script };
+    deis_autofree char *env = rig_seal(r, "blog", "CONFIG", "green");
+    Deis__Run run = DEIS__RUN__INIT;
+    ProtobufCMessage *msg = NULL;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    run.id = id;
+    run.app = app;
+    run.process = process;
+    run.image = (char *)(uintptr_t)rig_image(r);
+    run.sealed_env = env;
+    run.command = command;
+    run.n_command = 3;
+    run.timeout_ms = 3000;
+    int rc = rig_call(r, "agent.run", &run.base, &deis__run_started__descriptor, &msg, &err);
+    if (rc < 0 && !expected_error) {
+        fail_msg("%s", err.msg);
+    }
+    if (expected_error) {
+        assert_true(rc < 0);
+        assert_non_null(strstr(err.msg, expected_error));
+    }
+    if (msg) {
+        protobuf_c_message_free_unpacked(msg, NULL);
+    }
+}
+
+static void run_to_end(struct rig *r, char *id, char *script, struct deis_buf *out, int *ret_code)
+{
+    start_run(r, id, script, NULL);
+    start_run(r, id, script, NULL); /* a repeat changes nothing */
+    for (bool ended = false; !ended;) {
+        Deis__RunChunk *chunk = read_chunk(r, id, out->len);
+        deis_buf_add(out, chunk->data.data, chunk->data.len);
+        ended = chunk->ended;
+        *ret_code = chunk->exit_code;
+        deis__run_chunk__free_unpacked(chunk, NULL);
+    }
+}
+
+static bool run_is_logged(struct rig *r, void *arg)
+{
+    return rig_count_lines(r, "blog") >= 2;
+}
+
+static void run__gives_output_and_exit_code_and_leaves_nothing(void **state)
+{
+    struct rig *r = *state;
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
+    char id[] = "blog_v1.run.1-itest1", script[] = "echo out $CONFIG; echo err >&2; exit 4";
+    int code = 0;
+
+    run_to_end(r, id, script, &out, &code);
+    assert_int_equal(code, 4);
+    assert_non_null(strstr(out.data, "out green\n"));
+    assert_non_null(strstr(out.data, "err\n"));
+    rig_wait(r, "its lines in the log", run_is_logged, NULL);
+    deis_autofree char *line = rig_line(r, "blog", 0);
+    assert_int_equal(strncmp(line, "run.1 ", 6), 0);
+    for (uint64_t end = deis_now_ms() + 20000; rig_count_containers(r) > 0;) {
+        assert_true(deis_now_ms() < end);
+    }
+}
+
+static void run__is_killed_at_its_time_limit(void **state)
+{
+    struct rig *r = *state;
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
+    char id[] = "blog_v1.run.2-itest2", script[] = "echo begins; exec busybox sleep 1000";
+    int code = 0;
+
+    run_to_end(r, id, script, &out, &code);
+    assert_int_equal(code, 137);
+    assert_string_equal(out.data, "begins\n");
+}
+
+static void run__refuses_what_is_no_request(void **state)
+{
+    struct rig *r = *state;
+    char bad[] = "../../etc/passwd", script[] = "true";
+
+    start_run(r, bad, script, "field 'id'");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+/* With an argument: only the cases that match it. */
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(scheduler__deploys_and_replaces_a_release),
+        TEST(scheduler__a_release_that_fails_leaves_the_old_one_alone),
+        TEST(scheduler__tells_the_last_lines_of_a_unit_that_failed),
+        TEST(scheduler__scales_without_touching_what_runs),
+        TEST(scheduler__restarts_in_place_what_crashes),
+        TEST(scheduler__adopts_what_runs_when_the_agent_was_killed),
+        TEST(scheduler__keeps_units_running_without_etcd),
+        TEST(scheduler__removes_a_container_of_its_own_without_a_unit),
+        TEST(scheduler__starts_a_component_again),
+        TEST(run__gives_output_and_exit_code_and_leaves_nothing),
+        TEST(run__is_killed_at_its_time_limit),
+        TEST(run__refuses_what_is_no_request),
+    };
+
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    deis_runtime_init("scheduler_test");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
