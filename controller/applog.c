@@ -109,6 +109,14 @@ void applog_write(struct ctl *ctl, const char *app, const char *format, ...)
     deis_loop_post(ctl->loop, send_batch, l);
 }
 
+bool applog_is_empty(struct applog *l)
+{
+    pthread_mutex_lock(&l->lock);
+    bool empty = l->count == 0;
+    pthread_mutex_unlock(&l->lock);
+    return empty;
+}
+
 /* Drop what the logger has. */
 static void acknowledge(struct applog *l, uint64_t position)
 {

@@ -11,6 +11,8 @@
 
 struct applog *applog_start(struct ctl *ctl);
 void applog_stop(struct applog *l);
+/* Has the logger all lines? */
+bool applog_is_empty(struct applog *l);
 /* One line of the app's log. Never a secret. */
 void applog_write(struct ctl *ctl, const char *app, const char *format, ...) deis_printf(3, 4);
 

@@ -7,6 +7,7 @@
 #include "controller/rollouts.h"
 #include "controller/server.h"
 
+#include "lib/base/clock.h"
 #include "lib/net/log.h"
 
 #define REQUEST_THREADS   64
@@ -14,12 +15,16 @@
 #define OPERATION_THREADS 32
 #define OPERATION_QUEUE   256
 #define RESUME_EVERY_MS   5000
+#define FLUSH_MAX_MS      2000
+#define FLUSH_TICK_MS     20
 
 struct program {
     struct ctl ctl;
     struct server *server;
     struct deis_bus_server *bus;
     struct deis_timer *resume;
+    struct deis_timer *flush;
+    uint64_t flush_until;
     bool stopping;
 };
 
@@ -45,11 +50,24 @@ static void resume_tick(void *arg)
     deis_timer_after(p->resume, RESUME_EVERY_MS);
 }
 
+/* Give the logger a moment to take the last lines. */
+static void flush_tick(void *arg)
+{
+    struct program *p = arg;
+
+    if (applog_is_empty(p->ctl.applog) || deis_now_ms() > p->flush_until) {
+        deis_loop_stop(p->ctl.loop);
+    } else {
+        deis_timer_after(p->flush, FLUSH_TICK_MS);
+    }
+}
+
 static void on_drained(void *arg)
 {
     struct program *p = arg;
 
-    deis_loop_stop(p->ctl.loop);
+    p->flush_until = deis_now_ms() + FLUSH_MAX_MS;
+    flush_tick(p);
 }
 
 static void on_stop(void *arg)
@@ -98,6 +116,7 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     }
     const struct deis_service where = { .http = s->http, .bus = s->bus };
     deis_directory_register(ctl->directory, "controller", ctl->instance, &where);
+    p->flush = deis_timer_new(ctl->loop, flush_tick, p);
     p->resume = deis_timer_new(ctl->loop, resume_tick, p);
     deis_timer_after(p->resume, 500);
     deis_loop_on_stop(ctl->loop, on_stop, p);
@@ -113,6 +132,7 @@ static void stop(struct program *p)
         rollouts_cancel(ctl->rollouts);
     }
     deis_timer_free(p->resume);
+    deis_timer_free(p->flush);
     server_free(p->server);
     deis_workers_free(ctl->requests);
     deis_workers_free(ctl->operations);

@@ -8,6 +8,8 @@
 
 #define API_VERSION      "1.7"
 #define PLATFORM_VERSION "1.13.4"
+#define BODY_MAX         (1 << 20)
+#define CONNECTIONS_MAX  512
 #define SSH_PORT         2222 /* what clients take for granted */
 #define HTML             "text/html; charset=utf-8"
 #define TEXT             "text/plain"
@@ -254,7 +256,9 @@ static void on_gone(struct deis_http_req *req, void *arg)
 int server_start(struct ctl *ctl, const char *address, struct server **ret, struct deis_err *err)
 {
     static const struct deis_httpd_ops ops = { .on_request = on_request, .on_gone = on_gone };
-    const struct deis_httpd_opts opts = { .body_max = 2 << 20, .upper_reason = true };
+    const struct deis_httpd_opts opts = { .body_max = BODY_MAX,
+                                          .max_connections = CONNECTIONS_MAX,
+                                          .upper_reason = true };
     struct server *s = deis_alloc(sizeof(*s));
 
     s->ctl = ctl;
