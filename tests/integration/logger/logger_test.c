@@ -380,8 +380,9 @@ static void logger__a_folder_in_use_is_refused(void **state)
 {
     struct fixture *f = *state;
     struct program second = { 0 };
-    const char *const argv[] = { "--bus",         "tcp://127.0.0.1:0", "--data", f->folder,
-                                 "--cluster-key", f->key_path,         NULL };
+    deis_autofree char *address = deis_asprintf("tcp://127.0.0.1:%u", program_free_port());
+    const char *const argv[] = { "--bus",         address,     "--data", f->folder,
+                                 "--cluster-key", f->key_path, NULL };
 
     program_start(&second, "deis-logger", argv);
     assert_int_equal(program_stop(&second, 0), 1 << 8); /* it ends by itself */
