@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The daemon: keeps sshd running, the settings file of the short-lived roles fresh, and the data
- * tidy. */
+/* The daemon: takes SSH connections, keeps the settings file of the short-lived roles fresh, and
+ * the data tidy. */
 #include "builder/file.h"
+#include "builder/front.h"
 #include "builder/janitor.h"
 #include "builder/record.h"
 #include "builder/repo.h"
@@ -18,13 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SSHD_RETRY_MS     500
-#define SSHD_RETRY_MAX_MS 10000
-#define SSHD_STEADY_MS    10000 /* it ran for so long: the next start is a first one */
-#define TIDY_SOON_MS      5000
-#define TIDY_MS           (10 * 60 * 1000)
-#define STOP_MS           8000
-#define STOP_POLL_MS      50
+#define TIDY_SOON_MS 5000
+#define TIDY_MS      (10 * 60 * 1000)
+#define STOP_MS      8000
+#define STOP_POLL_MS 50
 
 struct serve {
     const char *self;
@@ -41,10 +39,7 @@ struct serve {
     struct deis_workers *workers;
     struct event *child_event;
 
-    pid_t sshd;
-    uint64_t sshd_since_ms;
-    unsigned sshd_attempt;
-    struct deis_timer *sshd_timer;
+    struct front *front;
 
     struct deis_timer *tidy_timer;
     bool tidying;
@@ -108,38 +103,7 @@ static void on_config_synced(int64_t revision, void *arg)
     refresh_settings(arg);
 }
 
-/* --- sshd --- */
-
-static void start_sshd(void *arg)
-{
-    struct serve *v = arg;
-    struct deis_err err = DEIS_ERR_INIT;
-
-    if (v->stopping) {
-        return;
-    }
-    v->sshd_since_ms = deis_now_ms();
-    if (sshd_start(&v->settings, &v->sshd, &err) < 0) {
-        deis_error("sshd not started", KV_ERR(&err));
-        deis_timer_after(v->sshd_timer, SSHD_RETRY_MAX_MS);
-        return;
-    }
-    deis_info("sshd started", KV_I("pid", v->sshd), KV_S("address", v->settings.ssh));
-}
-
-static void sshd_ended(struct serve *v, int status)
-{
-    v->sshd = 0;
-    if (v->stopping) {
-        return;
-    }
-    if (deis_now_ms() - v->sshd_since_ms > SSHD_STEADY_MS) {
-        v->sshd_attempt = 0;
-    }
-    deis_error("sshd ended", KV_I("status", status));
-    deis_timer_after(v->sshd_timer,
-                     deis_backoff_ms(v->sshd_attempt++, SSHD_RETRY_MS, SSHD_RETRY_MAX_MS));
-}
+/* --- children --- */
 
 /* As the first process of a container we also inherit the children of sessions that were killed. */
 static void on_child(evutil_socket_t fd, short what, void *arg)
@@ -149,9 +113,7 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == v->sshd) {
-            sshd_ended(v, status);
-        }
+        front_reaped(v->front, pid, status);
     }
 }
 
@@ -270,9 +232,7 @@ static void on_stop(void *arg)
     struct serve *v = arg;
 
     v->stopping = true;
-    if (v->sshd > 0) {
-        kill(v->sshd, SIGTERM);
-    }
+    front_close(v->front);
     deis_info("stopping", KV_I("builds", builds_running(v, true)));
     v->stop_deadline_ms = deis_now_ms() + STOP_MS;
     deis_timer_every(v->stop_timer, STOP_POLL_MS);
@@ -344,13 +304,11 @@ static void start(struct serve *v)
     char key[DEIS_KEY_MAX];
 
     v->workers = deis_workers_new(v->loop, 1, 4);
-    v->sshd_timer = deis_timer_new(v->loop, start_sshd, v);
     v->tidy_timer = deis_timer_new(v->loop, tidy_start, v);
     v->stop_timer = deis_timer_new(v->loop, on_stop_poll, v);
     v->child_event = evsignal_new(deis_loop_base(v->loop), SIGCHLD, on_child, v);
     event_add(v->child_event, NULL);
     deis_loop_on_stop(v->loop, on_stop, v);
-    start_sshd(v);
     v->directory = deis_directory_start(v->etcd, v->loop);
     deis_directory_on_change(v->directory, on_directory, v);
     deis_directory_register(v->directory, "builder", v->settings.instance, &where);
@@ -366,7 +324,6 @@ static void stop(struct serve *v)
     deis_directory_stop(v->directory);
     deis_workers_free(v->workers);
     event_free(v->child_event);
-    deis_timer_free(v->sshd_timer);
     deis_timer_free(v->tidy_timer);
     deis_timer_free(v->stop_timer);
 }
@@ -375,11 +332,16 @@ static int run(struct serve *v, struct deis_err *err)
 {
     repo_sweep(&v->settings);
     v->loop = deis_loop_new();
-    start(v);
-    deis_loop_run(v->loop);
-    stop(v);
+    int rc = front_start(v->loop, &v->settings, &v->front, err);
+    if (rc == DEIS_OK) {
+        deis_info("listening", KV_S("ssh", v->settings.ssh), KV_S("data", v->settings.data));
+        start(v);
+        deis_loop_run(v->loop);
+        stop(v);
+    }
+    front_free(v->front);
     deis_loop_free(v->loop);
-    return DEIS_OK;
+    return rc;
 }
 
 int serve_main(const char *self, int argc, char **argv)

@@ -3,8 +3,6 @@
 
 #include "builder/file.h"
 
-#include "lib/wire/url.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -18,9 +16,32 @@
 
 static const char *const key_types[] = { "ed25519", "ecdsa" };
 
+static char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", NULL };
+
+static char *config_path(const struct settings *s)
+{
+    return deis_asprintf("%s/ssh/sshd_config", s->data);
+}
+
 static char *key_path(const struct settings *s, const char *type)
 {
     return deis_asprintf("%s/ssh/ssh_host_%s_key", s->data, type);
+}
+
+/* Run a program and wait for it; its complaints go to our stderr. */
+static int run(const char *program, char *const *argv, struct deis_err *err)
+{
+    pid_t pid = 0;
+    int status = 0;
+
+    int rc = posix_spawnp(&pid, program, NULL, NULL, argv, environment);
+    if (rc != 0) {
+        return deis_err_errno(err, rc, "can't start '%s'", program);
+    }
+    if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        return deis_err_set(err, DEIS_SYSTEM, "'%s' failed", program);
+    }
+    return DEIS_OK;
 }
 
 static int make_key(const char *type, const char *path, struct deis_err *err)
@@ -29,17 +50,11 @@ static int make_key(const char *type, const char *path, struct deis_err *err)
     deis_autofree char *temporary = deis_asprintf("%s.new", path);
     char *const argv[] = { "ssh-keygen", "-q",   "-t", type_arg,  "-N", "",
                            "-C",         "deis", "-f", temporary, NULL };
-    char *const environment[] = { "PATH=/usr/bin:/bin", NULL };
-    pid_t pid = 0;
-    int status = 0;
 
     unlink(temporary);
-    int rc = posix_spawnp(&pid, "ssh-keygen", NULL, NULL, argv, environment);
-    if (rc != 0) {
-        return deis_err_errno(err, rc, "can't start ssh-keygen");
-    }
-    if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        return deis_err_set(err, DEIS_SYSTEM, "ssh-keygen could not make '%s'", path);
+    int rc = run("ssh-keygen", argv, err);
+    if (rc < 0) {
+        return rc;
     }
     /* The private key under its name is the proof that both halves are there. */
     deis_autofree char *public_new = deis_asprintf("%s.pub", temporary);
@@ -74,6 +89,15 @@ static void add_host_keys(const struct settings *s, struct deis_buf *out)
     }
 }
 
+/* Better no builder than one that nobody can reach. */
+static int check_config(const struct settings *s, struct deis_err *err)
+{
+    deis_autofree char *config = config_path(s);
+    char *const argv[] = { s->sshd, "-t", "-e", "-f", config, NULL };
+
+    return run(s->sshd, argv, err);
+}
+
 static int write_config(const struct settings *s, const char *self, const char *settings_path,
                         struct deis_err *err)
 {
@@ -99,24 +123,17 @@ static int write_config(const struct settings *s, const char *self, const char *
                                 "Compression no\n"
                                 "MaxAuthTries 10\n"
                                 "MaxSessions 4\n"
-                                "MaxStartups 20:30:60\n"
                                 "LoginGraceTime 20\n"
                                 "ClientAliveInterval 15\n"
                                 "ClientAliveCountMax 4\n";
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(CONFIG_MAX_BYTES);
-    deis_autofree char *path = deis_asprintf("%s/ssh/sshd_config", s->data);
-    struct deis_str host;
-    uint16_t port = 0;
+    deis_autofree char *path = config_path(s);
     char login[64];
 
     int rc = login_name(login, err);
-    if (rc == DEIS_OK) {
-        rc = deis_addr_split(deis_str(s->ssh), &host, &port, err);
-    }
     if (rc < 0) {
         return rc;
     }
-    deis_buf_addf(&out, "ListenAddress %s\n", s->ssh);
     add_host_keys(s, &out);
     deis_buf_addf(&out, "AllowUsers %s\nAuthorizedKeysCommandUser %s\n", login, login);
     deis_buf_addf(&out, "AuthorizedKeysCommand %s keys %s %%f %%t %%k\n", self, settings_path);
@@ -136,14 +153,16 @@ int sshd_prepare(const struct settings *s, const char *self, const char *setting
         deis_autofree char *path = key_path(s, key_types[i]);
         rc = access(path, F_OK) == 0 ? DEIS_OK : make_key(key_types[i], path, err);
     }
-    return rc < 0 ? rc : write_config(s, self, settings_path, err);
+    if (rc == DEIS_OK) {
+        rc = write_config(s, self, settings_path, err);
+    }
+    return rc < 0 ? rc : check_config(s, err);
 }
 
-int sshd_start(const struct settings *s, pid_t *ret_pid, struct deis_err *err)
+int sshd_start(const struct settings *s, int connection, pid_t *ret_pid, struct deis_err *err)
 {
-    deis_autofree char *config = deis_asprintf("%s/ssh/sshd_config", s->data);
-    char *const argv[] = { s->sshd, "-D", "-e", "-f", config, NULL };
-    char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", NULL };
+    deis_autofree char *config = config_path(s);
+    char *const argv[] = { s->sshd, "-i", "-e", "-f", config, NULL };
 
     pid_t pid = fork();
     if (pid < 0) {
@@ -155,6 +174,8 @@ int sshd_start(const struct settings *s, pid_t *ret_pid, struct deis_err *err)
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
         prctl(PR_SET_PDEATHSIG, SIGTERM);
+        dup2(connection, STDIN_FILENO);
+        dup2(connection, STDOUT_FILENO);
         execve(s->sshd, argv, environment);
         _exit(127);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* OpenSSH's server as a child of the daemon: host keys, configuration, start. */
+/* OpenSSH's server, one process for a connection: host keys, configuration, start. */
 #ifndef DEIS_BUILDER_SSHD_H
 #define DEIS_BUILDER_SSHD_H
 
@@ -12,7 +12,9 @@
  * Blocks for a moment. thread: main, before the loop runs */
 int sshd_prepare(const struct settings *s, const char *self, const char *settings_path,
                  struct deis_err *err) deis_must_check;
-/* Start it. The child gets SIGTERM when we end. The caller reaps it. thread: loop */
-int sshd_start(const struct settings *s, pid_t *ret_pid, struct deis_err *err) deis_must_check;
+/* Start one for a connection, which stays the caller's to close. The child gets SIGTERM when we
+ * end. The caller reaps it. thread: loop */
+int sshd_start(const struct settings *s, int connection, pid_t *ret_pid,
+               struct deis_err *err) deis_must_check;
 
 #endif
