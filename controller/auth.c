@@ -2,6 +2,7 @@
 /* Who is asking, and may they? */
 #include "controller/api.h"
 #include "controller/core/names.h"
+#include "controller/tokencache.h"
 
 void auth_token_hash(const char *token, char out[65])
 {
@@ -32,72 +33,120 @@ static const char *token_of(const char *field, const char **ret_fault)
     return NULL;
 }
 
-/* The name of the token's user in a->user. DEIS_DENIED: the token is none. */
-static int find_user(struct api *a, const char *token, struct deis_err *err)
-{
-    char hash[65];
-    char key[DEIS_KEY_MAX];
-    deis_autojson json_t *doc = NULL;
-
-    if (strlen(token) != 40 || strspn(token, "0123456789abcdef") != 40) {
-        return deis_err_set(err, DEIS_DENIED, "Invalid token");
-    }
-    auth_token_hash(token, hash);
-    int r = store_get(a->ctl, deis_key(key, "tokens/%s", hash), &doc, NULL, err);
-    if (r == DEIS_NOT_FOUND) {
-        return deis_err_set(err, DEIS_DENIED, "Invalid token");
-    }
-    if (r < 0) {
-        return r;
-    }
-    const char *user = json_string_value(json_object_get(doc, "user"));
-    if (!user || !names_is_user(user)) {
-        return deis_err_set(err, DEIS_DENIED, "Invalid token");
-    }
-    free(a->user);
-    a->user = deis_strdup(user);
-    return DEIS_OK;
-}
-
-/* What the rights of `user` on `app` follow from, in one read: the user, the app, the grant. */
-struct standing {
-    json_t *docs[3];
-    int64_t revisions[3];
-};
-
-static int read_standing(struct ctl *ctl, const char *user, const char *app, struct standing *s,
-                         struct deis_err *err)
-{
-    char keys[3][DEIS_KEY_MAX];
-    const char *list[] = { keys[0], keys[1], keys[2] };
-
-    deis_key(keys[0], "users/%s", user);
-    if (app) {
-        deis_key(keys[1], "apps/%s", app);
-        deis_key(keys[2], "apps/%s/perms/%s", app, user);
-    }
-    return store_get_all(ctl, list, app ? 3 : 1, s->docs, s->revisions, err);
-}
-
-static void standing_clear(struct standing *s)
-{
-    for (size_t i = 0; i < DEIS_COUNT(s->docs); i++) {
-        json_decref(s->docs[i]);
-    }
-}
-
 static bool is_true(const json_t *doc, const char *name)
 {
     return json_is_true(json_object_get(doc, name));
 }
 
+/* What a request is judged by, read at once: the user, the token, the app, the user's grant on it.
+ */
+struct standing {
+    json_t *user;
+    json_t *token;
+    json_t *app;
+    json_t *grant;
+    int64_t app_revision;
+};
+
+/* token_hash and app may be NULL: then these are not read. */
+static int read_standing(struct ctl *ctl, const char *user, const char *token_hash, const char *app,
+                         struct standing *s, struct deis_err *err)
+{
+    char keys[4][DEIS_KEY_MAX];
+    const char *list[] = { keys[0], keys[1], keys[2], keys[3] };
+    json_t *docs[4] = { NULL };
+    int64_t revisions[4];
+    size_t count = 1;
+    size_t app_at = 0;
+
+    deis_key(keys[0], "users/%s", user);
+    if (token_hash) {
+        deis_key(keys[count++], "tokens/%s", token_hash);
+    }
+    if (app) {
+        app_at = count;
+        deis_key(keys[count++], "apps/%s", app);
+        deis_key(keys[count++], "apps/%s/perms/%s", app, user);
+    }
+    int r = store_get_all(ctl, list, count, docs, revisions, err);
+    if (r < 0) {
+        return r;
+    }
+    s->user = docs[0];
+    s->token = token_hash ? docs[1] : NULL;
+    if (app) {
+        s->app = docs[app_at];
+        s->app_revision = revisions[app_at];
+        s->grant = docs[app_at + 1];
+    }
+    return DEIS_OK;
+}
+
+/* Read the token itself: whose is it? DEIS_DENIED: nobody's. */
+static int read_owner(struct ctl *ctl, const char *hash, char ret_user[TOKENCACHE_USER_MAX],
+                      struct deis_err *err)
+{
+    char key[DEIS_KEY_MAX];
+    deis_autojson json_t *doc = NULL;
+    int r = store_get(ctl, deis_key(key, "tokens/%s", hash), &doc, NULL, err);
+    const char *user = json_string_value(json_object_get(doc, "user"));
+
+    if (r == DEIS_NOT_FOUND || (r == DEIS_OK && (!user || !names_is_user(user)))) {
+        return deis_err_set(err, DEIS_DENIED, "Invalid token");
+    }
+    if (r == DEIS_OK) {
+        snprintf(ret_user, TOKENCACHE_USER_MAX, "%s", user);
+        tokencache_put(ctl->tokens, hash, ret_user);
+    }
+    return r;
+}
+
+/* The token's user in a->user, with its standing. DEIS_DENIED: err says what is wrong with the
+ * token. */
+static int find_user(struct api *a, const char *token, struct standing *s, struct deis_err *err)
+{
+    char hash[65], user[TOKENCACHE_USER_MAX];
+    int r = DEIS_OK;
+
+    if (strlen(token) != 40 || strspn(token, "0123456789abcdef") != 40) {
+        return deis_err_set(err, DEIS_DENIED, "Invalid token");
+    }
+    auth_token_hash(token, hash);
+    bool cached = tokencache_get(a->ctl->tokens, hash, user);
+    if (!cached) {
+        r = read_owner(a->ctl, hash, user, err);
+    }
+    if (r == DEIS_OK) {
+        r = read_standing(a->ctl, user, cached ? hash : NULL, a->app_id, s, err);
+    }
+    if (r == DEIS_OK && cached && !s->token) {
+        r = deis_err_set(err, DEIS_DENIED, "Invalid token");
+    }
+    if (r == DEIS_OK && !is_true(s->user, "is_active")) {
+        r = deis_err_set(err, DEIS_DENIED, "User inactive or deleted");
+    }
+    if (r == DEIS_OK) {
+        free(a->user);
+        a->user = deis_strdup(user);
+    }
+    return r;
+}
+
+static void standing_clear(struct standing *s)
+{
+    json_decref(s->user);
+    json_decref(s->token);
+    json_decref(s->app);
+    json_decref(s->grant);
+}
+
 static struct access_relation relation_of(const struct standing *s, const char *user,
                                           const char *named)
 {
-    const char *owner = json_string_value(json_object_get(s->docs[1], "owner"));
+    const char *owner = json_string_value(json_object_get(s->app, "owner"));
 
     return (struct access_relation){ .owner = owner && strcmp(owner, user) == 0,
-                                     .collaborator = s->docs[2] != NULL,
+                                     .collaborator = s->grant != NULL,
                                      .self = named && strcmp(named, user) == 0 };
 }
 
@@ -110,33 +159,24 @@ static bool authenticate(struct api *a, enum access_right right, struct standing
     int r = DEIS_OK;
 
     if (token) {
-        r = find_user(a, token, &err);
-        if (r == DEIS_DENIED) {
-            fault = "Invalid token";
-        }
+        r = find_user(a, token, s, &err);
+    } else if (fault) {
+        r = deis_err_set(&err, DEIS_DENIED, "%s", fault);
     }
-    if (r == DEIS_OK && *a->user) {
-        r = read_standing(a->ctl, a->user, a->app_id, s, &err);
-        if (r == DEIS_OK && !is_true(s->docs[0], "is_active")) {
-            fault = "User inactive or deleted";
-        }
-    }
-    if (r < 0 && r != DEIS_DENIED) {
-        api_error(a, &err);
-        return false;
-    }
-    if (fault) {
-        free(a->user);
-        a->user = deis_strdup("");
-        if (right != ACCESS_ANYONE) {
-            unauthenticated(a, fault);
-            return false;
-        }
+    if (r == DEIS_OK) {
+        a->caller.known = *a->user != '\0';
+        a->caller.admin = a->caller.known && is_true(s->user, "is_superuser");
         return true;
     }
-    a->caller.known = *a->user != '\0';
-    a->caller.admin = a->caller.known && is_true(s->docs[0], "is_superuser");
-    return true;
+    if (r == DEIS_DENIED && right == ACCESS_ANYONE) {
+        return true; /* counts as nobody */
+    }
+    if (r == DEIS_DENIED) {
+        unauthenticated(a, err.msg);
+    } else {
+        api_error(a, &err);
+    }
+    return false;
 }
 
 static bool answer_verdict(struct api *a, enum access_verdict verdict)
@@ -153,7 +193,7 @@ static bool admit_to_app(struct api *a, enum access_right right, struct standing
 {
     const char *named = api_param(a, "user");
 
-    if (!s->docs[1]) {
+    if (!s->app) {
         api_not_found(a);
         return false;
     }
@@ -161,8 +201,8 @@ static bool admit_to_app(struct api *a, enum access_right right, struct standing
     if (!answer_verdict(a, access_judge_app(right, &a->caller, &relation))) {
         return false;
     }
-    a->app = DEIS_TAKE(s->docs[1]);
-    a->app_revision = s->revisions[1];
+    a->app = DEIS_TAKE(s->app);
+    a->app_revision = s->app_revision;
     return true;
 }
 
@@ -198,13 +238,13 @@ int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum acces
     if (strlen(user) > 30 || !names_is_user(user) || !deis_str_is_label(deis_str(app))) {
         return deis_err_set(err, DEIS_NOT_FOUND, "Not found");
     }
-    int r = read_standing(ctl, user, app, &s, err);
-    if (r == DEIS_OK && (!s.docs[0] || !s.docs[1])) {
+    int r = read_standing(ctl, user, NULL, app, &s, err);
+    if (r == DEIS_OK && (!s.user || !s.app)) {
         r = deis_err_set(err, DEIS_NOT_FOUND, "Not found");
     }
     if (r == DEIS_OK) {
-        struct access_caller caller = { .known = is_true(s.docs[0], "is_active"),
-                                        .admin = is_true(s.docs[0], "is_superuser") };
+        struct access_caller caller = { .known = is_true(s.user, "is_active"),
+                                        .admin = is_true(s.user, "is_superuser") };
         struct access_relation relation = relation_of(&s, user, NULL);
         if (access_judge_app(right, &caller, &relation) != ACCESS_OK) {
             r = deis_err_set(err, DEIS_DENIED,
@@ -212,7 +252,7 @@ int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum acces
         }
     }
     if (r == DEIS_OK && ret_app) {
-        *ret_app = DEIS_TAKE(s.docs[1]);
+        *ret_app = DEIS_TAKE(s.app);
     }
     standing_clear(&s);
     return r;

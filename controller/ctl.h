@@ -13,6 +13,7 @@ struct applog;
 struct rollouts;
 struct lives;
 struct gate;
+struct tokencache;
 
 struct ctl {
     struct deis_loop *loop;
@@ -30,7 +31,8 @@ struct ctl {
     struct applog *applog;
     struct rollouts *rollouts;
     struct lives *lives;
-    struct gate *apps;      /* one at a time: changes of an app's release */
+    struct gate *apps; /* one at a time: changes of an app's release */
+    struct tokencache *tokens;
     struct gate *passwords; /* two at a time: scrypt */
 };
 

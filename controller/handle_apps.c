@@ -145,7 +145,7 @@ static void create(struct api *a, struct fields *f)
     struct deis_err err = DEIS_ERR_INIT;
     deis_autojson json_t *raw = fields_map(f, "structure");
     deis_autojson json_t *structure = NULL;
-    deis_autofree char *id = fields_text(f, "id", 0, 63);
+    deis_autofree char *id = fields_text(f, "id", 0, 64);
     deis_autojson json_t *doc = NULL;
     bool generated = !fields_has(f, "id");
     int r = DEIS_CONFLICT;

@@ -148,27 +148,27 @@ void handle_builds_create(struct api *a)
     fields_clear(&f);
 }
 
-/* The names below a prefix, newest first, as a page of documents. */
-static void page_newest_first(struct api *a, const char *folder)
+static json_t *newest_first(const json_t *rows)
+{
+    json_t *out = json_array();
+
+    for (size_t i = json_array_size(rows); i > 0; i--) {
+        json_array_append(out, json_array_get(rows, i - 1));
+    }
+    return out;
+}
+
+void handle_builds_list(struct api *a)
 {
     struct deis_err err = DEIS_ERR_INIT;
     char prefix[DEIS_KEY_MAX];
     deis_autojson json_t *names = NULL;
 
-    if (store_names(a->ctl, deis_key(prefix, "apps/%s/%s/", a->app_id, folder), &names, &err) < 0) {
+    if (store_names(a->ctl, deis_key(prefix, "apps/%s/builds/", a->app_id), &names, &err) < 0) {
         api_error(a, &err);
-        return;
+    } else {
+        api_page_named(a, prefix, newest_first(names), NULL);
     }
-    json_t *reversed = json_array();
-    for (size_t i = json_array_size(names); i > 0; i--) {
-        json_array_append(reversed, json_array_get(names, i - 1));
-    }
-    api_page_named(a, prefix, reversed, NULL);
-}
-
-void handle_builds_list(struct api *a)
-{
-    page_newest_first(a, "builds");
 }
 
 static void answer_document(struct api *a, const char *key)
@@ -194,7 +194,16 @@ void handle_builds_get(struct api *a)
 
 void handle_releases_list(struct api *a)
 {
-    page_newest_first(a, "releases");
+    struct deis_err err = DEIS_ERR_INIT;
+    char prefix[DEIS_KEY_MAX];
+    deis_autojson json_t *docs = NULL;
+
+    /* Small documents in the order of their versions: one read is cheaper than names first. */
+    if (store_list(a->ctl, deis_key(prefix, "apps/%s/releases/", a->app_id), &docs, &err) < 0) {
+        api_error(a, &err);
+    } else {
+        api_page(a, newest_first(docs));
+    }
 }
 
 void handle_releases_get(struct api *a)

@@ -6,6 +6,7 @@
 #include "controller/gate.h"
 #include "controller/rollouts.h"
 #include "controller/server.h"
+#include "controller/tokencache.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -103,6 +104,7 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     ctl->applog = applog_start(ctl);
     ctl->rollouts = rollouts_start(ctl);
     ctl->lives = lives_new();
+    ctl->tokens = tokencache_new();
     ctl->apps = gate_new(1);
     ctl->passwords = gate_new(2);
     settings_follow(ctl->settings, ctl->etcd, ctl->loop);
@@ -146,6 +148,7 @@ static void stop(struct program *p)
         deis_directory_stop(ctl->directory);
     }
     lives_free(ctl->lives);
+    tokencache_free(ctl->tokens);
     gate_free(ctl->apps);
     gate_free(ctl->passwords);
     deis_etcd_free(ctl->etcd);

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#define ORPHAN_MS       15000 /* an instance must be gone that long */
+#define ORPHAN_MS       5000 /* a controller registers itself before that */
 #define TIDY_EVERY_MS   3600000
 #define OUTCOME_KEEP_MS 86400000
 #define AUDIT_MAX       20000 /* entries */

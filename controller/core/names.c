@@ -84,7 +84,9 @@ void names_check_app(struct fields *f, const char *id, const char *reserved)
     if (!lower) {
         fields_error(f, "id", "App IDs can only contain [a-z0-9-].");
     } else if (!deis_str_is_label(deis_str(id))) {
-        fields_error(f, "id", "App IDs must begin and end with a letter or digit.");
+        fields_error(f, "id",
+                     "App IDs must begin and end with a letter or digit and have 63 "
+                     "characters at most.");
     } else if (strcmp(id, reserved) == 0) {
         fields_error(f, "id", "%s is a reserved name.", id);
     }

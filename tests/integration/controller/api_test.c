@@ -3,6 +3,9 @@
 #include "tests/integration/controller/harness.h"
 #include "tests/support/test.h"
 
+#include "lib/crypto/secret.h"
+
+#include <openssl/pem.h>
 #include <signal.h>
 
 static struct world world;
@@ -405,6 +408,123 @@ static void deploy__destroy_leaves_nothing(void **state)
     create_app("gone", eve);
 }
 
+/* --- hooks and certificates --- */
+
+/* A call with the builder's key. */
+static int hook(const char *path, const char *body, json_t **ret)
+{
+    deis_autoanswer struct deis_httpc_answer got = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+    struct deis_key key;
+    char secret[65];
+    struct deis_httpc *client = deis_httpc_new();
+
+    assert_int_equal(deis_key_load(world.key_file, &key, &err), 0);
+    deis_key_derive_hex(&key, "builder-hook", secret);
+    char *url = deis_asprintf("%s%s", C->base, path);
+    char *auth = deis_asprintf("X-Deis-Builder-Auth: %s", secret);
+    const char *headers[] = { "Content-Type: application/json", auth, NULL };
+    const struct deis_httpc_request req = { .method = "POST",
+                                            .url = url,
+                                            .headers = headers,
+                                            .body = deis_str(body),
+                                            .timeout_ms = 20000 };
+    assert_int_equal(deis_httpc_call(client, &req, &got, &err), 0);
+    *ret = deis_json_parse(deis_buf_str(&got.body), NULL);
+    deis_httpc_free(client);
+    free(url);
+    free(auth);
+    return got.status;
+}
+
+static void hooks__need_the_builders_key(void **state)
+{
+    deis_autojson json_t *built = NULL;
+    deis_autojson json_t *config = NULL;
+    deis_autojson json_t *stranger = NULL;
+    deis_autojson json_t *pushed = NULL;
+
+    create_app("hooked", ivo);
+    assert_int_equal(api_status(C, "POST", "/v1/hooks/builds", NULL, "{}"), 401);
+    assert_int_equal(api_status(C, "POST", "/v1/hooks/builds", ivo, "{}"), 403);
+    assert_int_equal(
+        hook("/v1/hooks/builds",
+             "{\"receive_user\":\"ivo\",\"receive_repo\":\"hooked\",\"image\":\"hooked\","
+             "\"sha\":\"01234567\",\"procfile\":{},\"dockerfile\":\"true\"}",
+             &built),
+        200);
+    assert_int_equal(number_of(json_object_get(built, "release"), "version"), 2);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(built, "domains"), 0)),
+                        "hooked.example.net");
+    assert_int_equal(
+        hook("/v1/hooks/config", "{\"receive_user\":\"ivo\",\"receive_repo\":\"hooked\"}", &config),
+        200);
+    assert_non_null(json_object_get(config, "values"));
+    assert_int_equal(hook("/v1/hooks/config",
+                          "{\"receive_user\":\"eve\",\"receive_repo\":\"hooked\"}", &stranger),
+                     403);
+    assert_int_equal(
+        hook("/v1/hooks/push",
+             "{\"receive_user\":\"ivo\",\"receive_repo\":\"hooked\",\"sha\":\"01234567\","
+             "\"fingerprint\":\"x\",\"ssh_connection\":\"y\",\"ssh_original_command\":\"z\"}",
+             &pushed),
+        201);
+    assert_string_equal(text_of(pushed, "ssh_original_command"), "z");
+}
+
+/* A pair of our own making, as a request's body; yours. */
+static char *make_pair(const char *name)
+{
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    X509 *cert = X509_new();
+    BIO *cert_pem = BIO_new(BIO_s_mem()), *key_pem = BIO_new(BIO_s_mem());
+    char *text;
+    long len;
+
+    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+    X509_set_pubkey(cert, key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+                               (const unsigned char *)name, -1, -1, 0);
+    X509_sign(cert, key, EVP_sha256());
+    PEM_write_bio_X509(cert_pem, cert);
+    PEM_write_bio_PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL);
+    json_t *body = json_object();
+    len = BIO_get_mem_data(cert_pem, &text);
+    json_object_set_new(body, "certificate", json_stringn(text, (size_t)len));
+    len = BIO_get_mem_data(key_pem, &text);
+    json_object_set_new(body, "key", json_stringn(text, (size_t)len));
+    char *out = deis_json_dump(body);
+    json_decref(body);
+    BIO_free(cert_pem);
+    BIO_free(key_pem);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    return out;
+}
+
+static void certs__belong_to_their_user(void **state)
+{
+    char *pair = make_pair("secure.example.org");
+    char *wild = make_pair("*.example.org");
+    answer_auto struct answer a = api(C, "POST", "/v1/certs", ivo, pair);
+    answer_auto struct answer again = api(C, "POST", "/v1/certs", eve, pair);
+    answer_auto struct answer wildcard = api(C, "POST", "/v1/certs", ivo, wild);
+
+    assert_int_equal(a.status, 201);
+    assert_string_equal(text_of(a.json, "common_name"), "secure.example.org");
+    assert_null(json_object_get(a.json, "key"));
+    assert_null(json_object_get(a.json, "certificate"));
+    assert_int_equal(again.status, 400);
+    assert_string_equal(wildcard.text,
+                        "{\"common_name\":[\"Wildcard certificates are not supported\"]}");
+    assert_int_equal(api_status(C, "GET", "/v1/certs/secure.example.org", mira, NULL), 404);
+    assert_int_equal(api_status(C, "DELETE", "/v1/certs/secure.example.org", ivo, NULL), 204);
+    assert_int_equal(count_at("/v1/certs", ivo), 0);
+    free(pair);
+    free(wild);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +546,8 @@ int main(void)
         cmocka_unit_test(deploy__build_scale_restart_rollback),
         cmocka_unit_test(deploy__failure_spends_no_number_and_reverts),
         cmocka_unit_test(deploy__destroy_leaves_nothing),
+        cmocka_unit_test(hooks__need_the_builders_key),
+        cmocka_unit_test(certs__belong_to_their_user),
     };
 
     if (!test_etcd_installed("controller_api")) {

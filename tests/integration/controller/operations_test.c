@@ -17,7 +17,7 @@ static struct world world;
 static char *mira;
 
 #define C       (&world.first)
-#define WAIT_MS 20000
+#define WAIT_MS 40000
 
 static int setup(void **state)
 {
@@ -221,6 +221,26 @@ static void operations__the_loser_hears_who_holds_the_app(void **state)
     assert_int_equal(call_end(&build), 201);
 }
 
+/* Takes as long as the lease of a dead controller's address. */
+static void operations__another_controller_takes_over(void **state)
+{
+    struct call build;
+
+    if (!world.second.program.pid) {
+        controller_start(&world, &world.second, "two");
+    }
+    create_app("heir");
+    fake_platform_hold(world.platform, true);
+    call_start(&build, C, "/v1/apps/heir/builds", "{\"image\":\"ok\"}");
+    await_key("/deis/operations/heir", true);
+    program_stop(&C->program, SIGKILL);
+    assert_int_equal(call_end(&build), 0);
+    fake_platform_hold(world.platform, false);
+    await_key("/deis/operations/heir", false);
+    check_releases(&world.second, "heir", 2);
+    controller_start(&world, C, "one");
+}
+
 /* --- the bus --- */
 
 struct bus {
@@ -418,6 +438,7 @@ int main(void)
         cmocka_unit_test(bus__keys_and_rights),
         cmocka_unit_test(logs__follow_shows_what_comes),
         cmocka_unit_test(operations__many_at_once_make_one_release_each),
+        cmocka_unit_test(operations__another_controller_takes_over),
         cmocka_unit_test(etcd__away_is_503_at_once_and_back_is_well),
     };
 
