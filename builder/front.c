@@ -72,7 +72,7 @@ int front_start(struct deis_loop *loop, const struct settings *settings, struct 
     return DEIS_OK;
 }
 
-void front_reaped(struct front *f, pid_t pid, int status)
+bool front_reaped(struct front *f, pid_t pid, int status)
 {
     size_t i = 0;
 
@@ -80,7 +80,7 @@ void front_reaped(struct front *f, pid_t pid, int status)
         i++;
     }
     if (i == f->count) {
-        return;
+        return false;
     }
     f->children[i] = f->children[--f->count];
     if (WIFEXITED(status) && WEXITSTATUS(status) == NO_PROGRAM) {
@@ -89,6 +89,7 @@ void front_reaped(struct front *f, pid_t pid, int status)
     if (f->listener) {
         evconnlistener_enable(f->listener);
     }
+    return true;
 }
 
 void front_close(struct front *f)

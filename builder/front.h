@@ -17,8 +17,8 @@ struct front;
 /* Listen. settings is borrowed. */
 int front_start(struct deis_loop *loop, const struct settings *settings, struct front **ret,
                 struct deis_err *err) deis_must_check;
-/* A child of this process has ended; others than ours are ignored. */
-void front_reaped(struct front *f, pid_t pid, int status);
+/* A child of this process has ended. true: it was a connection's. */
+bool front_reaped(struct front *f, pid_t pid, int status);
 void front_close(struct front *f); /* no more connections; those that are there go on */
 void front_free(struct front *f);  /* NULL is fine */
 

@@ -21,7 +21,7 @@
 
 struct round {
     const struct janitor *j;
-    unsigned left;
+    struct janitor_left *left;
 };
 
 enum fate { FATE_KEEP, FATE_FORGET, FATE_LATER };
@@ -115,11 +115,10 @@ static void each_record(const char *id, void *arg)
         record_remove(s, id);
         return;
     }
+    /* A push that is under way sees to its own. */
     rc = repo_lock(s, r.app, &lock, &err);
-    if (rc < 0 || !settle(round->j, &r)) {
-        round->left++;
-    }
     if (rc == DEIS_OK) {
+        round->left->builds += !settle(round->j, &r);
         close(lock);
     }
     record_clear(&r);
@@ -161,14 +160,14 @@ static void each_app(const char *app, void *arg)
     int lock = -1;
 
     if (repo_lock(round->j->settings, app, &lock, &err) < 0) {
-        round->left += gone;
+        round->left->apps += gone;
         return;
     }
     if (!gone) {
         upkeep_start(round->j->settings, app, lock);
     } else if (is_gone(round->j, app) && !remove_app(round->j, app)) {
         /* Asked again under the lock: a push may just have made the app's repository. */
-        round->left++;
+        round->left->apps++;
     }
     close(lock);
 }
@@ -180,13 +179,15 @@ static bool is_layer_spent(const char *app, uint64_t age_ms, void *arg)
     return age_ms > LAYER_KEPT_MS || is_gone(arg, app);
 }
 
-unsigned janitor_round(const struct janitor *j)
+void janitor_round(const struct janitor *j, bool with_apps, struct janitor_left *left)
 {
-    struct round round = { j, 0 };
+    struct round round = { j, left };
     struct janitor copy = *j;
 
+    *left = (struct janitor_left){ 0 };
     record_each(j->settings, each_record, &round);
-    repo_each(j->settings, each_app, &round);
-    round.left += layers_sweep(j->settings, j->docker, is_layer_spent, &copy);
-    return round.left;
+    if (with_apps) {
+        repo_each(j->settings, each_app, &round);
+        left->apps += layers_sweep(j->settings, j->docker, is_layer_spent, &copy);
+    }
 }

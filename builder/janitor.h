@@ -17,10 +17,16 @@ struct janitor {
     struct deis_docker *docker;
 };
 
+struct janitor_left {
+    unsigned builds;
+    unsigned apps;
+};
+
 /*
- * One round over all records and repositories. An app under push is left alone; an app is gone only
- * when etcd has just said so. Returns how many things are left to do: come again then.
+ * One round over the records of builds, and with_apps over all repositories too, which may also
+ * start a repacking. What a push has under its lock is left alone; an app is gone only when etcd
+ * has just said so. *left counts what could not be done yet: come again for that.
  */
-unsigned janitor_round(const struct janitor *j);
+void janitor_round(const struct janitor *j, bool with_apps, struct janitor_left *left);
 
 #endif

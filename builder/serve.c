@@ -44,7 +44,10 @@ struct serve {
     struct deis_timer *tidy_timer;
     bool tidying;
     bool tidy_again;
-    unsigned tidy_left;
+    bool tidy_apps;      /* wanted in the next round */
+    bool tidy_with_apps; /* of the round under way */
+    uint64_t apps_tidied_ms;
+    struct janitor_left tidy_left;
 
     bool stopping;
     uint64_t stop_deadline_ms;
@@ -103,20 +106,6 @@ static void on_config_synced(int64_t revision, void *arg)
     refresh_settings(arg);
 }
 
-/* --- children --- */
-
-/* As the first process of a container we also inherit the children of sessions that were killed. */
-static void on_child(evutil_socket_t fd, short what, void *arg)
-{
-    struct serve *v = arg;
-    int status = 0;
-    pid_t pid;
-
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        front_reaped(v->front, pid, status);
-    }
-}
-
 /* --- tidying --- */
 
 static void tidy_work(void *arg)
@@ -124,7 +113,7 @@ static void tidy_work(void *arg)
     struct serve *v = arg;
     struct janitor j = { &v->settings, v->etcd, v->docker };
 
-    v->tidy_left = janitor_round(&j);
+    janitor_round(&j, v->tidy_with_apps, &v->tidy_left);
 }
 
 static void tidy_start(void *arg);
@@ -134,27 +123,52 @@ static void tidy_done(void *arg)
     struct serve *v = arg;
 
     v->tidying = false;
+    v->tidy_apps = v->tidy_apps || v->tidy_left.apps > 0;
     if (v->tidy_again) {
         v->tidy_again = false;
         tidy_start(v);
         return;
     }
-    deis_timer_after(v->tidy_timer, v->tidy_left > 0 ? TIDY_SOON_MS : TIDY_MS);
+    bool soon = v->tidy_left.apps > 0 || v->tidy_left.builds > 0;
+    deis_timer_after(v->tidy_timer, soon ? TIDY_SOON_MS : TIDY_MS);
 }
 
 static void tidy_start(void *arg)
 {
     struct serve *v = arg;
     struct deis_err err = DEIS_ERR_INIT;
+    uint64_t now = deis_now_ms();
 
     if (v->tidying || v->stopping) {
         v->tidy_again = v->tidying;
         return;
     }
     v->tidying = true;
+    v->tidy_with_apps = v->tidy_apps || now - v->apps_tidied_ms >= TIDY_MS;
     if (deis_workers_run(v->workers, tidy_work, tidy_done, v, &err) < 0) {
         v->tidying = false;
         deis_timer_after(v->tidy_timer, TIDY_SOON_MS);
+        return;
+    }
+    if (v->tidy_with_apps) {
+        v->tidy_apps = false;
+        v->apps_tidied_ms = now;
+    }
+}
+
+static void note_record(const char *id, void *arg)
+{
+    *(bool *)arg = true;
+}
+
+/* After a connection: a record that is left may be of a build that was killed. */
+static void tidy_after_push(struct serve *v)
+{
+    bool any = false;
+
+    record_each(&v->settings, note_record, &any);
+    if (any) {
+        tidy_start(v);
     }
 }
 
@@ -175,7 +189,26 @@ static void on_apps_synced(int64_t revision, void *arg)
 
     if (!v->apps_judged) {
         v->apps_judged = true;
+        v->tidy_apps = true;
         tidy_start(v);
+    }
+}
+
+/* --- children --- */
+
+/* As the first process of a container we also inherit the children of sessions that were killed. */
+static void on_child(evutil_socket_t fd, short what, void *arg)
+{
+    struct serve *v = arg;
+    int status = 0;
+    bool pushed = false;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        pushed = front_reaped(v->front, pid, status) || pushed;
+    }
+    if (pushed) {
+        tidy_after_push(v);
     }
 }
 

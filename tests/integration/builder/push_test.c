@@ -202,6 +202,19 @@ static void push__build_killed_with_its_container_is_settled_after_restart(void 
     assert_string_equal(world_ref(WORLD_APP, "master"), "");
 }
 
+static void push__hook_that_is_killed_is_cleaned_up_after(void **state)
+{
+    world_new_repo(&world, "hook", WORLD_APP);
+    world_commit("hook", "Dockerfile", SLOW, NULL);
+    struct world_client c = world_spawn(
+        WORLD_DIR "/hook", (const char *const[]){ "git", "push", "deis", "master", NULL });
+    world_read_until(&c, SLOW_STEP);
+    assert_int_equal(world_kill_program(WORLD_DATA "/hooks/pre-receive"), 1);
+    assert_int_equal(world_finish(&c), 1);
+    world_client_clear(&c);
+    await_images(0);
+}
+
 static void push__builder_that_stops_ends_its_builds(void **state)
 {
     world_new_repo(&world, "stopped", WORLD_APP);
@@ -507,6 +520,7 @@ int main(void)
         cmocka_unit_test(push__what_must_not_deploy_is_refused_with_its_cause),
         cmocka_unit_test(push__interrupted_build_leaves_nothing),
         cmocka_unit_test(push__build_killed_with_its_container_is_settled_after_restart),
+        cmocka_unit_test(push__hook_that_is_killed_is_cleaned_up_after),
         cmocka_unit_test(push__builder_that_stops_ends_its_builds),
         cmocka_unit_test(push__limits_come_from_etcd),
         cmocka_unit_test(push__deploys_and_moves_the_ref),

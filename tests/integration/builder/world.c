@@ -510,6 +510,33 @@ void world_stop_builder(struct world *w)
     w->builder = 0;
 }
 
+struct kill_program {
+    const char *program;
+    size_t killed;
+};
+
+static void kill_if_program(const char *name, void *arg)
+{
+    struct kill_program *k = arg;
+    deis_autofree char *path = deis_asprintf("/proc/%s/cmdline", name);
+    deis_autobuf struct deis_buf line = DEIS_BUF_INIT(65536);
+    struct deis_err err = DEIS_ERR_INIT;
+    uint64_t pid = 0;
+
+    if (deis_str_to_u64(deis_str(name), 2, INT32_MAX, &pid, &err) == DEIS_OK &&
+        file_read(path, &line, &err) == DEIS_OK && strcmp(line.data, k->program) == 0) {
+        k->killed += kill((pid_t)pid, SIGKILL) == 0;
+    }
+}
+
+size_t world_kill_program(const char *program)
+{
+    struct kill_program k = { program, 0 };
+
+    folder_each("/proc", kill_if_program, &k);
+    return k.killed;
+}
+
 void world_stop_controller(struct world *w)
 {
     stand_in_stop(w->controller);

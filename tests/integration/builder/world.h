@@ -47,6 +47,10 @@ void world_stop_builder(struct world *w);  /* by SIGTERM, and wait */
 /* With all its children, by SIGKILL, as a container ends. */
 void world_kill_builder(struct world *w);
 
+/* SIGKILL to the processes of the builder whose command line begins with this word; returns how
+ * many. */
+size_t world_kill_program(const char *program);
+
 /* --- clients --- */
 /* Run a program (argv NULL-terminated) in folder and return its exit status; out gets what it says.
  */
