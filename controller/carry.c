@@ -2,6 +2,7 @@
 #include "controller/carry.h"
 
 #include "controller/applog.h"
+#include "controller/logline.h"
 #include "controller/logs.h"
 #include "controller/rollouts.h"
 #include "run.pb-c.h"
@@ -78,7 +79,8 @@ static char **failed_unit_log(struct ctl *ctl, const struct deis_rollout *rollou
     char **out = deis_alloc((count + 1) * sizeof(*out));
     for (size_t i = 0; i < count; i++) {
         deis_autobuf struct deis_buf text = DEIS_BUF_INIT(4096);
-        logs_add_text(&text, deis_str_n((const char *)lines->lines[i].data, lines->lines[i].len));
+        logline_add_text(&text,
+                         deis_str_n((const char *)lines->lines[i].data, lines->lines[i].len));
         out[i] = deis_strdup(text.data);
     }
     protobuf_c_message_free_unpacked(msg, NULL);

@@ -29,17 +29,6 @@ static unsigned stream_count;
 
 static void poll_next(void *arg);
 
-void logline_add(struct deis_buf *out, const char *app, const Deis__LogLines *lines)
-{
-    for (size_t i = 0; i < lines->n_entries; i++) {
-        const Deis__LogEntry *e = lines->entries[i];
-        deis_time_format_model(e->time_ms, out);
-        deis_buf_addf(out, " %s[%s]: ", app, e->process);
-        deis_buf_add(out, e->text.data, e->text.len);
-        deis_buf_add_char(out, '\n');
-    }
-}
-
 static void stream_free(struct stream *s)
 {
     for (struct stream **p = &streams; *p; p = &(*p)->next) {

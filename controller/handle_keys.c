@@ -2,11 +2,14 @@
 /* SSH keys: keys/<fingerprint>/<owner>, and by owner in index/key/. */
 #include "controller/api.h"
 #include "controller/core/sshkey.h"
-#include "controller/fingerprint.h"
+
+#include "lib/wire/b64.h"
 
 #include <openssl/evp.h>
 
-void fingerprint_key(struct deis_str blob, char out[48])
+/* SHA-256 of a public key's blob in base64url without padding: its name in etcd, and what OpenSSH
+ * prints after "SHA256:" but for the alphabet. */
+static void fingerprint_key(struct deis_str blob, char out[48])
 {
     deis_autobuf struct deis_buf b64 = DEIS_BUF_INIT(64);
     uint8_t digest[32];

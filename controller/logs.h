@@ -5,8 +5,9 @@
 
 #include "controller/ctl.h"
 
+/* The app's last lines, in as many calls as the bus needs; process may be NULL. */
+int logs_read(struct ctl *ctl, const char *app, uint32_t lines, const char *process,
+              struct deis_buf *out, struct deis_err *err) deis_must_check;
 int logs_delete(struct ctl *ctl, const char *app, struct deis_err *err) deis_must_check;
-/* text as UTF-8: what is none becomes U+FFFD, NUL too. */
-void logs_add_text(struct deis_buf *out, struct deis_str text);
 
 #endif
