@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define TIDY_SOON_MS 5000
-#define TIDY_MS      (10 * 60 * 1000)
+#define TIDY_MS      600000
 #define STOP_MS      8000
 #define STOP_POLL_MS 50
 

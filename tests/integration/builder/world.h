@@ -55,6 +55,8 @@ size_t world_kill_program(const char *program);
 /* Run a program (argv NULL-terminated) in folder and return its exit status; out gets what it says.
  */
 int world_run(const char *folder, struct deis_buf *out, const char *const *argv);
+/* The same; another status than 0 ends the test. */
+void world_must_run(const char *folder, const char *const *argv);
 /* The same for git with these words. */
 #define world_git(folder, out, ...)                                                                \
     world_run(folder, out, (const char *const[]){ "git", __VA_ARGS__, NULL })
