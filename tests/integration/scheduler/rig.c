@@ -52,6 +52,7 @@ struct rig {
     struct deis_map *positions; /* source -> uint64_t */
     struct line *lines;
     size_t line_count;
+    size_t line_cap;
     uint64_t lost;
 };
 
@@ -59,7 +60,10 @@ struct rig {
 
 static void keep_line(struct rig *r, const Deis__LogLine *l)
 {
-    r->lines = deis_realloc_array(r->lines, r->line_count + 1, sizeof(*r->lines));
+    if (r->line_count == r->line_cap) {
+        r->line_cap = r->line_cap > 0 ? 2 * r->line_cap : 1024;
+        r->lines = deis_realloc_array(r->lines, r->line_cap, sizeof(*r->lines));
+    }
     r->lines[r->line_count++] = (struct line){
         .app = deis_strdup(l->app),
         .text = deis_asprintf("%s %.*s", l->process, (int)l->text.len, (const char *)l->text.data),
@@ -174,6 +178,9 @@ void rig_wait(struct rig *r, const char *what, bool (*holds)(struct rig *r, void
     }
     pthread_mutex_unlock(&r->lock);
     if (rc != 0) {
+        for (size_t i = r->line_count > 5 ? r->line_count - 5 : 0; i < r->line_count; i++) {
+            printf("# line %zu: %s: %.100s\n", i + 1, r->lines[i].app, r->lines[i].text);
+        }
         fail_msg("waited in vain for %s", what);
     }
 }

@@ -70,9 +70,8 @@ static void log__survives_rotation_a_killed_agent_and_a_logger_that_is_away(void
 {
     struct rig *r = *state;
     static const char script[] =
-        "busybox seq -f 'n=%.0f xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' "
-        "1 150000; exec busybox sleep 1000";
+        "x=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; "
+        "busybox seq 1 150000 | busybox sed \"s/^/n=/; s/$/ $x$x$x$x/\"; exec busybox sleep 1000";
 
     rig_formation(
         r, &(struct rig_formation){
@@ -144,7 +143,10 @@ static void log__keeps_odd_lines(void **state)
                          .script = "busybox printf 'n=1 \\xff\\xfe\\tquote\" back\\\\slash\\n'; "
                                    "busybox head -c 100000 /dev/zero | busybox tr '\\0' x; echo; "
                                    "busybox printf 'n=4 unfinished'; exec busybox sleep 1000" });
-    /* 100000 bytes are two lines: one of 64 KiB and the rest */
+    /* 100000 bytes are two lines: one of 64 KiB and the rest. The Engine keeps an unfinished line back
+     * until the process ends. */
+    wait_lines(r, "odd", 3);
+    wait_gone(r, "odd");
     wait_lines(r, "odd", 4);
     deis_autofree char *first = rig_line(r, "odd", 0);
     deis_autofree char *second = rig_line(r, "odd", 1);
@@ -153,7 +155,6 @@ static void log__keeps_odd_lines(void **state)
     assert_non_null(strstr(first, "\tquote\" back\\slash"));
     assert_int_equal(strlen(second) + strlen(third), 100000 + 2 * strlen("worker.1 "));
     assert_string_equal(last, "worker.1 n=4 unfinished");
-    wait_gone(r, "odd");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
