@@ -2,10 +2,9 @@
 #include "router/client.h"
 
 #include "router/exchange.h"
+#include "router/sock.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -181,8 +180,8 @@ static void client_read(struct client *c)
     if (in->len == in->cap) {
         (void)bytes_reserve(&w->pool, in, in->cap + (size_t)1);
     }
-    ssize_t n = recv(c->fd, in->data + in->len, exchange_room(c->exchange), 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    ssize_t n = sock_recv(c->fd, in->data + in->len, exchange_room(c->exchange));
+    if (n < 0 && sock_would_block()) {
         if (is_new) {
             exchange_free(c->exchange);
             c->exchange = NULL;
@@ -200,8 +199,8 @@ static void client_read(struct client *c)
 static void client_discard(struct client *c)
 {
     for (int i = 0; i < LINGER_READS; i++) {
-        ssize_t n = recv(c->fd, c->worker->scratch, WORKER_SCRATCH, 0);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        ssize_t n = sock_recv(c->fd, c->worker->scratch, WORKER_SCRATCH);
+        if (n < 0 && sock_would_block()) {
             return;
         }
         if (n <= 0) {
@@ -215,6 +214,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct client *c = arg;
 
+    worker_look_at_clock(c->worker);
     c->busy = true;
     switch (c->state) {
     case CLIENT_IDLE:
@@ -318,7 +318,7 @@ void client_drain_idle(struct worker *w)
 {
     struct deadline_list *l = &w->waits[WAIT_IDLE];
     struct deadline_list *heads = &w->waits[WAIT_HEAD];
-    uint64_t now_ms = worker_now_us() / 1000;
+    uint64_t now_ms = w->now_us / 1000;
     struct deadline *d;
 
     for (d = heads->head.next; d != &heads->head;) {

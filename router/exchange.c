@@ -174,7 +174,7 @@ void exchange_start(struct exchange *x, size_t head_len)
     const struct deis_h1_head *head = &w->request;
     char host[ROUTE_HOST_MAX + 1];
 
-    x->start_us = worker_now_us();
+    x->start_us = x->worker->now_us;
     atomic_fetch_add_explicit(&w->counters.requests, 1, memory_order_relaxed);
     take_head(x, head, head_len);
     struct deis_str name = { host, route_host_normalise(head->host, host) };
@@ -203,7 +203,7 @@ void exchange_start(struct exchange *x, size_t head_len)
 
 void exchange_refuse(struct exchange *x, enum page page)
 {
-    x->start_us = worker_now_us();
+    x->start_us = x->worker->now_us;
     x->taken = x->in.len;
     atomic_fetch_add_explicit(&x->worker->counters.bad_requests, 1, memory_order_relaxed);
     (void)exchange_fail(x, page);
@@ -281,7 +281,7 @@ static void exchange_log(struct exchange *x)
 {
     const struct page_info *p = page_info(x->page);
     struct worker *w = x->worker;
-    uint64_t now_us = worker_now_us();
+    uint64_t now_us = w->now_us;
     uint64_t connected = x->connect_us > 0 ? x->connect_us : x->start_us;
 
     if (x->app) {

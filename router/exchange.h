@@ -115,6 +115,8 @@ bool exchange_dispatch(struct exchange *x);
 bool exchange_unit_failed(struct exchange *x, enum page page);
 /* Answer with a page of ours, or break the answer off that has begun. */
 bool exchange_fail(struct exchange *x, enum page page);
+/* Write parts to a socket; only the first may lie in worker->out, at its start. As writev(). */
+ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int count);
 /* Send to the client, or hold what it does not take. */
 bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count);
 /* Send to the unit, or hold what it does not take. */

@@ -2,10 +2,8 @@
 /* The unit's answer on its way to the client. */
 #include "router/core/http_head.h"
 #include "router/exchange.h"
+#include "router/sock.h"
 #include "router/tunnel.h"
-
-#include <errno.h>
-#include <sys/socket.h>
 
 enum {
     INTERIM_MAX = 16,
@@ -64,7 +62,7 @@ static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
     struct worker *w = x->worker;
     const struct deis_h1_head *head = &w->answer;
 
-    x->first_us = worker_now_us();
+    x->first_us = w->now_us;
     x->status = head->status;
     x->answer_framing = head->framing;
     x->answer_left = head->content_length;
@@ -186,8 +184,8 @@ static void read_heads(struct exchange *x)
         data = x->head.data;
         room = x->head.cap - x->head.len;
     }
-    ssize_t n = recv(x->up->fd, data + x->head.len, room, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    ssize_t n = sock_recv(x->up->fd, data + x->head.len, room);
+    if (n < 0 && sock_would_block()) {
         return;
     }
     if (n <= 0) {
@@ -202,9 +200,9 @@ static void read_heads(struct exchange *x)
 static void read_body(struct exchange *x)
 {
     struct worker *w = x->worker;
-    ssize_t n = recv(x->up->fd, w->scratch, WORKER_SCRATCH, 0);
+    ssize_t n = sock_recv(x->up->fd, w->scratch, WORKER_SCRATCH);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (n < 0 && sock_would_block()) {
         return;
     }
     if (n <= 0) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The client's side of a request that is under way: its body, its going away; writing to it. */
 #include "router/exchange.h"
+#include "router/sock.h"
 
-#include <errno.h>
-#include <sys/socket.h>
+enum { JOIN_MAX = 8192 };
 
 enum deis_h1_result exchange_unchunk(struct deis_h1_chunked *state, char *data, size_t *len,
                                      struct deis_str *ret_rest)
@@ -91,8 +91,8 @@ static void read_body(struct exchange *x)
     if (x->framing == DEIS_H1_LENGTH && x->left < max) {
         max = (size_t)x->left;
     }
-    ssize_t n = recv(x->client->fd, w->scratch, max, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    ssize_t n = sock_recv(x->client->fd, w->scratch, max);
+    if (n < 0 && sock_would_block()) {
         return;
     }
     if (n <= 0) {
@@ -119,10 +119,10 @@ static void read_ahead(struct exchange *x)
         client_read_enable(x->client, false);
         return;
     }
-    ssize_t n = recv(x->client->fd, x->in.data + x->in.len, room, 0);
+    ssize_t n = sock_recv(x->client->fd, x->in.data + x->in.len, room);
     if (n > 0) {
         x->in.len += (uint32_t)n;
-    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+    } else if (n == 0 || !sock_would_block()) {
         exchange_client_gone(x);
     }
 }
@@ -139,9 +139,9 @@ void exchange_on_client_readable(struct exchange *x)
 static void flush_client(struct exchange *x)
 {
     struct bytes *b = &x->to_client;
-    ssize_t n = send(x->client->fd, b->data + b->off, b->len - b->off, MSG_NOSIGNAL);
+    ssize_t n = sock_send(x->client->fd, b->data + b->off, b->len - b->off);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (n < 0 && sock_would_block()) {
         return;
     }
     if (n < 0) {
@@ -167,7 +167,35 @@ static void flush_client(struct exchange *x)
 
 static void on_client_writable(evutil_socket_t fd, short what, void *arg)
 {
-    flush_client(arg);
+    struct exchange *x = arg;
+
+    worker_look_at_clock(x->worker);
+    flush_client(x);
+}
+
+/* Small parts are sent faster by one plain call. */
+ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int count)
+{
+    struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count };
+    size_t total = 0;
+
+    if (count == 1) {
+        return sock_send(fd, iov->iov_base, iov->iov_len);
+    }
+    for (int i = 0; i < count; i++) {
+        total += iov[i].iov_len;
+    }
+    if (total > JOIN_MAX) {
+        return sock_sendmsg(fd, &msg);
+    }
+    char *p = w->out;
+    for (int i = 0; i < count; i++) {
+        if (p != iov[i].iov_base) {
+            memcpy(p, iov[i].iov_base, iov[i].iov_len);
+        }
+        p += iov[i].iov_len;
+    }
+    return sock_send(fd, w->out, total);
 }
 
 bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count)
@@ -176,11 +204,8 @@ bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count)
     size_t skip = 0;
 
     if (x->to_client.len == 0) {
-        struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
-                              .msg_iovlen = (size_t)count };
-        ssize_t n = count == 1 ? send(x->client->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                               : sendmsg(x->client->fd, &msg, MSG_NOSIGNAL);
-        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        ssize_t n = exchange_write(w, x->client->fd, iov, count);
+        if (n < 0 && !sock_would_block()) {
             exchange_client_gone(x);
             return false;
         }

@@ -2,12 +2,18 @@
 /* The unit's side of a request: choice, sending, retries. */
 #include "router/core/http_head.h"
 #include "router/exchange.h"
+#include "router/sock.h"
 
-#include <errno.h>
-#include <sys/socket.h>
+static bool is_exhausted(int errnum)
+{
+    return errnum == EMFILE || errnum == ENFILE || errnum == EADDRNOTAVAIL || errnum == ENOBUFS;
+}
 
 static enum page page_of_errno(int errnum)
 {
+    if (is_exhausted(errnum)) {
+        return PAGE_TOO_MANY;
+    }
     return errnum == ETIMEDOUT ? PAGE_CONNECT_TIMEOUT : PAGE_REFUSED;
 }
 
@@ -15,7 +21,7 @@ static void set_connected(struct exchange *x)
 {
     if (!x->up->connected) {
         x->up->connected = true;
-        x->connect_us = worker_now_us();
+        x->connect_us = x->worker->now_us;
     }
 }
 
@@ -110,11 +116,8 @@ bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count)
         return true;
     }
     if (x->to_unit.len == 0) {
-        struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
-                              .msg_iovlen = (size_t)count };
-        ssize_t n = count == 1 ? send(x->up->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                               : sendmsg(x->up->fd, &msg, MSG_NOSIGNAL);
-        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        ssize_t n = exchange_write(x->worker, x->up->fd, iov, count);
+        if (n < 0 && !sock_would_block()) {
             if (!x->sent) {
                 return exchange_unit_failed(x, page_of_errno(errno));
             }
@@ -187,7 +190,7 @@ bool exchange_dispatch(struct exchange *x)
 {
     struct worker *w = x->worker;
     struct route_app *app = current_app(x);
-    uint64_t now_ms = worker_now_us() / 1000;
+    uint64_t now_ms = w->now_us / 1000;
     struct route_endpoint *e =
         route_app_pick(app, now_ms, worker_random(w), x->tried, x->tried_count);
 
@@ -207,6 +210,9 @@ bool exchange_dispatch(struct exchange *x)
     x->reused = x->up != NULL;
     if (!x->up) {
         x->up = upstream_connect(w, e);
+        if (!x->up && is_exhausted(errno) && worker_make_room(w)) {
+            x->up = upstream_connect(w, e);
+        }
         if (!x->up) {
             return exchange_unit_failed(x, page_of_errno(errno));
         }
@@ -219,13 +225,13 @@ bool exchange_dispatch(struct exchange *x)
 
 bool exchange_unit_failed(struct exchange *x, enum page page)
 {
-    uint64_t now_ms = worker_now_us() / 1000;
+    uint64_t now_ms = x->worker->now_us / 1000;
     bool connecting = !x->up || !x->up->connected;
     bool safe = connecting || !x->sent || x->idempotent;
 
-    if (connecting) {
+    if (connecting && page != PAGE_TOO_MANY) {
         route_endpoint_eject(x->endpoint, now_ms);
-    } else if (!x->reused && !x->received) {
+    } else if (!connecting && !x->reused && !x->received) {
         route_endpoint_suspect(x->endpoint, now_ms);
     }
     exchange_drop_up(x, false);
@@ -251,8 +257,8 @@ void exchange_on_unit_writable(struct exchange *x)
     struct bytes *b = &x->to_unit;
 
     if (b->len > 0) {
-        ssize_t n = send(x->up->fd, b->data + b->off, b->len - b->off, MSG_NOSIGNAL);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        ssize_t n = sock_send(x->up->fd, b->data + b->off, b->len - b->off);
+        if (n < 0 && sock_would_block()) {
             return;
         }
         if (n < 0 && !x->sent) {

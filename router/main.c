@@ -172,9 +172,9 @@ static unsigned connections_max(const struct router *r)
     }
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    /* Each connection of a client may need one to a unit. */
+    /* Most clients are idle; when all descriptors are in use the idle ones make room for units. */
     uint64_t all = limit.rlim_cur > 4 * DESCRIPTORS_RESERVED
-                       ? (limit.rlim_cur - DESCRIPTORS_RESERVED) / 2
+                       ? (limit.rlim_cur - DESCRIPTORS_RESERVED) / 10 * 9
                        : limit.rlim_cur / 4;
     uint64_t each = all / r->settings.workers;
     uint64_t wanted = r->settings.worker_connections;

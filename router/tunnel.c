@@ -43,11 +43,12 @@ static void on_done(struct relay *r, void *arg)
     struct worker *w = t->worker;
     struct route_stats *s = t->app->stats;
 
+    worker_look_at_clock(w);
     t->line.app = t->app->name;
     t->line.unit = t->endpoint->unit;
     t->line.protocol = "http";
     t->line.connect_us = t->connect_us - t->start_us;
-    t->line.service_us = worker_now_us() - t->connect_us;
+    t->line.service_us = w->now_us - t->connect_us;
     t->line.bytes = r->side[CLIENT].bytes;
     t->line.status = 101;
     access_log_add(&w->log, &t->line, t->app->kind == ROUTE_APP);
@@ -98,7 +99,9 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
 
 void tunnel_on_deadline(struct deadline *d)
 {
-    relay_expired(DEADLINE_OWNER(d, struct relay, deadline), worker_now_us() / 1000);
+    struct relay *r = DEADLINE_OWNER(d, struct relay, deadline);
+
+    relay_expired(r, ((struct tunnel *)r->arg)->worker->now_us / 1000);
 }
 
 void tunnel_close(struct deadline *d)

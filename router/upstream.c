@@ -38,6 +38,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct upstream *u = arg;
 
+    worker_look_at_clock(u->worker);
     if (u->exchange) {
         exchange_on_unit_readable(u->exchange);
     } else {
@@ -50,6 +51,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     struct upstream *u = arg;
 
+    worker_look_at_clock(u->worker);
     exchange_on_unit_writable(u->exchange);
 }
 
@@ -163,7 +165,7 @@ void upstream_keep(struct upstream *u, unsigned timeout_s)
         return;
     }
     uint64_t timeout_ms = (uint64_t)timeout_s * 1000;
-    u->idle_since_ms = worker_now_us() / 1000;
+    u->idle_since_ms = w->now_us / 1000;
     u->idle_until_ms = u->idle_since_ms +
                        (timeout_ms > KEEP_ALIVE_MARGIN_MS ? timeout_ms - KEEP_ALIVE_MARGIN_MS : 0);
     u->prev = NULL;

@@ -26,12 +26,12 @@ static const uint64_t wait_ms[WAIT_COUNT] = {
     [WAIT_LINGER] = 2000,      [WAIT_UPSTREAM] = 60 * 1000, [WAIT_TUNNEL] = 1300 * 1000,
 };
 
-uint64_t worker_now_us(void)
+void worker_look_at_clock(struct worker *w)
 {
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+    w->now_us = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 /* xorshift128+: for load balancing and request ids, nothing secret. */
@@ -58,7 +58,7 @@ static void tick_arm(struct worker *w)
 
 void worker_wait(struct worker *w, enum wait wait, struct deadline *d)
 {
-    deadline_set(&w->waits[wait], d, worker_now_us() / 1000);
+    deadline_set(&w->waits[wait], d, w->now_us / 1000);
     tick_arm(w);
 }
 
@@ -104,8 +104,7 @@ static void refuse(struct worker *w, int fd)
     atomic_fetch_add_explicit(&w->counters.refused, 1, memory_order_relaxed);
 }
 
-/* Over the limit the client that was silent longest between requests has to go. */
-static bool make_room(struct worker *w)
+bool worker_make_room(struct worker *w)
 {
     struct deadline *d = deadline_first(&w->waits[WAIT_IDLE]);
 
@@ -138,7 +137,7 @@ static bool accept_one(struct worker *w)
     }
     atomic_fetch_add_explicit(&w->counters.accepted, 1, memory_order_relaxed);
     unsigned open = (unsigned)atomic_load_explicit(&w->counters.connections, memory_order_relaxed);
-    if (open >= w->opts.connections_max && !make_room(w)) {
+    if (open >= w->opts.connections_max && !worker_make_room(w)) {
         refuse(w, fd);
         return true;
     }
@@ -151,6 +150,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *w = arg;
 
+    worker_look_at_clock(w);
     for (int i = 0; i < ACCEPT_BATCH && accept_one(w); i++) {
     }
 }
@@ -189,6 +189,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     struct worker *w = arg;
     uint64_t n;
 
+    worker_look_at_clock(w);
     (void)!read(fd, &n, sizeof(n));
     struct route_table *t = atomic_exchange(&w->pending, NULL);
     if (t) {
@@ -204,16 +205,16 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *w = arg;
-    uint64_t now_ms = worker_now_us() / 1000;
     bool more = false;
 
+    worker_look_at_clock(w);
     w->ticking = false;
     if (!w->accepting && w->opts.listen_fd >= 0) {
         w->accepting = true;
         event_add(&w->ev_accept, NULL);
     }
     for (int i = 0; i < WAIT_COUNT; i++) {
-        deadline_expire(&w->waits[i], now_ms);
+        deadline_expire(&w->waits[i], w->now_us / 1000);
         more = more || !deadline_list_empty(&w->waits[i]);
     }
     if (access_log_pending(&w->log)) {

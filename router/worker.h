@@ -101,6 +101,7 @@ struct worker {
     struct exchange *free_exchanges;
     unsigned free_exchange_count;
     uint64_t random[2];
+    uint64_t now_us;             /* monotonic, of the callback at work */
     struct deis_h1_head request; /* of the exchange that is being started */
     struct deis_h1_head answer;
     struct access_log log;
@@ -119,11 +120,14 @@ void worker_join(struct worker *w); /* waits for its end and frees it */
 
 /* thread: worker */
 void worker_wait(struct worker *w, enum wait wait, struct deadline *d);
-uint64_t worker_now_us(void);
+/* At the start of each callback: sets now_us for all that it does. */
+void worker_look_at_clock(struct worker *w);
 uint64_t worker_random(struct worker *w);
 struct worker_slot *worker_slot(struct worker *w, const struct route_endpoint *e);
 /* One in flight less at an endpoint; it must not be used afterwards. */
 void worker_release_endpoint(struct worker *w, struct route_endpoint *e);
+/* Close the client connection that was silent longest between requests; false: there is none. */
+bool worker_make_room(struct worker *w);
 /* A connection of a client is gone. */
 void worker_connection_closed(struct worker *w);
 

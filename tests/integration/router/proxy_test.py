@@ -382,6 +382,15 @@ class Balance(unittest.TestCase):
         for s in (full, *fillers):
             s.close()
 
+    def test_a_unit_that_speaks_unasked_is_hung_up_on(self):
+        o = self.origin()
+        router = self.start([(HOST, o.port)])
+        self.assertEqual(rig.get(router.http, HOST, '/late')[2], b'four')
+        self.assertEqual(len(o.open), 1)
+        o.gate.set()
+        rig.wait_for(lambda: not o.open, 'the connection is closed')
+        self.assertEqual(rig.get(router.http, HOST)[2], b'origin')
+
     def test_silent_unit_gives_504(self):
         slow = self.origin()
         router = self.start([(HOST, slow.port)], '--default-timeout', '300ms')

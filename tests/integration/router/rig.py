@@ -383,7 +383,15 @@ class Origin:
         return False
 
     def answer_long(self, c, f, method, path, fields, body):
-        return self.plain(c, b'four')and c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil') is None
+        c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfourHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil')
+        return True
+
+    def answer_late(self, c, f, method, path, fields, body):
+        """Speaks again once the answer is out."""
+        self.plain(c, b'four')
+        self.gate.wait(DEADLINE)
+        c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil')
+        return True
 
     def answer_garbage(self, c, f, method, path, fields, body):
         c.sendall(b'220 mail.example.com ESMTP\r\n\r\n')
