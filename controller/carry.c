@@ -12,11 +12,12 @@
 
 #include <unistd.h>
 
-#define FINISH_MAX_MS  300000 /* how long the end is tried while the store is away */
-#define DESTROY_MAX_MS 60000
-#define LOG_LINES      20
-#define WATCH_MAX_MS   1500000
-#define NAMES_MAX      40 /* domains or grants deleted in one transaction */
+#define FINISH_MAX_MS   300000 /* how long the end is tried while the store is away */
+#define ROLLOUT_TICK_MS 2000
+#define DESTROY_MAX_MS  60000
+#define LOG_LINES       20
+#define WATCH_MAX_MS    1500000
+#define NAMES_MAX       40 /* domains or grants deleted in one transaction */
 
 static bool nap(struct ctl *ctl, uint64_t ms)
 {
@@ -97,6 +98,8 @@ static void rollout_outcome(struct ctl *ctl, const struct operation *op,
         bool told = rollout->reason && *rollout->reason;
         ret->reason = deis_strdup(told ? rollout->reason : "the new processes did not start");
         ret->log = failed_unit_log(ctl, rollout);
+    } else if (verdict == OPERATION_ORPHANED) {
+        ret->reason = deis_strdup("no scheduler is there to start the new processes");
     } else if (verdict == OPERATION_OVERDUE) {
         ret->reason = deis_asprintf("the scheduler did not finish within %llu s",
                                     (unsigned long long)operation_patience_ms(op) / 1000);
@@ -111,23 +114,37 @@ static void tell_progress(struct live *live, const struct operation *op,
     }
 }
 
+/* Is it known that no engine leads? */
+static bool engine_is_gone(struct ctl *ctl)
+{
+    deis_autorange struct deis_etcd_range range = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    return deis_etcd_get(ctl->etcd, "/deis/leader/engine", &range, &err) == DEIS_NOT_FOUND;
+}
+
 /* Wait for the engine. 0: *ret holds how it went. */
 static int await_rollout(struct ctl *ctl, const struct operation *op, struct live *live,
                          struct outcome *ret, struct deis_err *err)
 {
     struct deis_rollout rollout = { 0 }, next;
     enum operation_verdict verdict = OPERATION_WAIT;
-    uint64_t begun = deis_now_ms(), changed = begun, seen = 0;
+    uint64_t begun = deis_now_ms(), changed = begun, led = begun, seen = 0;
 
     while (verdict == OPERATION_WAIT && !rollouts_cancelled(ctl->rollouts)) {
-        if (rollouts_wait(ctl->rollouts, op->app, &seen, 1000, &next)) {
+        if (rollouts_wait(ctl->rollouts, op->app, &seen, ROLLOUT_TICK_MS, &next)) {
             deis_rollout_clear(&rollout);
             rollout = next;
-            changed = deis_now_ms();
+            changed = led = deis_now_ms();
             tell_progress(live, op, &rollout);
+        } else if (!engine_is_gone(ctl)) {
+            led = deis_now_ms();
         }
         uint64_t now = deis_now_ms();
-        verdict = operation_judge(op, seen > 0 ? &rollout : NULL, now - changed, now - begun);
+        const struct operation_wait wait = { .total_ms = now - begun,
+                                             .silent_ms = now - changed,
+                                             .engine_gone_ms = now - led };
+        verdict = operation_judge(op, seen > 0 ? &rollout : NULL, &wait);
     }
     rollout_outcome(ctl, op, verdict, &rollout, ret);
     deis_rollout_clear(&rollout);

@@ -2,7 +2,8 @@
 #include "controller/core/operation.h"
 
 #define TOTAL_MAX_MS    1200000 /* 20 minutes */
-#define PATIENCE_MIN_MS 90000
+#define PATIENCE_MIN_MS 720000  /* above what the engine allows for fetching an image */
+#define ENGINE_GONE_MS  60000
 
 static const char *const step_names[] = {
     [OPERATION_ROLLOUT] = "rollout", [OPERATION_DESTROY] = "destroy"
@@ -120,8 +121,8 @@ uint64_t operation_patience_ms(const struct operation *op)
 }
 
 enum operation_verdict operation_judge(const struct operation *op,
-                                       const struct deis_rollout *rollout, uint64_t waited_ms,
-                                       uint64_t total_ms)
+                                       const struct deis_rollout *rollout,
+                                       const struct operation_wait *wait)
 {
     /* The id too: what an app of the same name left behind says nothing about this one. */
     if (rollout && rollout->generation >= op->generation && rollout->operation &&
@@ -132,7 +133,10 @@ enum operation_verdict operation_judge(const struct operation *op,
         case DEIS_ROLLOUT_RUNNING: break;
         }
     }
-    if (waited_ms > operation_patience_ms(op) || total_ms > TOTAL_MAX_MS) {
+    if (wait->engine_gone_ms > ENGINE_GONE_MS) {
+        return OPERATION_ORPHANED;
+    }
+    if (wait->silent_ms > operation_patience_ms(op) || wait->total_ms > TOTAL_MAX_MS) {
         return OPERATION_OVERDUE;
     }
     return OPERATION_WAIT;

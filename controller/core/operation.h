@@ -17,7 +17,8 @@ enum operation_verdict {
     OPERATION_WAIT,
     OPERATION_DONE,
     OPERATION_FAILED,
-    OPERATION_OVERDUE, /* the engine did not answer in time */
+    OPERATION_OVERDUE,  /* the engine did not answer in time */
+    OPERATION_ORPHANED, /* there is no engine */
 };
 
 #define OPERATION_ID_MAX 64
@@ -48,11 +49,17 @@ char *operation_format(const struct operation *op); /* yours */
 void operation_clear(struct operation *op);
 bool operation_id_fits(const char *id);
 
-/* What to do now. rollout: what the engine says, or NULL. waited_ms: since the operation or its
- * progress last changed; total_ms: since it began here. */
+/* How long it has been waited for. */
+struct operation_wait {
+    uint64_t total_ms;       /* since it is carried here */
+    uint64_t silent_ms;      /* since the engine's last word about the app */
+    uint64_t engine_gone_ms; /* since nobody leads, 0 = somebody does or it is not known */
+};
+
+/* What to do now. rollout: what the engine says, or NULL. */
 enum operation_verdict operation_judge(const struct operation *op,
-                                       const struct deis_rollout *rollout, uint64_t waited_ms,
-                                       uint64_t total_ms);
+                                       const struct deis_rollout *rollout,
+                                       const struct operation_wait *wait);
 /* Longest silence of the engine that is waited out. */
 uint64_t operation_patience_ms(const struct operation *op);
 

@@ -226,8 +226,7 @@ int plan_formation(const struct plan_input *in, struct deis_formation *ret, stru
     int r = DEIS_OK;
 
     health_fill(in, &f.health);
-    f.start_timeout_ms =
-        (timeout_s > 0 ? timeout_s * 1000 : in->start_timeout_ms) + f.health.delay_ms;
+    f.start_timeout_ms = timeout_s > 0 ? timeout_s * 1000 : in->start_timeout_ms;
     f.processes = deis_alloc((json_object_size(in->structure) + 1) * sizeof(*f.processes));
     json_object_foreach(in->structure, type, count)
     {

@@ -289,7 +289,7 @@ static void plan__formation_follows_from_build_config_structure(void **state)
     assert_string_equal(f.health.path, "/ok");
     assert_int_equal(f.health.delay_ms, 5000);
     assert_int_equal(f.health.timeout_ms, 1000);
-    assert_int_equal(f.start_timeout_ms, 35000);
+    assert_int_equal(f.start_timeout_ms, 30000); /* the delay is the engine's to add */
     deis_autofree char *env = plan_env(config, "blog", 7, build);
     assert_non_null(
         strstr(env, "\"DEIS_APP\":\"blog\",\"DEIS_RELEASE\":\"v7\",\"GIT_SHA\":\"abc\""));
@@ -366,22 +366,29 @@ static void operation__judges_the_engine(void **state)
     struct operation op = sample();
     char mine[] = "op-1", other[] = "op-0";
     struct deis_rollout r = { .generation = 15, .operation = mine, .state = DEIS_ROLLOUT_DONE };
-    uint64_t patience = operation_patience_ms(&op);
+    struct operation_wait wait = { 0 };
 
-    assert_int_equal(operation_judge(&op, NULL, 0, 0), OPERATION_WAIT);
-    assert_int_equal(operation_judge(&op, &r, 0, 0), OPERATION_DONE);
+    assert_int_equal(operation_judge(&op, NULL, &wait), OPERATION_WAIT);
+    assert_int_equal(operation_judge(&op, &r, &wait), OPERATION_DONE);
     r.state = DEIS_ROLLOUT_FAILED;
-    assert_int_equal(operation_judge(&op, &r, 0, 0), OPERATION_FAILED);
+    assert_int_equal(operation_judge(&op, &r, &wait), OPERATION_FAILED);
     r.state = DEIS_ROLLOUT_RUNNING;
-    assert_int_equal(operation_judge(&op, &r, patience, patience), OPERATION_WAIT);
-    assert_int_equal(operation_judge(&op, &r, patience + 1, patience + 1), OPERATION_OVERDUE);
-    r.state = DEIS_ROLLOUT_DONE;
+    wait.silent_ms = wait.total_ms = operation_patience_ms(&op);
+    assert_int_equal(operation_judge(&op, &r, &wait), OPERATION_WAIT);
+    wait.silent_ms++;
+    assert_int_equal(operation_judge(&op, &r, &wait), OPERATION_OVERDUE);
+    wait = (struct operation_wait){ .total_ms = 21 * 60 * 1000 };
+    assert_int_equal(operation_judge(&op, &r, &wait), OPERATION_OVERDUE);
+    wait = (struct operation_wait){ .engine_gone_ms = 61000 };
+    assert_int_equal(operation_judge(&op, &r, &wait), OPERATION_ORPHANED);
+    r.state = DEIS_ROLLOUT_DONE; /* what it said before it went counts */
+    assert_int_equal(operation_judge(&op, &r, &wait), OPERATION_DONE);
+    wait = (struct operation_wait){ 0 };
     r.generation = 14;
-    assert_int_equal(operation_judge(&op, &r, 0, 0), OPERATION_WAIT);
+    assert_int_equal(operation_judge(&op, &r, &wait), OPERATION_WAIT);
     r.generation = 15;
     r.operation = other; /* left behind by an app of the same name */
-    assert_int_equal(operation_judge(&op, &r, 0, 0), OPERATION_WAIT);
-    assert_int_equal(operation_judge(&op, NULL, 0, 21 * 60 * 1000), OPERATION_OVERDUE);
+    assert_int_equal(operation_judge(&op, &r, &wait), OPERATION_WAIT);
     operation_clear(&op);
 }
 
