@@ -12,6 +12,7 @@ void api_free(struct api *a)
     free(a->content_type);
     free(a->authorization);
     free(a->builder_auth);
+    free(a->source);
     if (a->raw_body) {
         explicit_bzero(a->raw_body, a->raw_body_len);
     }

@@ -32,6 +32,7 @@ struct api {
     char *content_type;
     char *authorization; /* NULL when absent */
     char *builder_auth;
+    char *source; /* address of the client, as far as it is known */
     char *raw_body;
     size_t raw_body_len;
     char id[17];
@@ -51,7 +52,8 @@ struct api {
     char *text;
     size_t text_len;
     const char *type;
-    uint32_t release; /* for Deis-Release, 0 = none */
+    uint64_t retry_after_s; /* for Retry-After, 0 = none */
+    uint32_t release;       /* for Deis-Release, 0 = none */
     char *follow_process;
     uint32_t follow_lines;
 };

@@ -14,6 +14,7 @@ struct rollouts;
 struct lives;
 struct gate;
 struct tokencache;
+struct logins;
 
 struct ctl {
     struct deis_loop *loop;
@@ -33,6 +34,7 @@ struct ctl {
     struct lives *lives;
     struct gate *apps; /* one at a time: changes of an app's release */
     struct tokencache *tokens;
+    struct logins *logins;
     struct gate *passwords; /* two at a time: scrypt */
 };
 

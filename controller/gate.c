@@ -6,14 +6,20 @@
 #include <pthread.h>
 #include <time.h>
 
+struct place {
+    unsigned held;
+    unsigned waiting;
+};
+
 struct gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct deis_map *held; /* name -> unsigned * */
+    struct deis_map *places; /* by name, while somebody holds one or waits */
     unsigned width;
+    unsigned waiting_max;
 };
 
-struct gate *gate_new(unsigned width)
+struct gate *gate_new(unsigned width, unsigned waiting_max)
 {
     struct gate *g = deis_alloc(sizeof(*g));
     pthread_condattr_t attr;
@@ -23,8 +29,9 @@ struct gate *gate_new(unsigned width)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&g->changed, &attr);
     pthread_condattr_destroy(&attr);
-    g->held = deis_map_new(free);
+    g->places = deis_map_new(free);
     g->width = width;
+    g->waiting_max = waiting_max;
     return g;
 }
 
@@ -33,38 +40,60 @@ void gate_free(struct gate *g)
     if (!g) {
         return;
     }
-    deis_map_free(g->held);
+    deis_map_free(g->places);
     pthread_cond_destroy(&g->changed);
     pthread_mutex_destroy(&g->lock);
     free(g);
 }
 
+static struct timespec after_ms(uint64_t ms)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += (time_t)(ms / 1000);
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+static struct place *place_of(struct gate *g, const char *name)
+{
+    struct place *p = deis_map_get(g->places, deis_str(name));
+
+    if (!p) {
+        p = deis_alloc(sizeof(*p));
+        deis_map_set(g->places, deis_str(name), p);
+    }
+    return p;
+}
+
+static void forget_unused(struct gate *g, const char *name, const struct place *p)
+{
+    if (p->held == 0 && p->waiting == 0) {
+        deis_map_remove(g->places, deis_str(name));
+    }
+}
+
 bool gate_enter(struct gate *g, const char *name, uint64_t timeout_ms)
 {
-    struct timespec until;
-    unsigned *count;
+    struct timespec until = after_ms(timeout_ms);
     int r = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(timeout_ms / 1000);
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&g->lock);
-    while ((count = deis_map_get(g->held, deis_str(name))) != NULL && *count >= g->width &&
-           r == 0) {
+    struct place *p = place_of(g, name);
+    bool may_wait = p->waiting < g->waiting_max;
+    p->waiting++;
+    while (may_wait && p->held >= g->width && r == 0) {
         r = pthread_cond_timedwait(&g->changed, &g->lock, &until);
     }
-    bool entered = !count || *count < g->width;
-    if (entered && !count) {
-        count = deis_alloc(sizeof(*count));
-        deis_map_set(g->held, deis_str(name), count);
-    }
-    if (entered) {
-        (*count)++;
-    }
+    p->waiting--;
+    bool entered = p->held < g->width;
+    p->held += entered;
+    forget_unused(g, name, p);
     pthread_mutex_unlock(&g->lock);
     return entered;
 }
@@ -72,10 +101,11 @@ bool gate_enter(struct gate *g, const char *name, uint64_t timeout_ms)
 void gate_leave(struct gate *g, const char *name)
 {
     pthread_mutex_lock(&g->lock);
-    unsigned *count = deis_map_get(g->held, deis_str(name));
-    if (count && --*count == 0) {
-        deis_map_remove(g->held, deis_str(name));
+    struct place *p = place_of(g, name);
+    if (p->held > 0) {
+        p->held--;
     }
+    forget_unused(g, name, p);
     pthread_cond_broadcast(&g->changed);
     pthread_mutex_unlock(&g->lock);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Registration, login, tokens, passwords, leaving. */
 #include "controller/core/names.h"
+#include "controller/logins.h"
 #include "controller/tokens.h"
 #include "controller/users.h"
 
@@ -154,6 +155,17 @@ static void refuse_login(struct api *a, const char *text)
     api_json(a, 400, json_pack("{s:[s]}", "non_field_errors", text));
 }
 
+/* Has this source failed too often? False: answered. */
+static bool login_allowed(struct api *a, const char *name)
+{
+    a->retry_after_s = logins_wait_s(a->ctl->logins, name, a->source);
+    if (a->retry_after_s > 0) {
+        api_detail(a, 429, "Too many failed logins, try again in %u seconds",
+                   (unsigned)a->retry_after_s);
+    }
+    return a->retry_after_s == 0;
+}
+
 /* Issue a token and note the login. False: answered. */
 static bool login_write(struct api *a, const char *name, char token[TOKEN_LEN + 1])
 {
@@ -203,11 +215,19 @@ void handle_auth_login(struct api *a)
         return;
     }
     fields_clear(&f);
+    if (!login_allowed(a, name)) {
+        return;
+    }
     int r = users_get(a->ctl, name, &doc, NULL, &err);
     if (r == DEIS_OK || r == DEIS_NOT_FOUND) {
         r = users_check_password(a->ctl, password, doc, &right, &err);
     }
     explicit_bzero(password, strlen(password));
+    if (r == DEIS_OK && right) {
+        logins_succeeded(a->ctl->logins, name, a->source);
+    } else if (r == DEIS_OK) {
+        logins_failed(a->ctl->logins, name, a->source);
+    }
     if (r < 0) {
         api_error(a, &err);
     } else if (!right) {

@@ -4,6 +4,7 @@
 #include "controller/busapi.h"
 #include "controller/deploy.h"
 #include "controller/gate.h"
+#include "controller/logins.h"
 #include "controller/rollouts.h"
 #include "controller/server.h"
 #include "controller/tokencache.h"
@@ -13,6 +14,7 @@
 
 #define REQUEST_THREADS   64
 #define REQUEST_QUEUE     128
+#define PASSWORDS_WAITING 16 /* more would starve the other requests */
 #define OPERATION_THREADS 32
 #define OPERATION_QUEUE   256
 #define RESUME_EVERY_MS   5000
@@ -105,8 +107,9 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     ctl->rollouts = rollouts_start(ctl);
     ctl->lives = lives_new();
     ctl->tokens = tokencache_new();
-    ctl->apps = gate_new(1);
-    ctl->passwords = gate_new(2);
+    ctl->logins = logins_new();
+    ctl->apps = gate_new(1, REQUEST_THREADS);
+    ctl->passwords = gate_new(2, PASSWORDS_WAITING);
     settings_follow(ctl->settings, ctl->etcd, ctl->loop);
     int r = server_start(ctl, s->http, &p->server, err);
     if (r < 0) {
@@ -149,6 +152,7 @@ static void stop(struct program *p)
     }
     lives_free(ctl->lives);
     tokencache_free(ctl->tokens);
+    logins_free(ctl->logins);
     gate_free(ctl->apps);
     gate_free(ctl->passwords);
     deis_etcd_free(ctl->etcd);

@@ -63,6 +63,10 @@ static void send_answer(struct deis_http_req *req, struct api *a)
     if (a->status == 405 && a->match.path) {
         deis_http_set(req, "Allow", a->match.allow);
     }
+    if (a->retry_after_s > 0) {
+        snprintf(number, sizeof(number), "%u", (unsigned)a->retry_after_s);
+        deis_http_set(req, "Retry-After", number);
+    }
     if (a->release > 0) {
         snprintf(number, sizeof(number), "%u", a->release);
         deis_http_set(req, "Deis-Release", number);
@@ -123,6 +127,21 @@ static char *header_copy(const struct deis_h1_head *head, const char *name)
     return h ? deis_str_dup(h->value) : NULL;
 }
 
+/* The client's address: what the router says last when the router (on this machine) asks, else the
+ * peer. */
+static char *source_of(const struct deis_http_req *req)
+{
+    const char *peer = deis_http_peer(req);
+    const struct deis_h1_header *h = deis_h1_find(deis_http_head(req), "X-Forwarded-For");
+
+    if (!h || (strncmp(peer, "127.", 4) != 0 && strcmp(peer, "::1") != 0)) {
+        return deis_strdup(peer);
+    }
+    ptrdiff_t comma = deis_str_rfind(h->value, ',');
+    struct deis_str last = deis_str_trim(deis_str_skip(h->value, (size_t)(comma + 1)));
+    return deis_str_dup(deis_str_first(last, 64));
+}
+
 static struct api *api_new(struct server *s, struct deis_http_req *req, struct route_match *match)
 {
     const struct deis_h1_head *head = deis_http_head(req);
@@ -141,6 +160,7 @@ static struct api *api_new(struct server *s, struct deis_http_req *req, struct r
     a->content_type = header_copy(head, "Content-Type");
     a->authorization = header_copy(head, "Authorization");
     a->builder_auth = header_copy(head, "X-Deis-Builder-Auth");
+    a->source = source_of(req);
     a->raw_body = deis_str_dup(body);
     a->raw_body_len = body.len;
     a->user = deis_strdup("");

@@ -145,6 +145,23 @@ static void users__password_changes_and_logins(void **state)
     free(kim);
 }
 
+static void users__guessing_a_password_is_rationed(void **state)
+{
+    char *kim = api_user(C, "kim3", "pw");
+    int status = 0;
+
+    for (unsigned i = 0; i < 11; i++) {
+        status = api_status(C, "POST", "/v1/auth/login/", NULL,
+                            "{\"username\":\"kim3\",\"password\":\"guess\"}");
+        assert_int_equal(status, i < 10 ? 400 : 429);
+    }
+    assert_int_equal(api_status(C, "POST", "/v1/auth/login/", NULL,
+                                "{\"username\":\"kim3\",\"password\":\"pw\"}"),
+                     429);
+    assert_int_equal(api_status(C, "GET", "/v1/", kim, NULL), 200);
+    free(kim);
+}
+
 static void users__new_token_revokes_the_old(void **state)
 {
     char *kim = api_user(C, "kim2", "pw");
@@ -536,6 +553,7 @@ int main(void)
         cmocka_unit_test(users__registration_reports_all_faults),
         cmocka_unit_test(users__password_changes_and_logins),
         cmocka_unit_test(users__new_token_revokes_the_old),
+        cmocka_unit_test(users__guessing_a_password_is_rationed),
         cmocka_unit_test(users__no_secret_is_stored_in_clear),
         cmocka_unit_test(keys__add_list_and_remove),
         cmocka_unit_test(apps__create_show_and_name_rules),

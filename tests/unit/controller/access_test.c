@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The routes, and each right against each kind of caller. */
+#include "controller/core/limiter.h"
 #include "controller/core/route.h"
 #include "tests/support/test.h"
 
@@ -163,6 +164,40 @@ static void route__what_is_no_path_of_ours(void **state)
     }
 }
 
+/* --- failed logins --- */
+
+static void limiter__failures_are_free_then_rationed_then_forgotten(void **state)
+{
+    static struct limiter l;
+    uint64_t now = 1000000;
+
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(limiter_wait_ms(&l, 7, 3, now), 0);
+        limiter_fail(&l, 7, now);
+    }
+    assert_int_equal(limiter_wait_ms(&l, 7, 3, now), LIMITER_FORGET_MS);
+    assert_int_equal(limiter_wait_ms(&l, 8, 3, now), 0); /* somebody else */
+    assert_int_equal(limiter_wait_ms(&l, 7, 3, now + LIMITER_FORGET_MS), 0);
+    assert_int_equal(limiter_wait_ms(&l, 7, 3, now + LIMITER_FORGET_MS - 1), 1);
+    limiter_forget(&l, 7);
+    assert_int_equal(limiter_wait_ms(&l, 7, 3, now), 0);
+}
+
+static void limiter__a_shared_slot_keeps_the_worse_one(void **state)
+{
+    static struct limiter l;
+    uint64_t now = 1000000;
+
+    for (unsigned i = 0; i < 5; i++) {
+        limiter_fail(&l, 7, now);
+    }
+    limiter_fail(&l, 7 + LIMITER_SLOTS, now);
+    assert_true(limiter_wait_ms(&l, 7, 3, now) > 0);
+    now += (uint64_t)5 * LIMITER_FORGET_MS; /* all is forgotten: the slot is free */
+    limiter_fail(&l, 7 + LIMITER_SLOTS, now);
+    assert_int_equal(limiter_wait_ms(&l, 7 + LIMITER_SLOTS, 1, now), LIMITER_FORGET_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +209,8 @@ int main(void)
         cmocka_unit_test(route__literal_wins_over_parameter),
         cmocka_unit_test(route__parameters_are_decoded_and_whole),
         cmocka_unit_test(route__what_is_no_path_of_ours),
+        cmocka_unit_test(limiter__failures_are_free_then_rationed_then_forgotten),
+        cmocka_unit_test(limiter__a_shared_slot_keeps_the_worse_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
