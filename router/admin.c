@@ -74,17 +74,17 @@ static void answer_metrics(struct deis_http_req *req, struct router *r)
                   route_hosts_count(t->hosts));
     deis_buf_add_cstr(&b, "# TYPE deis_router_app_requests_total counter\n");
     for (size_t i = 0; i < t->app_count; i++) {
-        add_app_metrics(t->apps[i], &b);
+        add_app_metrics(route_table_at(t, i), &b);
     }
     deis_buf_add_cstr(&b, "# TYPE deis_router_app_in_flight gauge\n");
     for (size_t i = 0; i < t->app_count; i++) {
-        deis_buf_addf(&b, "deis_router_app_in_flight{app=\"%s\"} %d\n", t->apps[i]->name,
-                      atomic_load(&t->apps[i]->stats->in_flight));
+        deis_buf_addf(&b, "deis_router_app_in_flight{app=\"%s\"} %d\n", route_table_at(t, i)->name,
+                      atomic_load(&route_table_at(t, i)->stats->in_flight));
     }
     deis_buf_add_cstr(&b, "# TYPE deis_router_app_endpoints gauge\n");
     for (size_t i = 0; i < t->app_count; i++) {
-        deis_buf_addf(&b, "deis_router_app_endpoints{app=\"%s\"} %zu\n", t->apps[i]->name,
-                      t->apps[i]->count);
+        deis_buf_addf(&b, "deis_router_app_endpoints{app=\"%s\"} %zu\n", route_table_at(t, i)->name,
+                      route_table_at(t, i)->count);
     }
     deis_http_reply(req, 200, "text/plain; version=0.0.4", deis_buf_str(&b));
     deis_buf_clear(&b);
@@ -114,13 +114,13 @@ static void answer_routes(struct deis_http_req *req, struct router *r)
                   (unsigned long long)t->generation, (unsigned long long)router_adopted(r));
     for (size_t i = 0; i < t->app_count; i++) {
         deis_buf_add_cstr(&b, i > 0 ? "," : "");
-        add_app_routes(&b, t->apps[i]);
+        add_app_routes(&b, route_table_at(t, i));
     }
     deis_buf_add_cstr(&b, "],\"hosts\":{");
     for (bool first = true; route_hosts_next(t->hosts, &cursor, &host, &app); first = false) {
         deis_buf_addf(&b, "%s\"", first ? "" : ",");
         deis_buf_add_json_escaped(&b, host);
-        deis_buf_addf(&b, "\":\"%s\"", t->apps[app]->name);
+        deis_buf_addf(&b, "\":\"%s\"", route_table_at(t, app)->name);
     }
     deis_buf_add_cstr(&b, "}}\n");
     deis_http_reply(req, 200, "application/json", deis_buf_str(&b));

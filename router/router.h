@@ -31,6 +31,7 @@ struct router {
     struct deis_timer *stop_timer;
     struct deis_timer *save_timer;
     bool saving;
+    uint64_t saved_generation;
     struct access_bus *access_bus;
     struct admin *admin;
     struct control *control;

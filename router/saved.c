@@ -9,7 +9,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { SAVE_DELAY_MS = 500 };
+enum {
+    SAVE_DELAY_MS = 500,
+    SWEEP_AGAIN_MS = 10000,
+};
 
 struct save {
     struct router *router;
@@ -117,10 +120,13 @@ static void on_save(void *arg)
     struct router *r = arg;
     struct deis_err err;
 
-    route_registry_sweep(r->registry);
-    if (r->settings.routes || r->saving) {
+    if (!route_registry_sweep(r->registry)) {
+        deis_timer_after(r->save_timer, SWEEP_AGAIN_MS);
+    }
+    if (r->settings.routes || r->saving || r->saved_generation == r->table->generation) {
         return;
     }
+    r->saved_generation = r->table->generation;
     struct save *s = deis_alloc(sizeof(*s));
     s->router = r;
     s->table = route_table_ref(r->table);

@@ -122,14 +122,14 @@ void route_file_save(const struct route_table *t, struct deis_buf *out)
     deis_buf_addf(out, "limits %llu %llu\n", (unsigned long long)t->limits.body_max,
                   (unsigned long long)t->limits.answer_timeout_ms);
     for (size_t i = 0; i < t->app_count; i++) {
-        const struct route_app *a = t->apps[i];
+        const struct route_app *a = route_table_at(t, i);
         deis_buf_addf(out, "%s %s\n", a->kind == ROUTE_APP ? "app" : "platform", a->name);
         for (size_t k = 0; k < a->count; k++) {
             deis_buf_addf(out, "to %s %s\n", a->endpoints[k]->unit, a->endpoints[k]->address);
         }
     }
     while (route_hosts_next(t->hosts, &cursor, &host, &app)) {
-        deis_buf_addf(out, "host %.*s %s\n", DEIS_STR_ARG(host), t->apps[app]->name);
+        deis_buf_addf(out, "host %.*s %s\n", DEIS_STR_ARG(host), route_table_at(t, app)->name);
     }
     deis_buf_addf(out, "end %016llx\n", (unsigned long long)checksum(deis_buf_str(out)));
 }

@@ -28,7 +28,8 @@ struct m_app {
     struct m_place *fixed;
     size_t fixed_count;
     bool dirty;
-    uint32_t index; /* in apps[] */
+    struct m_app *dirty_next;
+    uint32_t index; /* in the table */
     struct route_app *built;
 };
 
@@ -42,14 +43,13 @@ struct route_model {
     char *domain;
     char *subdomain;
     struct route_limits limits;
-    bool hosts_dirty;
-    bool apps_dirty;
+    bool hosts_dirty; /* names or the set of apps */
     bool limits_dirty;
-    struct route_hosts *built_hosts;
-    struct route_app **built_apps; /* borrowed from apps' built */
-    size_t built_count;
+    struct m_app *dirty; /* apps to be made anew */
+    struct route_table *last;
 };
 
+/* No table to come has this version of an app. */
 static void built_release(struct route_app *a)
 {
     if (!a) {
@@ -115,8 +115,8 @@ void route_model_free(struct route_model *m)
     if (!m) {
         return;
     }
-    route_hosts_unref(m->built_hosts);
-    free(m->built_apps);
+    route_table_unref(m->last);
+    route_registry_mark(m->registry);
     deis_map_free(m->apps);
     deis_map_free(m->units);
     deis_map_free(m->states);
@@ -157,8 +157,11 @@ void route_model_set_limits(struct route_model *m, const struct route_limits *li
 
 static void app_touch(struct route_model *m, struct m_app *a)
 {
-    a->dirty = true;
-    m->apps_dirty = true;
+    if (!a->dirty) {
+        a->dirty = true;
+        a->dirty_next = m->dirty;
+        m->dirty = a;
+    }
 }
 
 static struct m_app *app_get(struct route_model *m, const char *name)
@@ -177,6 +180,13 @@ static void app_forget_if_empty(struct route_model *m, struct m_app *a)
 {
     if (!a->known && !a->units) {
         deis_autofree char *name = deis_strdup(a->name);
+        for (struct m_app **p = &m->dirty; *p; p = &(*p)->dirty_next) {
+            if (*p == a) {
+                *p = a->dirty_next;
+                break;
+            }
+        }
+        route_registry_mark(m->registry);
         deis_map_remove(m->apps, deis_str(name));
     }
 }
@@ -431,81 +441,100 @@ static void app_build(struct route_model *m, struct m_app *a)
     free(l.items);
     route_stats_unref(stats);
     built_release(old);
-    a->dirty = false;
+    route_registry_mark(m->registry);
 }
 
-static void build_hosts(struct route_model *m)
+/* Names of apps below the domain, and custom ones. The platform's own name comes first, then the
+ * apps' own: nobody's custom domain takes these. */
+static void add_names(struct route_model *m, struct route_hosts *hosts)
 {
+    struct m_app *controller = deis_map_get(m->apps, DEIS_STR(ROUTE_CONTROLLER));
+    struct deis_buf name = DEIS_BUF_INIT(1024);
+    char host[ROUTE_HOST_MAX + 1];
     size_t cursor = 0;
     struct deis_str key;
     void *value;
-    char host[ROUTE_HOST_MAX + 1];
-    struct deis_buf name = DEIS_BUF_INIT(1024);
 
-    route_hosts_unref(m->built_hosts);
-    m->built_hosts = route_hosts_new(deis_map_count(m->apps) + deis_map_count(m->hosts));
-    m->built_apps =
-        deis_realloc_array(m->built_apps, deis_map_count(m->apps) + 1, sizeof(struct route_app *));
-    m->built_count = 0;
-    struct m_app *controller = deis_map_get(m->apps, DEIS_STR(ROUTE_CONTROLLER));
-    while (deis_map_next(m->apps, &cursor, &key, &value)) {
-        struct m_app *a = value;
-        if (a->known) {
-            a->index = (uint32_t)m->built_count;
-            m->built_apps[m->built_count++] = a->built;
-        }
-    }
-    /* The platform's own name first, then the apps' own: nobody's custom domain takes these. */
     if (controller && controller->known && m->domain[0] != '\0') {
         deis_buf_addf(&name, "%s.%s", m->subdomain, m->domain);
         size_t len = route_host_normalise(deis_buf_str(&name), host);
-        (void)route_hosts_add(m->built_hosts, (struct deis_str){ host, len }, controller->index);
+        (void)route_hosts_add(hosts, (struct deis_str){ host, len }, controller->index);
     }
-    cursor = 0;
     while (m->domain[0] != '\0' && deis_map_next(m->apps, &cursor, &key, &value)) {
         struct m_app *a = value;
         if (a->known && a->kind == ROUTE_APP) {
             deis_buf_reset(&name);
             deis_buf_addf(&name, "%s.%s", a->name, m->domain);
             size_t len = route_host_normalise(deis_buf_str(&name), host);
-            (void)route_hosts_add(m->built_hosts, (struct deis_str){ host, len }, a->index);
+            (void)route_hosts_add(hosts, (struct deis_str){ host, len }, a->index);
         }
     }
     cursor = 0;
     while (deis_map_next(m->hosts, &cursor, &key, &value)) {
         struct m_app *a = deis_map_get(m->apps, deis_str(value));
         if (a && a->known) {
-            (void)route_hosts_add(m->built_hosts, key, a->index);
+            (void)route_hosts_add(hosts, key, a->index);
         }
     }
     deis_buf_clear(&name);
 }
 
-struct route_table *route_model_build(struct route_model *m, uint64_t generation)
+static struct route_table *build_all(struct route_model *m, uint64_t generation)
 {
+    struct route_hosts *hosts =
+        route_hosts_new(deis_map_count(m->apps) + deis_map_count(m->hosts) + 1);
+    deis_autofree struct route_app **apps =
+        deis_realloc_array(NULL, deis_map_count(m->apps) + 1, sizeof(*apps));
+    size_t count = 0;
     size_t cursor = 0;
     struct deis_str key;
     void *value;
 
-    if (!m->hosts_dirty && !m->apps_dirty && !m->limits_dirty) {
+    while (deis_map_next(m->apps, &cursor, &key, &value)) {
+        struct m_app *a = value;
+        if (a->known) {
+            a->index = (uint32_t)count;
+            apps[count++] = a->built;
+        }
+    }
+    add_names(m, hosts);
+    struct route_table *t = route_table_new(generation, &m->limits, hosts, apps, count);
+    route_hosts_unref(hosts);
+    return t;
+}
+
+struct route_table *route_model_build(struct route_model *m, uint64_t generation)
+{
+    deis_autofree uint32_t *indexes = NULL;
+    deis_autofree struct route_app **apps = NULL;
+    struct route_table *t;
+    size_t count = 0;
+
+    if (!m->hosts_dirty && !m->dirty && !m->limits_dirty) {
         return NULL;
     }
-    while (m->apps_dirty && deis_map_next(m->apps, &cursor, &key, &value)) {
-        struct m_app *a = value;
-        if (a->dirty) {
-            app_build(m, a);
-            if (!m->hosts_dirty && a->known) {
-                m->built_apps[a->index] = a->built;
-            }
+    while (m->dirty) {
+        struct m_app *a = m->dirty;
+        m->dirty = a->dirty_next;
+        a->dirty = false;
+        app_build(m, a);
+        if (!m->hosts_dirty && a->known) {
+            indexes = deis_realloc_array(indexes, count + 1, sizeof(*indexes));
+            apps = deis_realloc_array(apps, count + 1, sizeof(*apps));
+            indexes[count] = a->index;
+            apps[count++] = a->built;
         }
     }
     if (m->hosts_dirty) {
-        build_hosts(m);
+        t = build_all(m, generation);
+    } else {
+        t = route_table_change(m->last, generation, &m->limits, indexes, apps, count);
     }
+    route_table_unref(m->last);
+    m->last = route_table_ref(t);
     m->hosts_dirty = false;
-    m->apps_dirty = false;
     m->limits_dirty = false;
-    return route_table_new(generation, &m->limits, m->built_hosts, m->built_apps, m->built_count);
+    return t;
 }
 
 bool route_model_next_unit(const struct route_model *m, size_t *cursor, const char **ret_unit,

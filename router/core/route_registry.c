@@ -12,6 +12,7 @@ struct route_registry {
     uint32_t *free_slots;
     size_t free_count;
     uint32_t slots;
+    bool marked;
 };
 
 bool route_address_parse(struct deis_str text, uint8_t ip[16], bool *ret_v6, uint16_t *ret_port)
@@ -110,18 +111,29 @@ struct route_stats *route_registry_stats(struct route_registry *r, const char *a
     return s;
 }
 
-void route_registry_sweep(struct route_registry *r)
+void route_registry_mark(struct route_registry *r)
+{
+    r->marked = true;
+}
+
+bool route_registry_sweep(struct route_registry *r)
 {
     size_t cursor = 0;
     struct deis_str key;
     void *value;
+    bool clean = true;
 
+    if (!r->marked) {
+        return true;
+    }
     while (deis_map_next(r->endpoints, &cursor, &key, &value)) {
         struct route_endpoint *e = value;
         if (atomic_load(&e->refs) == 1 && atomic_load(&e->in_flight) == 0) {
             r->free_slots = deis_realloc_array(r->free_slots, r->free_count + 1, sizeof(uint32_t));
             r->free_slots[r->free_count++] = e->slot;
             deis_map_remove(r->endpoints, key);
+        } else if (atomic_load(&e->retired)) {
+            clean = false;
         }
     }
     cursor = 0;
@@ -130,6 +142,8 @@ void route_registry_sweep(struct route_registry *r)
             deis_map_remove(r->stats, key);
         }
     }
+    r->marked = !clean;
+    return clean;
 }
 
 uint32_t route_registry_slots(const struct route_registry *r)

@@ -53,6 +53,35 @@ void route_app_unref(struct route_app *a)
     free(a);
 }
 
+static size_t group_count(size_t app_count)
+{
+    return (app_count + ROUTE_GROUP - 1) / ROUTE_GROUP;
+}
+
+static struct route_group *group_new(struct route_app *const *apps, size_t count)
+{
+    struct route_group *g = deis_alloc(sizeof(*g));
+
+    atomic_init(&g->refs, 1);
+    g->count = count;
+    for (size_t i = 0; i < count; i++) {
+        route_app_ref(apps[i]);
+        g->apps[i] = apps[i];
+    }
+    return g;
+}
+
+static void group_unref(struct route_group *g)
+{
+    if (atomic_fetch_sub(&g->refs, 1) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < g->count; i++) {
+        route_app_unref(g->apps[i]);
+    }
+    free(g);
+}
+
 struct route_table *route_table_ref(struct route_table *t)
 {
     atomic_fetch_add(&t->refs, 1);
@@ -64,10 +93,9 @@ void route_table_unref(struct route_table *t)
     if (!t || atomic_fetch_sub(&t->refs, 1) != 1) {
         return;
     }
-    for (size_t i = 0; i < t->app_count; i++) {
-        route_app_unref(t->apps[i]);
+    for (size_t i = 0; i < group_count(t->app_count); i++) {
+        group_unref(t->groups[i]);
     }
-    free(t->apps);
     route_hosts_unref(t->hosts);
     free(t);
 }
@@ -191,22 +219,57 @@ bool route_hosts_next(const struct route_hosts *h, size_t *cursor, struct deis_s
     return false;
 }
 
-struct route_table *route_table_new(uint64_t generation, const struct route_limits *limits,
-                                    struct route_hosts *hosts, struct route_app *const *apps,
-                                    size_t app_count)
+static struct route_table *table_alloc(uint64_t generation, const struct route_limits *limits,
+                                       struct route_hosts *hosts, size_t app_count)
 {
-    struct route_table *t = deis_alloc(sizeof(*t));
+    struct route_table *t =
+        deis_alloc(sizeof(*t) + group_count(app_count) * sizeof(struct route_group *));
 
     atomic_init(&t->refs, 1);
     t->generation = generation;
     t->limits = *limits;
     atomic_fetch_add(&hosts->refs, 1);
     t->hosts = hosts;
-    t->apps = deis_realloc_array(NULL, app_count > 0 ? app_count : 1, sizeof(*t->apps));
     t->app_count = app_count;
-    for (size_t i = 0; i < app_count; i++) {
+    return t;
+}
+
+struct route_table *route_table_new(uint64_t generation, const struct route_limits *limits,
+                                    struct route_hosts *hosts, struct route_app *const *apps,
+                                    size_t app_count)
+{
+    struct route_table *t = table_alloc(generation, limits, hosts, app_count);
+
+    for (size_t i = 0; i < group_count(app_count); i++) {
+        size_t first = i * ROUTE_GROUP;
+        size_t left = app_count - first;
+        t->groups[i] = group_new(apps + first, left < ROUTE_GROUP ? left : ROUTE_GROUP);
+    }
+    return t;
+}
+
+struct route_table *route_table_change(const struct route_table *old, uint64_t generation,
+                                       const struct route_limits *limits, const uint32_t *indexes,
+                                       struct route_app *const *apps, size_t count)
+{
+    struct route_table *t = table_alloc(generation, limits, old->hosts, old->app_count);
+
+    for (size_t i = 0; i < group_count(old->app_count); i++) {
+        t->groups[i] = old->groups[i];
+        atomic_fetch_add(&t->groups[i]->refs, 1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t at = indexes[i] / ROUTE_GROUP;
+        struct route_group *g = t->groups[at];
+        if (g == old->groups[at]) {
+            t->groups[at] = group_new(g->apps, g->count);
+            group_unref(g);
+            g = t->groups[at];
+        }
+        struct route_app **slot = &g->apps[indexes[i] % ROUTE_GROUP];
         route_app_ref(apps[i]);
-        t->apps[i] = apps[i];
+        route_app_unref(*slot);
+        *slot = apps[i];
     }
     return t;
 }
@@ -243,14 +306,14 @@ struct route_app *route_table_find(const struct route_table *t, struct deis_str 
 {
     const struct host_slot *s = host_slot_find(t->hosts, host, (uint32_t)deis_hash(host));
 
-    return s->len > 0 ? t->apps[s->app] : NULL;
+    return s->len > 0 ? route_table_at(t, s->app) : NULL;
 }
 
 struct route_app *route_table_app(const struct route_table *t, const char *name)
 {
     for (size_t i = 0; i < t->app_count; i++) {
-        if (strcmp(t->apps[i]->name, name) == 0) {
-            return t->apps[i];
+        if (strcmp(route_table_at(t, i)->name, name) == 0) {
+            return route_table_at(t, i);
         }
     }
     return NULL;

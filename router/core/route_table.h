@@ -61,14 +61,28 @@ struct route_limits {
 
 struct route_hosts;
 
+/* Apps stand in groups, so that a table that differs in one app shares all groups but one. */
+enum { ROUTE_GROUP = 64 };
+
+struct route_group {
+    atomic_uint refs;
+    size_t count;
+    struct route_app *apps[ROUTE_GROUP];
+};
+
 struct route_table {
     atomic_uint refs;
     uint64_t generation;
     struct route_limits limits;
     struct route_hosts *hosts;
     size_t app_count;
-    struct route_app **apps;
+    struct route_group *groups[];
 };
+
+static inline struct route_app *route_table_at(const struct route_table *t, size_t i)
+{
+    return t->groups[i / ROUTE_GROUP]->apps[i % ROUTE_GROUP];
+}
 
 /* --- registry. thread: main --- */
 
@@ -82,8 +96,11 @@ void route_registry_free(struct route_registry *r); /* no table, no request may 
 struct route_endpoint *route_registry_endpoint(struct route_registry *r, const char *unit,
                                                const char *address);
 struct route_stats *route_registry_stats(struct route_registry *r, const char *app); /* yours */
-/* Forget endpoints and counters that nothing refers to any more. */
-void route_registry_sweep(struct route_registry *r);
+/* Something may have lost its last reference. */
+void route_registry_mark(struct route_registry *r);
+/* Forget endpoints and counters that nothing refers to any more, if there may be some. False: some
+ * that are retired are still in use; try again later. */
+bool route_registry_sweep(struct route_registry *r);
 uint32_t route_registry_slots(const struct route_registry *r); /* above every slot in use */
 /* Requests in flight to all endpoints of a unit. */
 int route_registry_in_flight(const struct route_registry *r, const char *unit);
@@ -119,6 +136,10 @@ bool route_hosts_next(const struct route_hosts *h, size_t *cursor, struct deis_s
 struct route_table *route_table_new(uint64_t generation, const struct route_limits *limits,
                                     struct route_hosts *hosts, struct route_app *const *apps,
                                     size_t app_count);
+/* As old, but for these apps (count of them, at these indexes) and limits. */
+struct route_table *route_table_change(const struct route_table *old, uint64_t generation,
+                                       const struct route_limits *limits, const uint32_t *indexes,
+                                       struct route_app *const *apps, size_t count);
 
 /* --- use. thread: any --- */
 

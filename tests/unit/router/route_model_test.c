@@ -27,7 +27,7 @@ static int teardown(void **state)
 
     route_model_free(w->model);
     route_table_unref(w->table);
-    route_registry_sweep(w->registry);
+    assert_true(route_registry_sweep(w->registry));
     assert_int_equal(route_registry_in_flight(w->registry, "any"), 0);
     route_registry_free(w->registry);
     free(w);
@@ -181,6 +181,7 @@ static void build__shares_what_did_not_change(void **state)
     route_model_set_state(w->model, "m1", "u1", "10.0.0.1:5000");
     assert_true(build(w));
     assert_ptr_equal(old->hosts, w->table->hosts);
+    assert_ptr_not_equal(old, w->table);
     assert_ptr_equal(route_table_find(old, DEIS_STR("shop.example.com")),
                      find(w, "shop.example.com"));
     assert_ptr_not_equal(route_table_find(old, DEIS_STR("blog.example.com")),
@@ -189,6 +190,35 @@ static void build__shares_what_did_not_change(void **state)
                      find(w, "blog.example.com")->stats);
     /* A snapshot never changes. */
     assert_int_equal(route_table_find(old, DEIS_STR("blog.example.com"))->count, 0);
+    route_table_unref(old);
+}
+
+static void build__copies_only_the_group_that_changed(void **state)
+{
+    struct world *w = *state;
+    char name[32];
+
+    for (int i = 0; i < 3 * ROUTE_GROUP; i++) {
+        (void)snprintf(name, sizeof(name), "app%d", i);
+        route_model_set_app(w->model, name, true);
+    }
+    route_model_set_app(w->model, "blog", true);
+    set_unit(w, "u1", ROUTE_RUN);
+    assert_true(build(w));
+    struct route_table *old = route_table_ref(w->table);
+    route_model_set_state(w->model, "m1", "u1", "10.0.0.1:5000");
+    assert_true(build(w));
+    assert_int_equal(w->table->app_count, 3 * ROUTE_GROUP + 1);
+    int different = 0;
+    for (int i = 0; i < 4; i++) {
+        different += old->groups[i] != w->table->groups[i];
+    }
+    assert_int_equal(different, 1);
+    for (size_t i = 0; i < w->table->app_count; i++) {
+        struct route_app *a = route_table_at(w->table, i);
+        assert_int_equal(a->count, strcmp(a->name, "blog") == 0);
+        assert_string_equal(a->name, route_table_at(old, i)->name);
+    }
     route_table_unref(old);
 }
 
@@ -293,6 +323,7 @@ int main(void)
         TEST(units__before_their_app_is_known_make_no_route),
         TEST(units__not_routable_stay_out),
         TEST(build__shares_what_did_not_change),
+        TEST(build__copies_only_the_group_that_changed),
         TEST(services__keep_the_last_address_until_another_is_there),
         TEST(docs__make_routes),
         TEST(docs__bad_ones_change_nothing),
