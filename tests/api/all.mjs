@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// The checklist of the API and of the client against it, a test for each line.
+import './transport.mjs';
+import './users.mjs';
+import './permissions.mjs';
+import './apps.mjs';
+import './config.mjs';
+import './releases.mjs';
+import './processes.mjs';
+import './failures.mjs';
+import './domains.mjs';
+import './keys.mjs';
+import './hooks.mjs';
+import './hostile.mjs';
