@@ -4,8 +4,9 @@
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
 
-#define JOB_THREADS 4
-#define JOBS_MAX    8192
+#define JOB_THREADS  4
+#define PULL_THREADS 2
+#define JOBS_MAX     8192
 
 /* --- units/ --- */
 
@@ -163,6 +164,7 @@ struct agent *agent_start(const struct context *ctx, struct runtime *rt, struct 
     a->logs = logs;
     a->units = deis_map_new(agent_unit_free);
     a->jobs = deis_workers_new(ctx->loop, JOB_THREADS, JOBS_MAX);
+    a->pulls = deis_workers_new(ctx->loop, PULL_THREADS, JOBS_MAX);
     a->disk = deis_workers_new(ctx->loop, 1, 4);
     a->report = report_start(ctx, on_seed, on_seeded, a);
     agent_saved_start(a);
@@ -181,6 +183,7 @@ void agent_stop(struct agent *a)
     a->stopping = true;
     deis_etcd_watch_stop(a->watch);
     deis_workers_free(a->jobs);
+    deis_workers_free(a->pulls);
     deis_workers_free(a->disk);
     agent_sweep_stop(a);
     agent_saved_stop(a);

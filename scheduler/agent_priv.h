@@ -21,8 +21,9 @@ struct agent {
     struct runtime *rt;
     struct logship *logs;
     struct report *report;
-    struct deis_workers *jobs; /* Docker calls */
-    struct deis_workers *disk; /* the saved file, one at a time */
+    struct deis_workers *jobs;  /* Docker calls */
+    struct deis_workers *pulls; /* those that may take minutes */
+    struct deis_workers *disk;  /* the saved file, one at a time */
     struct deis_etcd_watch *watch;
     struct deis_docker_events *events;
     struct deis_map *units; /* by id: struct agent_unit */

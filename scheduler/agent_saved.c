@@ -6,6 +6,7 @@
 #include "lib/net/log.h"
 
 #define SAVE_WITHIN_MS 100
+#define RETRY_MS       5000
 #define SAVED_MAX      ((size_t)64 * 1024 * 1024)
 
 struct save {
@@ -49,16 +50,19 @@ static void written(void *arg)
 {
     struct save *s = arg;
     struct agent *a = s->agent;
-    bool again = a->save_again || s->rc < 0;
+    bool again = a->save_again;
+    int rc = s->rc;
 
     a->saving = false;
     a->save_again = false;
-    if (s->rc < 0) {
+    if (rc < 0) {
         deis_error("can't save the units of this machine", KV_ERR(&s->err));
     }
     free(s->text);
     free(s);
-    if (again && !a->stopping) {
+    if (rc < 0 && !a->stopping) {
+        deis_timer_after(a->saved_timer, RETRY_MS);
+    } else if (again) {
         agent_saved_touch(a);
     }
 }

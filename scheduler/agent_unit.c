@@ -90,6 +90,7 @@ static void finished(void *arg)
 
 static void run_job(struct agent_unit *u, enum unit_job job)
 {
+    struct deis_workers *pool = job == UNIT_JOB_FETCH ? u->agent->pulls : u->agent->jobs;
     struct job *j = deis_alloc(sizeof(*j));
     struct deis_err err = DEIS_ERR_INIT;
 
@@ -99,7 +100,7 @@ static void run_job(struct agent_unit *u, enum unit_job job)
     j->container = deis_strdup(u->fsm.container);
     deis_buf_init(&j->tail, AGENT_TAIL_BYTES);
     if (deis_unit_parse(deis_str(u->text), &j->doc, &err) < 0 ||
-        deis_workers_run(u->agent->jobs, work, finished, j, &err) < 0) {
+        deis_workers_run(pool, work, finished, j, &err) < 0) {
         struct unit_result none = { .code = DEIS_UNAVAILABLE, .error = err.msg };
         unit_fsm_done(&u->fsm, job, &none, now());
         job_free(j);

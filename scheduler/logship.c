@@ -202,16 +202,20 @@ static void saved(void *arg)
 {
     struct save *w = arg;
     struct logship *s = w->ship;
-    bool again = s->save_again || w->rc < 0;
+    bool again = s->save_again;
+    int rc = w->rc;
 
-    if (w->rc < 0) {
+    if (rc < 0) {
         deis_error("can't save the positions of logs", KV_ERR(&w->err));
     }
     s->saving = false;
     s->save_again = false;
     free(w->text);
     free(w);
-    if (again) {
+    if (rc < 0 && !s->stopping) {
+        s->save_again = true;
+        deis_timer_after(s->save, RETRY_MAX_MS);
+    } else if (again) {
         save_soon(s);
     }
 }

@@ -69,7 +69,7 @@ void planner_put_unit(struct planner *p, const struct world_unit *u, enum deis_d
 }
 
 /* Has every router said that it is through with the unit? */
-static bool drained_everywhere(const struct world *w, const char *unit)
+static bool drained_everywhere(const struct world *w, const struct world_unit *u)
 {
     size_t cursor = 0;
     struct deis_str router;
@@ -77,8 +77,9 @@ static bool drained_everywhere(const struct world *w, const char *unit)
 
     while (deis_map_next(w->routers, &cursor, &router, &value)) {
         deis_autobuf struct deis_buf key = DEIS_BUF_INIT(DEIS_KEY_MAX);
-        deis_buf_addf(&key, "%.*s/%s", DEIS_STR_ARG(router), unit);
-        if (!deis_map_get(w->drained, deis_buf_str(&key))) {
+        deis_buf_addf(&key, "%.*s/%s", DEIS_STR_ARG(router), u->doc.unit);
+        const int64_t *said = deis_map_get(w->drained, deis_buf_str(&key));
+        if (!said || *said < u->mod_revision) { /* or about an earlier unit of this name */
             return false;
         }
     }
@@ -98,7 +99,7 @@ static bool drain_is_over(struct planner *p, const struct world_unit *u)
     if (deis_map_count(p->world->routers) == 0 && !expected) {
         return planner_elapsed(p, u->since_ms, PLAN_DRAIN_ALONE_MS);
     }
-    return (deis_map_count(p->world->routers) > 0 && drained_everywhere(p->world, u->doc.unit)) ||
+    return (deis_map_count(p->world->routers) > 0 && drained_everywhere(p->world, u)) ||
            planner_elapsed(p, u->since_ms, PLAN_DRAIN_MAX_MS);
 }
 

@@ -51,7 +51,7 @@ struct world *world_new(void)
     w->states = deis_map_new(state_free);
     w->machines = deis_map_new(machine_free);
     w->rollouts = deis_map_new(rollout_free);
-    w->drained = deis_map_new(NULL);
+    w->drained = deis_map_new(free);
     w->routers = deis_map_new(NULL);
     return w;
 }
@@ -244,6 +244,17 @@ static int verdict_apply(struct world *w, struct deis_str id, struct deis_str va
     return 0;
 }
 
+static void drained_apply(struct world *w, struct deis_str name, bool deleted, int64_t mod_revision)
+{
+    if (deleted) {
+        deis_map_remove(w->drained, name);
+        return;
+    }
+    int64_t *revision = deis_alloc(sizeof(*revision));
+    *revision = mod_revision;
+    deis_map_set(w->drained, name, revision);
+}
+
 static void mark(struct deis_map *map, struct deis_str name, bool deleted)
 {
     if (deleted) {
@@ -282,7 +293,7 @@ int world_apply(struct world *w, const char *key, struct deis_str value, bool de
         return verdict_apply(w, name, value, deleted, mod_revision, now_ms, err);
     }
     if ((name = deis_key_below(key, "drained/")).len > 0) {
-        mark(w->drained, name, deleted);
+        drained_apply(w, name, deleted, mod_revision);
     } else if ((name = deis_key_below(key, "services/router/")).len > 0) {
         mark(w->routers, name, deleted);
         if (deis_map_count(w->routers) == 0) {

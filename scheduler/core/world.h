@@ -55,7 +55,7 @@ struct world {
     struct deis_map *states;     /* by "<machine>/<unit>": struct world_state */
     struct deis_map *machines;   /* by id: struct world_machine */
     struct deis_map *rollouts;   /* by app: struct world_rollout */
-    struct deis_map *drained;    /* by "<router>/<unit>" */
+    struct deis_map *drained;    /* by "<router>/<unit>": int64_t mod revision */
     struct deis_map *routers;    /* by instance */
     uint64_t routers_gone_ms;    /* when the last of them left; 0 = there never was one */
 };

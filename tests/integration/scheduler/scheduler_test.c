@@ -144,7 +144,7 @@ static void scheduler__tells_the_last_lines_of_a_unit_that_failed(void **state)
     ProtobufCMessage *msg = NULL;
     struct deis_err err = DEIS_ERR_INIT;
 
-    deploy(r, 1, 1, 1, "echo first; echo second; echo no such table >&2; exit 3");
+    deploy(r, 1, 1, 1, "echo first; echo second; echo no such table; exit 3");
     rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_FAILED);
     rig_wait(r, "the unit to be gone", no_states, NULL);
     deis_autofree char *unit = rig_blamed(r, "blog");

@@ -305,6 +305,23 @@ static void drain__waits_for_every_router(void **state)
     assert_int_equal(world_unit(sim_world(s), id)->doc.desired, DEIS_DESIRED_STOP);
 }
 
+static void drain__ignores_what_was_said_about_an_earlier_unit(void **state)
+{
+    struct sim *s = *state;
+
+    sim_put(s, "services/router/r1", "{}");
+    deploy(s, 1, 1, 1);
+    deis_autofree char *id = deis_strdup(sim_unit(s, "blog", 1, "web", 1));
+    deis_autofree char *drained = deis_asprintf("drained/r1/%s", id);
+    sim_put(s, drained, "{}");
+    sim_formation(s, "blog", 2, 1, 0, 0);
+    sim_settle(s);
+    assert_int_equal(world_unit(sim_world(s), id)->doc.desired, DEIS_DESIRED_DRAIN);
+    sim_put(s, drained, "{}");
+    sim_settle(s);
+    assert_int_equal(world_unit(sim_world(s), id)->doc.desired, DEIS_DESIRED_STOP);
+}
+
 static void drain__ends_after_30_seconds_when_a_router_is_silent(void **state)
 {
     struct sim *s = *state;
@@ -497,6 +514,7 @@ int main(void)
         TEST(plan__up_and_down_quickly_converges_on_the_last),
         TEST(plan__a_unit_on_its_way_out_is_created_anew_only_when_gone),
         TEST(drain__waits_for_every_router),
+        TEST(drain__ignores_what_was_said_about_an_earlier_unit),
         TEST(drain__ends_after_30_seconds_when_a_router_is_silent),
         TEST(drain__a_router_that_left_is_waited_for),
         TEST(drain__a_process_that_is_not_routed_stops_at_once),
