@@ -21,7 +21,8 @@ struct access_bus {
     struct router *router;
     struct deis_bus_client *client;
     struct deis_timer *timer;
-    char source[64]; /* "deis-router/<boot id>" */
+    char source[64];            /* "deis-router/<boot id>" */
+    char address[DEIS_KEY_MAX]; /* of the logger, as last seen */
     uint64_t position;
     unsigned attempt;
     bool scheduled;
@@ -110,7 +111,6 @@ static void on_sent(const ProtobufCMessage *msg, const struct deis_err *err, voi
 static void send_batch(struct access_bus *b)
 {
     struct deis_directory *directory = source_directory(b->router->source);
-    char address[DEIS_KEY_MAX];
     Deis__LogAppend request = DEIS__LOG_APPEND__INIT;
 
     if (b->count == 0) {
@@ -121,7 +121,10 @@ static void send_batch(struct access_bus *b)
         b->text = NULL;
         return;
     }
-    if (!directory || !deis_directory_find(directory, "logger", NULL, "bus", address)) {
+    if (directory) {
+        (void)deis_directory_find(directory, "logger", NULL, "bus", b->address);
+    }
+    if (b->address[0] == '\0') {
         schedule(b, deis_backoff_ms(b->attempt++, RETRY_BASE_MS, RETRY_MAX_MS));
         return;
     }
@@ -129,7 +132,7 @@ static void send_batch(struct access_bus *b)
     request.n_lines = b->count;
     request.lines = b->refs;
     b->calling = true;
-    deis_bus_send(b->client, address, "logger.append", NULL, &request.base,
+    deis_bus_send(b->client, b->address, "logger.append", NULL, &request.base,
                   &deis__log_appended__descriptor, CALL_MS, on_sent, b);
 }
 
@@ -159,6 +162,11 @@ struct access_bus *access_bus_start(struct router *r, const struct deis_key *key
     deis_random_hex(boot, 8);
     (void)snprintf(b->source, sizeof(b->source), "deis-router/%s", boot);
     return b;
+}
+
+bool access_bus_idle(const struct access_bus *b)
+{
+    return !b || b->attempt > 0 || (!b->calling && !b->scheduled);
 }
 
 void access_bus_stop(struct access_bus *b)

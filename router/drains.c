@@ -237,6 +237,13 @@ void drains_update(struct drains *d)
     }
 }
 
+void drains_halt(struct drains *d)
+{
+    if (d) {
+        d->stopped = true;
+    }
+}
+
 void drains_stop(struct drains *d)
 {
     if (d) {

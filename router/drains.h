@@ -12,6 +12,9 @@
 struct drains *drains_start(struct router *r);
 /* Something changed: the model, what workers use, what is in flight. NULL is fine. */
 void drains_update(struct drains *d);
-void drains_stop(struct drains *d); /* NULL is fine; no job may run */
+/* Start no more calls. NULL is fine */
+void drains_halt(struct drains *d);
+/* After the router's jobs have ended. NULL is fine */
+void drains_stop(struct drains *d);
 
 #endif

@@ -19,7 +19,8 @@
 
 enum {
     STOP_MS = 30 * 1000,
-    SSH_POLL_MS = 200,
+    STOP_LOG_MS = 2000,
+    STOP_TICK_MS = 100,
     DESCRIPTORS_RESERVED = 256, /* for all that is no proxied connection */
     JOBS_MAX = 16,
 };
@@ -87,23 +88,33 @@ static void on_access(void *arg)
     access_bus_wake(((struct router *)arg)->access_bus);
 }
 
-static void on_ended(void *arg)
+static void end_if_done(struct router *r)
 {
-    struct router *r = arg;
-
-    if (++r->ended == r->worker_count && ssh_idle(r->ssh)) {
+    if (r->ended == r->worker_count && ssh_idle(r->ssh) && access_bus_idle(r->access_bus)) {
         deis_loop_stop(r->loop);
     }
 }
 
-/* While stopping: SSH connections have no event of their own for their end. */
+static void on_ended(void *arg)
+{
+    struct router *r = arg;
+
+    if (++r->ended == r->worker_count) {
+        end_if_done(r);
+    }
+}
+
+/* Requests and SSH sessions get their time, the last log lines a moment. */
 static void on_stop_tick(void *arg)
 {
     struct router *r = arg;
-    static unsigned ticks;
+    bool ended = r->ended == r->worker_count && ssh_idle(r->ssh);
 
-    if (++ticks >= STOP_MS / SSH_POLL_MS || (r->ended == r->worker_count && ssh_idle(r->ssh))) {
+    r->ended_ticks += ended;
+    if (++r->stop_ticks >= STOP_MS / STOP_TICK_MS || r->ended_ticks >= STOP_LOG_MS / STOP_TICK_MS) {
         deis_loop_stop(r->loop);
+    } else {
+        end_if_done(r);
     }
 }
 
@@ -122,7 +133,7 @@ static void on_stop(void *arg)
         worker_stop(r->workers[i], false);
     }
     r->stop_timer = deis_timer_new(r->loop, on_stop_tick, r);
-    deis_timer_every(r->stop_timer, SSH_POLL_MS);
+    deis_timer_every(r->stop_timer, STOP_TICK_MS);
 }
 
 static int load_static(struct router *r, struct deis_err *err)
@@ -282,16 +293,18 @@ static void stop_all(struct router *r)
         worker_stop(r->workers[i], true);
     }
     admin_stop(r->admin);
-    control_stop(r->control);
     ssh_stop(r->ssh);
-    access_bus_stop(r->access_bus);
+    /* What the workers have posted still runs, and finds these gone. */
+    control_stop(DEIS_TAKE(r->control));
+    access_bus_stop(DEIS_TAKE(r->access_bus));
+    drains_halt(r->drains);
     for (unsigned i = 0; i < r->worker_count; i++) {
         worker_join(r->workers[i]);
     }
     r->worker_count = 0;
     free(r->workers);
     deis_workers_free(r->jobs);
-    drains_stop(r->drains);
+    drains_stop(DEIS_TAKE(r->drains));
     source_stop(r->source);
     deis_timer_free(r->stop_timer);
     deis_timer_free(r->save_timer);

@@ -27,6 +27,8 @@ struct router {
     unsigned worker_count;
     unsigned ended; /* workers that have drained */
     bool stopping;
+    unsigned stop_ticks;
+    unsigned ended_ticks;
     atomic_int idle_wanted;
     struct deis_timer *stop_timer;
     struct deis_timer *save_timer;

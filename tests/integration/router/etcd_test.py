@@ -345,15 +345,18 @@ class Etcd(unittest.TestCase):
         w.wait_status('blog.example.com', 200)
         w.get('blog.example.com', '/find-me?a=b', extra='X-Request-Id: bus-1\r\n')
 
-        def stored():
+        def stored(rid='bus-1'):
             for f in glob.glob(folder + '/**', recursive=True):
                 if os.path.isfile(f):
                     with open(f, 'rb') as fd:
-                        if b'path="/find-me?a=b" host=blog.example.com request_id=bus-1' in fd.read():
+                        if b'path="/find-me?a=b" host=blog.example.com request_id=' + rid.encode() in fd.read():
                             return True
             return False
         rig.wait_for(stored, 'line is stored')
         self.assertEqual(self.router.metric('deis_router_log_lines_dropped_total'), 0)
+        w.get('blog.example.com', '/find-me?a=b', extra='X-Request-Id: last-words\r\n')
+        self.assertEqual(self.router.stop(), 0)
+        rig.wait_for(lambda: stored('last-words'), 'a router that ends hands over its last lines')
 
 
 if __name__ == '__main__':
