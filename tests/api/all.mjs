@@ -12,3 +12,4 @@ import './domains.mjs';
 import './keys.mjs';
 import './hooks.mjs';
 import './hostile.mjs';
+import './client.mjs';
