@@ -104,6 +104,9 @@ static void rollout_outcome(struct ctl *ctl, const struct operation *op,
         ret->reason = deis_asprintf("the scheduler did not finish within %llu s",
                                     (unsigned long long)operation_patience_ms(op) / 1000);
     }
+    if (ret->reason) {
+        ret->cause = outcome_cause_of(ret->reason, op->health);
+    }
 }
 
 static void tell_progress(struct live *live, const struct operation *op,

@@ -25,20 +25,6 @@ static void plan_clear(struct deploy_plan *p)
     *p = (struct deploy_plan){ 0 };
 }
 
-char *deploy_failure_text(const struct outcome *o)
-{
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(32768);
-
-    deis_buf_add_cstr(&text, o->reason ? o->reason : "it failed");
-    if (o->log && o->log[0]) {
-        deis_buf_add_cstr(&text, "\nits last log lines:");
-        for (char *const *line = o->log; *line; line++) {
-            deis_buf_addf(&text, "\n  %s", *line);
-        }
-    }
-    return deis_strdup(text.data);
-}
-
 /* --- plans --- */
 
 static int plan_run(const struct deploy_request *req, const struct app_view *view,
@@ -233,6 +219,7 @@ static int begin_rollout(const struct deploy_request *req, const struct app_view
     op->step = OPERATION_ROLLOUT;
     op->generation = plan->formation.generation;
     op->start_timeout_ms = plan->formation.start_timeout_ms;
+    op->health = plan->formation.health.path != NULL;
     op->release = plan->release ? json_incref(plan->release) : NULL;
     op->config = plan->config ? json_incref(plan->config) : NULL;
     op->build = plan->build ? json_incref(plan->build) : NULL;
@@ -421,7 +408,7 @@ void deploy_answer_failure(struct api *a, int r, const struct outcome *o,
                            const struct deis_err *err)
 {
     if (r == DEIS_OK) {
-        deis_autofree char *text = deploy_failure_text(o);
+        deis_autofree char *text = outcome_text(o);
         api_detail(a, 503, "%s", text);
     } else if (r == DEIS_CANCELLED) {
         api_detail(

@@ -46,8 +46,6 @@ int deploy_run(struct deploy_request *req, struct outcome *ret,
 /* Likewise for destroying the app; prepare is not used. */
 int deploy_destroy(struct deploy_request *req, struct outcome *ret,
                    struct deis_err *err) deis_must_check;
-/* Why it failed, with the last log lines; yours. */
-char *deploy_failure_text(const struct outcome *o);
 
 /* A release of this config and build as a plan: what prepare functions of config, build and
  * rollback have in common. config: opened maps; its document goes to the plan when new_config.

@@ -53,7 +53,7 @@ static void sort_machine(const struct deis_etcd_kv *kv, const json_t *closed, js
     }
 }
 
-/* Bus address of a machine that is there and takes work. Spread by chance. */
+/* Bus address of a machine that is there and takes work; spread by chance. DEIS_NOT_FOUND: none. */
 static int choose_machine(struct ctl *ctl, char out[DEIS_KEY_MAX], struct deis_err *err)
 {
     deis_autorange struct deis_etcd_range machines = { 0 };
@@ -78,7 +78,7 @@ static int choose_machine(struct ctl *ctl, char out[DEIS_KEY_MAX], struct deis_e
         sort_machine(&machines.kvs[i], closed, buses, live);
     }
     if (json_array_size(live) == 0) {
-        return deis_err_set(err, DEIS_UNAVAILABLE, "no machine is there to run the command");
+        return deis_err_set(err, DEIS_NOT_FOUND, "no machine is there to run the command");
     }
     deis_random(&random, sizeof(random));
     snprintf(out, DEIS_KEY_MAX, "%s",
@@ -283,21 +283,23 @@ static void run_command(struct run *run)
     struct deis_err err = DEIS_ERR_INIT;
 
     settings_get(a->ctl->settings, &s);
-    int r = app_view_load(a->ctl, a->app_id, &run->view, &err);
-    if (r < 0) {
-        api_error(a, &err);
+    int r = choose_machine(a->ctl, run->bus, &err);
+    if (r == DEIS_NOT_FOUND) {
+        api_detail(a, 400, "Support for admin commands is not configured");
         return;
     }
-    if (!run->view.build) {
+    if (r == DEIS_OK) {
+        r = app_view_load(a->ctl, a->app_id, &run->view, &err);
+    }
+    if (r == DEIS_OK && !run->view.build) {
         api_detail(a, 400, "No build associated with this release to run this command");
         return;
     }
-    if ((r = choose_machine(a->ctl, run->bus, &err)) < 0 || (r = take_number(run, &err)) < 0) {
-        if (r == DEIS_UNAVAILABLE) {
-            api_detail(a, 503, "%s", err.msg);
-        } else {
-            api_error(a, &err);
-        }
+    if (r == DEIS_OK) {
+        r = take_number(run, &err);
+    }
+    if (r < 0) {
+        api_error(a, &err);
         return;
     }
     applog_write(a->ctl, a->app_id, "%s runs '%s'", a->user, run->command);

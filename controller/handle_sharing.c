@@ -30,6 +30,18 @@ void handle_domains_list(struct api *a)
     api_page_named(a, "/deis/domains/", names, NULL);
 }
 
+/* The domain is there: as it was sent, or once it is brought into its form. */
+static void refuse_taken(struct api *a, const char *sent, const char *kept, const char *domain)
+{
+    if (kept && strcmp(sent, kept) == 0) {
+        api_json(a, 400, json_pack("{s:[s]}", "domain", "This field must be unique."));
+        return;
+    }
+    deis_autofree char *text =
+        deis_asprintf("The domain %s is already in use by another app", domain);
+    api_json(a, 400, json_pack("{s:[s]}", "domain", text));
+}
+
 static void domain_add(struct api *a, struct fields *f)
 {
     struct deis_err err = DEIS_ERR_INIT;
@@ -56,7 +68,7 @@ static void domain_add(struct api *a, struct fields *f)
         deis_autojson json_t *other = NULL;
         r = store_get(a->ctl, deis_key(key, "domains/%s", name), &other, NULL, &err);
         if (r == DEIS_OK) {
-            api_json(a, 400, json_pack("{s:[s]}", "domain", "This field must be unique."));
+            refuse_taken(a, text, json_string_value(json_object_get(other, "domain")), domain);
             return;
         }
         r = deis_err_set(&err, DEIS_CONFLICT, "The app was changed at the same moment, try again");

@@ -26,23 +26,40 @@ static api_handler *const handlers[ROUTE_COUNT] = {
 #undef SERVER_HANDLER
 };
 
+/* On every answer, whoever gives it. */
+static const char *const fixed_fields[][2] = {
+    { "DEIS_API_VERSION", API_VERSION },
+    { "X_DEIS_API_VERSION", API_VERSION },
+    { "DEIS_PLATFORM_VERSION", PLATFORM_VERSION },
+    { "X_DEIS_PLATFORM_VERSION", PLATFORM_VERSION },
+    { "Access-Control-Allow-Origin", "*" },
+    { "Access-Control-Expose-Headers",
+      "DEIS_API_VERSION, X_DEIS_API_VERSION, DEIS_PLATFORM_VERSION, X_DEIS_PLATFORM_VERSION, "
+      "Deis-Release, X-Deis-Release" },
+    { "X-Content-Type-Options", "nosniff" },
+};
+
 static void set_headers(struct deis_http_req *req)
 {
-    static const char *const fields[][2] = {
-        { "DEIS_API_VERSION", API_VERSION },
-        { "X_DEIS_API_VERSION", API_VERSION },
-        { "DEIS_PLATFORM_VERSION", PLATFORM_VERSION },
-        { "X_DEIS_PLATFORM_VERSION", PLATFORM_VERSION },
-        { "Access-Control-Allow-Origin", "*" },
-        { "Access-Control-Expose-Headers",
-          "DEIS_API_VERSION, X_DEIS_API_VERSION, DEIS_PLATFORM_VERSION, X_DEIS_PLATFORM_VERSION, "
-          "Deis-Release, X-Deis-Release" },
-        { "X-Content-Type-Options", "nosniff" },
-    };
-
-    for (size_t i = 0; i < DEIS_COUNT(fields); i++) {
-        deis_http_set(req, fields[i][0], fields[i][1]);
+    for (size_t i = 0; i < DEIS_COUNT(fixed_fields); i++) {
+        deis_http_set(req, fixed_fields[i][0], fixed_fields[i][1]);
     }
+}
+
+/* What the HTTP server refuses by itself reads like any other refusal of the API. */
+static const char *format_refusal(int *status, const char *text, struct deis_buf *fields,
+                                  struct deis_buf *body)
+{
+    if (*status >= 500) {
+        *status = 400; /* a version or method that nobody has: the request is at fault, not we */
+    }
+    for (size_t i = 0; i < DEIS_COUNT(fixed_fields); i++) {
+        deis_buf_addf(fields, "%s: %s\r\n", fixed_fields[i][0], fixed_fields[i][1]);
+    }
+    deis_buf_add_cstr(body, "{\"detail\":\"");
+    deis_buf_add_json_escaped(body, deis_str(text));
+    deis_buf_add_cstr(body, "\"}");
+    return JSON;
 }
 
 static void send_answer(struct deis_http_req *req, struct api *a)
@@ -278,7 +295,8 @@ int server_start(struct ctl *ctl, const char *address, struct server **ret, stru
     static const struct deis_httpd_ops ops = { .on_request = on_request, .on_gone = on_gone };
     const struct deis_httpd_opts opts = { .body_max = BODY_MAX,
                                           .max_connections = CONNECTIONS_MAX,
-                                          .upper_reason = true };
+                                          .upper_reason = true,
+                                          .refusal = format_refusal };
     struct server *s = deis_alloc(sizeof(*s));
 
     s->ctl = ctl;

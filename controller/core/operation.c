@@ -85,7 +85,8 @@ int operation_parse(struct deis_str text, struct operation *ret, struct deis_err
         take_text(obj, "summary", &op.summary, err) < 0 ||
         deis_json_get_u64(obj, "generation", &op.generation, err) < 0 ||
         deis_json_get_u64(obj, "started_ms", &op.started_ms, err) < 0 ||
-        deis_json_get_u64(obj, "start_timeout_ms", &op.start_timeout_ms, err) < 0) {
+        deis_json_get_u64(obj, "start_timeout_ms", &op.start_timeout_ms, err) < 0 ||
+        deis_json_bool_or(obj, "health", false, &op.health, err) < 0) {
         operation_clear(&op);
         return deis_err_wrap(err, "operation");
     }
@@ -110,6 +111,7 @@ char *operation_format(const struct operation *op)
         "candidate", "release", op->release, "config", op->config, "build", op->build, "structure",
         op->structure, "previous", op->previous);
 
+    json_object_set_new(obj, "health", json_boolean(op->health));
     return deis_json_dump(obj);
 }
 
@@ -142,6 +144,38 @@ enum operation_verdict operation_judge(const struct operation *op,
     return OPERATION_WAIT;
 }
 
+static const struct {
+    const char *name;
+    const char *text;
+} causes[] = {
+    [OUTCOME_CREATE] = { "create", "aborting, failed to create some containers" },
+    [OUTCOME_HEALTH] = { "health", "aborting, app containers failed to respond to health check" },
+    [OUTCOME_DESTROY] = { "destroy", "aborting, failed to destroy some containers" },
+};
+
+enum outcome_cause outcome_cause_of(const char *reason, bool health)
+{
+    if (strstr(reason, "could not be stopped")) {
+        return OUTCOME_DESTROY;
+    }
+    return health && strstr(reason, "was not ready") ? OUTCOME_HEALTH : OUTCOME_CREATE;
+}
+
+char *outcome_text(const struct outcome *o)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(65536);
+
+    deis_buf_addf(&text, "%s: %s", causes[o->cause].text,
+                  o->reason ? o->reason : "no reason known");
+    if (o->log && o->log[0]) {
+        deis_buf_add_cstr(&text, "\nits last log lines:");
+        for (char *const *line = o->log; *line; line++) {
+            deis_buf_addf(&text, "\n  %s", *line);
+        }
+    }
+    return deis_buf_take(&text, NULL);
+}
+
 void outcome_clear(struct outcome *o)
 {
     free(o->app);
@@ -167,6 +201,10 @@ int outcome_parse(struct deis_str text, struct outcome *ret, struct deis_err *er
         return deis_err_wrap(err, "outcome");
     }
     o.version = (uint32_t)version;
+    const char *cause = json_string_value(json_object_get(obj, "cause"));
+    for (size_t i = 0; cause && i < DEIS_COUNT(causes); i++) {
+        o.cause = strcmp(cause, causes[i].name) == 0 ? (enum outcome_cause)i : o.cause;
+    }
     const json_t *log = json_object_get(obj, "log");
     o.log = deis_alloc((json_array_size(log) + 1) * sizeof(*o.log));
     size_t n = 0;

@@ -35,6 +35,7 @@ struct operation {
     uint64_t generation;
     uint64_t started_ms;
     uint64_t start_timeout_ms;
+    bool health;     /* its processes have a health check */
     char *summary;   /* for the app's log, or "" */
     json_t *release; /* document to write when done, or NULL */
     json_t *config;  /* likewise, its values sealed */
@@ -63,10 +64,18 @@ enum operation_verdict operation_judge(const struct operation *op,
 /* Longest silence of the engine that is waited out. */
 uint64_t operation_patience_ms(const struct operation *op);
 
+/* What kind of failure it was: the API has a text for each. */
+enum outcome_cause {
+    OUTCOME_CREATE,  /* new processes did not come up */
+    OUTCOME_HEALTH,  /* they did not answer their health check */
+    OUTCOME_DESTROY, /* old ones did not go away */
+};
+
 /* What an operation ended with, as kept in outcomes/<id>. */
 struct outcome {
     bool done;
-    uint32_t version; /* of the release, 0 = none was made */
+    enum outcome_cause cause; /* when failed */
+    uint32_t version;         /* of the release, 0 = none was made */
     char *app;
     char *reason; /* when failed */
     char **log;   /* last lines of the failed unit, or NULL */
@@ -76,5 +85,10 @@ struct outcome {
 int outcome_parse(struct deis_str text, struct outcome *ret, struct deis_err *err) deis_must_check;
 char *outcome_format(const struct outcome *o); /* yours */
 void outcome_clear(struct outcome *o);
+/* Which failure the engine's words mean; health: the processes have a health check. */
+enum outcome_cause outcome_cause_of(const char *reason, bool health);
+/* What the API says about a failure: the text of its cause, the reason, the last log lines. Yours.
+ */
+char *outcome_text(const struct outcome *o);
 
 #endif

@@ -24,10 +24,11 @@ int page_parse(struct deis_str query, struct page *ret, struct deis_err *err)
 
     *ret = (struct page){ .number = 1,
                           .size = (size_t)query_number(query, "page_size", PAGE_DEFAULT) };
-    if (deis_url_query_get(query, "page", &text, NULL) < 0) {
+    int r = deis_url_query_get(query, "page", &text, NULL);
+    if (r == DEIS_NOT_FOUND) {
         return DEIS_OK;
     }
-    ret->last = strcmp(text.data, "last") == 0;
+    ret->last = r == DEIS_OK && strcmp(text.data, "last") == 0;
     ret->number = (size_t)query_number(query, "page", 0);
     if (ret->number == 0 && !ret->last) {
         return deis_err_set(err, DEIS_NOT_FOUND, "Not found");

@@ -20,6 +20,11 @@ struct deis_httpd_opts {
     size_t body_max;          /* bytes of a collected body; 413 beyond; default 1 MiB */
     unsigned max_connections; /* default 1024; beyond: accept pauses */
     bool upper_reason;        /* reason phrases in upper case (the API contract) */
+    /* How a refusal of the server itself (malformed, too large, too slow) reads; NULL: its text as
+     * text/plain. May change *status; appends whole field lines ("Name: value\r\n") and the body,
+     * and returns the content type. */
+    const char *(*refusal)(int *status, const char *text, struct deis_buf *fields,
+                           struct deis_buf *body);
 };
 
 /*

@@ -251,10 +251,16 @@ static void let_go(struct conn *c)
 
 void conn_refuse(struct conn *c, int status, const char *text)
 {
-    deis_autobuf struct deis_buf body = DEIS_BUF_INIT(1024);
-    deis_buf_addf(&body, "%s\n", text);
+    deis_autobuf struct deis_buf body = DEIS_BUF_INIT(4096);
+    deis_autobuf struct deis_buf fields = DEIS_BUF_INIT(FIELDS_MAX);
+    const char *type = "text/plain; charset=utf-8";
     c->keep_alive = false;
-    send_whole(c, status, "text/plain; charset=utf-8", deis_buf_str(&body), DEIS_STR_NONE);
+    if (c->server->opts.refusal) {
+        type = c->server->opts.refusal(&status, text, &fields, &body);
+    } else {
+        deis_buf_addf(&body, "%s\n", text);
+    }
+    send_whole(c, status, type, deis_buf_str(&body), deis_buf_str(&fields));
 }
 
 void deis_http_reply(struct deis_http_req *req, int status, const char *type, struct deis_str body)

@@ -96,6 +96,20 @@ static void transport__malformed_body_is_400(void **state)
     assert_non_null(strstr(text_of(a.json, "detail"), "JSON parse error - "));
 }
 
+static void transport__a_refusal_of_the_server_reads_like_the_api(void **state)
+{
+    size_t len = 3 << 19;
+    char *body = deis_alloc(len + 1);
+
+    memset(body, ' ', len);
+    answer_auto struct answer a = api(C, "POST", "/v1/apps", mira, body);
+    assert_int_equal(a.status, 413);
+    assert_true(strlen(text_of(a.json, "detail")) > 0);
+    assert_non_null(strstr(a.headers, "Content-Type: application/json\r\n"));
+    assert_non_null(strstr(a.headers, "DEIS_API_VERSION: 1.7"));
+    free(body);
+}
+
 /* --- users --- */
 
 static void users__first_registrant_is_administrator(void **state)
@@ -549,6 +563,7 @@ int main(void)
         cmocka_unit_test(transport__unknown_token_is_401_in_upper_case),
         cmocka_unit_test(transport__known_route_wrong_method),
         cmocka_unit_test(transport__malformed_body_is_400),
+        cmocka_unit_test(transport__a_refusal_of_the_server_reads_like_the_api),
         cmocka_unit_test(users__first_registrant_is_administrator),
         cmocka_unit_test(users__registration_reports_all_faults),
         cmocka_unit_test(users__password_changes_and_logins),

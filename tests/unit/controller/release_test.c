@@ -405,7 +405,9 @@ static void outcome__survives_its_document(void **state)
 {
     char app[] = "blog", reason[] = "it crashed", line[] = "why";
     char *log[] = { line, NULL };
-    const struct outcome o = { .app = app, .reason = reason, .log = log, .at_ms = 7 };
+    const struct outcome o = {
+        .app = app, .reason = reason, .log = log, .at_ms = 7, .cause = OUTCOME_HEALTH
+    };
     deis_autofree char *text = outcome_format(&o);
     struct outcome back;
 
@@ -414,7 +416,22 @@ static void outcome__survives_its_document(void **state)
     assert_string_equal(back.log[0], "why");
     assert_int_equal(back.at_ms, 7);
     assert_false(back.done);
+    assert_int_equal(back.cause, OUTCOME_HEALTH);
+    deis_autofree char *words = outcome_text(&back);
+    assert_string_equal(words,
+                        "aborting, app containers failed to respond to health check: it crashed\n"
+                        "its last log lines:\n  why");
     outcome_clear(&back);
+}
+
+static void outcome__causes_of_the_engines_words(void **state)
+{
+    assert_int_equal(outcome_cause_of("web.1 was not ready within 60 s", true), OUTCOME_HEALTH);
+    assert_int_equal(outcome_cause_of("web.1 was not ready within 60 s", false), OUTCOME_CREATE);
+    assert_int_equal(outcome_cause_of("web.1 exited with code 1 before it was ready", true),
+                     OUTCOME_CREATE);
+    assert_int_equal(outcome_cause_of("web.1 could not be stopped: no answer", false),
+                     OUTCOME_DESTROY);
 }
 
 /* --- containers --- */
@@ -475,6 +492,7 @@ int main(void)
         cmocka_unit_test(operation__judges_the_engine),
         cmocka_unit_test(operation__ids),
         cmocka_unit_test(outcome__survives_its_document),
+        cmocka_unit_test(outcome__causes_of_the_engines_words),
         cmocka_unit_test(container__states_as_the_api_names_them),
         cmocka_unit_test(container__uuid_belongs_to_the_unit),
     };
