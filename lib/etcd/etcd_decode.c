@@ -321,7 +321,7 @@ int deis_etcd_decode_txn(struct deis_str text, struct deis_etcd_range *rets, uns
 {
     deis_autojson json_t *answer = deis_json_parse(text, err);
     struct deis_etcd_header header;
-    const json_t *responses;
+    const json_t *responses = NULL;
     bool succeeded;
     unsigned seen = 0;
 
@@ -446,7 +446,7 @@ static int decode_events(const json_t *list, struct deis_etcd_watch_line *ret, s
 static int decode_watch_result(const json_t *result, struct deis_etcd_watch_line *ret,
                                struct deis_err *err)
 {
-    const json_t *events;
+    const json_t *events = NULL;
 
     int rc = decode_header(result, &ret->header, err);
     if (rc == DEIS_OK) {
