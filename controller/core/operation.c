@@ -224,6 +224,9 @@ char *outcome_format(const struct outcome *o)
         "{s:b, s:I, s:s, s:s, s:I, s:[]}", "done", o->done, "version", (json_int_t)o->version,
         "app", o->app, "reason", o->reason ? o->reason : "", "at_ms", (json_int_t)o->at_ms, "log");
 
+    if (!o->done) {
+        json_object_set_new(obj, "cause", json_string(causes[o->cause].name));
+    }
     for (char *const *line = o->log; line && *line; line++) {
         json_t *text = json_string(*line);
         if (text) {
