@@ -10,7 +10,7 @@ import { Client } from './http.mjs';
 import { Platform } from './platform.mjs';
 import { Program, freePort, makeFolder, removeFolder, until } from './process.mjs';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
+export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const bin = process.env.DEIS_BIN || join(root, 'build/asan/bin');
 export const DOMAIN = 'example.net';
 
