@@ -69,13 +69,17 @@ static void written(void *arg)
 
 static void on_timer(void *arg)
 {
+    struct deis_err err = DEIS_ERR_INIT;
     struct agent *a = arg;
     struct save *s = deis_alloc(sizeof(*s));
 
     s->agent = a;
     s->text = format(a);
     a->saving = true;
-    if ((s->rc = deis_workers_run(a->disk, write_it, written, s, &s->err)) < 0) {
+    int rc = deis_workers_run(a->disk, write_it, written, s, &err);
+    if (rc < 0) {
+        s->rc = rc;
+        s->err = err;
         written(s);
     }
 }

@@ -162,13 +162,17 @@ static void swept(void *arg)
 
 static void on_timer(void *arg)
 {
+    struct deis_err err = DEIS_ERR_INIT;
     struct agent *a = arg;
     struct sweep *s = deis_alloc(sizeof(*s));
 
     s->agent = a;
     a->sweeping = true;
     a->sweep_again = false;
-    if ((s->rc = deis_workers_run(a->jobs, work, swept, s, &s->err)) < 0) {
+    int rc = deis_workers_run(a->jobs, work, swept, s, &err);
+    if (rc < 0) {
+        s->rc = rc;
+        s->err = err;
         swept(s);
     }
 }

@@ -159,12 +159,16 @@ static void listed(void *arg)
 
 static void on_timer(void *arg)
 {
+    struct deis_err err = DEIS_ERR_INIT;
     struct components *c = arg;
     struct round *r = deis_alloc(sizeof(*r));
 
     r->owner = c;
     c->busy = true;
-    if ((r->rc = deis_workers_run(c->worker, list, listed, r, &r->err)) < 0) {
+    int rc = deis_workers_run(c->worker, list, listed, r, &err);
+    if (rc < 0) {
+        r->rc = rc;
+        r->err = err;
         listed(r);
     }
 }

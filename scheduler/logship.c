@@ -222,6 +222,7 @@ static void saved(void *arg)
 
 static void on_save(void *arg)
 {
+    struct deis_err err = DEIS_ERR_INIT;
     struct logship *s = arg;
     struct save *w = deis_alloc(sizeof(*w));
 
@@ -229,7 +230,10 @@ static void on_save(void *arg)
     w->text = format_saved(s);
     s->saving = true;
     s->save_again = false;
-    if ((w->rc = deis_workers_run(s->disk, write_saved, saved, w, &w->err)) < 0) {
+    int rc = deis_workers_run(s->disk, write_saved, saved, w, &err);
+    if (rc < 0) {
+        w->rc = rc;
+        w->err = err;
         saved(w);
     }
 }

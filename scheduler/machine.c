@@ -135,6 +135,7 @@ static void published(void *arg)
 
 static void try_publish(void *arg)
 {
+    struct deis_err err = DEIS_ERR_INIT;
     struct machine *m = arg;
 
     if (m->busy || m->published || m->lease_id == 0) {
@@ -142,7 +143,10 @@ static void try_publish(void *arg)
     }
     m->busy = true;
     m->busy_lease = m->lease_id;
-    if ((m->rc = deis_workers_run(m->worker, publish, published, m, &m->err)) < 0) {
+    int rc = deis_workers_run(m->worker, publish, published, m, &err);
+    if (rc < 0) {
+        m->rc = rc;
+        m->err = err;
         published(m);
     }
 }

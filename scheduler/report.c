@@ -161,6 +161,7 @@ static void batch_add(struct batch *b, struct deis_str unit, const char *text)
 
 static void on_timer(void *arg)
 {
+    struct deis_err err = DEIS_ERR_INIT;
     struct report *r = arg;
     size_t cursor = 0;
     struct deis_str unit;
@@ -192,7 +193,10 @@ static void on_timer(void *arg)
         return;
     }
     r->busy = true;
-    if ((b->rc = deis_workers_run(r->worker, commit, committed, b, &b->err)) < 0) {
+    int rc = deis_workers_run(r->worker, commit, committed, b, &err);
+    if (rc < 0) {
+        b->rc = rc;
+        b->err = err;
         committed(b);
     }
 }

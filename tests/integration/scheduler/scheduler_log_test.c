@@ -143,8 +143,8 @@ static void log__keeps_odd_lines(void **state)
                          .script = "busybox printf 'n=1 \\xff\\xfe\\tquote\" back\\\\slash\\n'; "
                                    "busybox head -c 100000 /dev/zero | busybox tr '\\0' x; echo; "
                                    "busybox printf 'n=4 unfinished'; exec busybox sleep 1000" });
-    /* 100000 bytes are two lines: one of 64 KiB and the rest. The Engine keeps an unfinished line back
-     * until the process ends. */
+    /* 100000 bytes are two lines: one of 64 KiB and the rest. The Engine keeps an unfinished line
+     * back until the process ends. */
     wait_lines(r, "odd", 3);
     wait_gone(r, "odd");
     wait_lines(r, "odd", 4);
