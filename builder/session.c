@@ -18,7 +18,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define LOCK_PATIENCE_MS 2000
+#define LOCK_PATIENCE_MS 10000
 #define LOCK_RETRY_MS    200
 
 #define NO_SUCH_APP                                                                                \
@@ -72,7 +72,7 @@ static int authorize(struct session *s)
     }
 }
 
-/* A little patience: the daemon takes the lock for a moment when it tidies up. */
+/* Some patience: the daemon takes the lock while it tidies up after a push, which waits for the Engine. */
 static int take_lock(const struct session *s, int *ret_fd, struct deis_err *err)
 {
     uint64_t deadline = deis_now_ms() + LOCK_PATIENCE_MS;
