@@ -10,7 +10,7 @@ enum {
     BUFPOOL_CLASSES = 3,
     BUFPOOL_SMALL = 4096,
     BUFPOOL_MEDIUM = 16 * 1024,
-    BUFPOOL_LARGE = 64 * 1024 + 8 * 1024, /* one read and a head */
+    BUFPOOL_LARGE = 96 * 1024 + 34 * 1024, /* one read and the longest head */
 };
 
 struct bufpool {

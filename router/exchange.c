@@ -33,6 +33,8 @@ static void release_buffers(struct exchange *x)
     bytes_release(pool, &x->to_unit);
     bytes_release(pool, &x->to_client);
     bytes_release(pool, &x->head);
+    splicer_close(&x->worker->pipes, &x->body_pipe);
+    splicer_close(&x->worker->pipes, &x->answer_pipe);
 }
 
 void exchange_free(struct exchange *x)
@@ -329,11 +331,16 @@ void exchange_end(struct exchange *x, enum client_end end)
     client_exchange_done(x->client, end);
 }
 
+bool exchange_holds_answer(const struct exchange *x)
+{
+    return x->to_client.len > 0 || x->answer_pipe.held > 0;
+}
+
 bool exchange_answer_done(struct exchange *x)
 {
     x->answer_done = true;
     exchange_drop_up(x, x->reusable && x->request_done && !x->broken && x->to_unit.len == 0);
-    if (x->to_client.len > 0) {
+    if (exchange_holds_answer(x)) {
         /* The unit is done with; only the client is still at it. */
         if (x->endpoint && x->counted) {
             struct route_endpoint *e = x->endpoint;
@@ -355,13 +362,13 @@ bool exchange_answer_done(struct exchange *x)
 
 static enum wait awaited(const struct exchange *x)
 {
-    if (x->to_client.len > 0) {
+    if (exchange_holds_answer(x)) {
         return WAIT_CLIENT;
     }
     if (x->up && !x->up->connected) {
         return WAIT_CONNECT;
     }
-    if (!x->request_done && x->to_unit.len == 0 && !x->head_out) {
+    if (!x->request_done && x->to_unit.len == 0 && x->body_pipe.held == 0 && !x->head_out) {
         return WAIT_BODY;
     }
     return WAIT_ANSWER;

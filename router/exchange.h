@@ -64,6 +64,7 @@ struct exchange {
     bool sent;   /* bytes went to up */
     bool broken; /* up takes no more bytes */
     struct bytes to_unit;
+    struct splicer body_pipe; /* a large body goes through it */
 
     /* the answer */
     struct bytes head; /* of the unit, until it is complete */
@@ -80,6 +81,7 @@ struct exchange {
     enum out_framing out;
     unsigned interim; /* 1xx answers passed on */
     struct bytes to_client;
+    struct splicer answer_pipe;
     uint64_t bytes_out; /* of the body */
     enum page page;     /* what went wrong */
 
@@ -130,6 +132,13 @@ void exchange_drop_up(struct exchange *x, bool keep);
 void exchange_drop_endpoint(struct exchange *x);
 /* Append to in, which may move: the views into it move along. False: too much. */
 bool exchange_add_input(struct exchange *x, const char *data, size_t len);
+/* Is something held for the client? */
+bool exchange_holds_answer(const struct exchange *x);
+/* Move the rest of a large body; the pipe is open. */
+void exchange_splice_answer(struct exchange *x);
+void exchange_splice_body(struct exchange *x);
+/* Wait until the client takes more. */
+void exchange_await_client(struct exchange *x);
 /* Set the deadline that fits what is awaited. */
 void exchange_wait(struct exchange *x);
 

@@ -7,6 +7,7 @@
 
 enum {
     INTERIM_MAX = 16,
+    SPLICE_ROUNDS = 4, /* then others get their turn */
     KEEP_ALIVE_MAX_S = 3600,
 };
 
@@ -197,9 +198,49 @@ static void read_heads(struct exchange *x)
     take_heads(x, data, x->head.len + (size_t)n);
 }
 
+void exchange_splice_answer(struct exchange *x)
+{
+    for (int i = 0; i < SPLICE_ROUNDS; i++) {
+        switch (splicer_move(&x->answer_pipe, x->up ? x->up->fd : -1, x->client->fd,
+                             &x->answer_left, &x->bytes_out)) {
+        case SPLICER_MOVED:
+            if (x->answer_left == 0) {
+                (void)exchange_answer_done(x);
+                return;
+            }
+            continue;
+        case SPLICER_WAIT_INPUT: break;
+        case SPLICER_WAIT_OUTPUT:
+            exchange_await_client(x);
+            if (x->answer_left == 0) {
+                (void)exchange_answer_done(x);
+            } else {
+                exchange_wait(x);
+            }
+            return;
+        case SPLICER_INPUT_ENDED:
+        case SPLICER_INPUT_BROKEN: (void)exchange_fail(x, PAGE_CUT_SHORT); return;
+        case SPLICER_OUTPUT_BROKEN: exchange_client_gone(x); return;
+        }
+        break;
+    }
+    exchange_wait(x);
+}
+
+static bool may_splice(struct exchange *x)
+{
+    return x->answer_pipe.open || (x->out == OUT_LENGTH && x->answer_left >= SPLICER_MIN &&
+                                   splicer_open(&x->worker->pipes, &x->answer_pipe));
+}
+
 static void read_body(struct exchange *x)
 {
     struct worker *w = x->worker;
+
+    if (may_splice(x)) {
+        exchange_splice_answer(x);
+        return;
+    }
     ssize_t n = sock_recv(x->up->fd, w->scratch, WORKER_SCRATCH);
 
     if (n < 0 && sock_would_block()) {
@@ -222,7 +263,7 @@ static void read_body(struct exchange *x)
 
 void exchange_on_unit_readable(struct exchange *x)
 {
-    if (x->to_client.len > 0) {
+    if (exchange_holds_answer(x)) {
         upstream_read_enable(x->up, false);
     } else if (x->head_out) {
         read_body(x);

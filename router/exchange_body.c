@@ -79,13 +79,62 @@ static bool forward_length(struct exchange *x, char *data, size_t len)
     return exchange_to_unit(x, &iov, 1);
 }
 
+void exchange_splice_body(struct exchange *x)
+{
+    uint64_t before = x->left;
+    uint64_t moved = 0;
+    enum splicer_result r = splicer_move(&x->body_pipe, x->client->fd, x->up->fd, &x->left, &moved);
+
+    x->held = x->held && x->left == before;
+    x->body_bytes += before - x->left;
+    switch (r) {
+    case SPLICER_MOVED:
+    case SPLICER_WAIT_INPUT:
+        if (x->left == 0) {
+            x->request_done = true;
+            splicer_close(&x->worker->pipes, &x->body_pipe);
+        }
+        client_read_enable(x->client, true);
+        break;
+    case SPLICER_WAIT_OUTPUT:
+        client_read_enable(x->client, false);
+        event_add(&x->up->writable, NULL);
+        break;
+    case SPLICER_INPUT_ENDED:
+    case SPLICER_INPUT_BROKEN: exchange_client_gone(x); return;
+    case SPLICER_OUTPUT_BROKEN:
+        /* It may have answered before it closed: that is read next. */
+        x->broken = true;
+        splicer_close(&x->worker->pipes, &x->body_pipe);
+        x->request_done = x->left == 0;
+        client_read_enable(x->client, true);
+        break;
+    }
+    if (!exchange_holds_answer(x)) {
+        exchange_wait(x);
+    }
+}
+
+static bool may_splice(struct exchange *x)
+{
+    if (!x->up || !x->up->connected || x->broken || x->framing != DEIS_H1_LENGTH) {
+        return false;
+    }
+    return x->body_pipe.open ||
+           (x->left >= SPLICER_MIN && splicer_open(&x->worker->pipes, &x->body_pipe));
+}
+
 static void read_body(struct exchange *x)
 {
     struct worker *w = x->worker;
     size_t max = WORKER_SCRATCH;
 
-    if (x->to_unit.len > 0) {
+    if (x->to_unit.len > 0 || x->body_pipe.held > 0) {
         client_read_enable(x->client, false);
+        return;
+    }
+    if (may_splice(x)) {
+        exchange_splice_body(x);
         return;
     }
     if (x->framing == DEIS_H1_LENGTH && x->left < max) {
@@ -105,7 +154,7 @@ static void read_body(struct exchange *x)
     x->held = false;
     bool alive = x->framing == DEIS_H1_CHUNKED ? forward_chunked(x, w->scratch, (size_t)n)
                                                : forward_length(x, w->scratch, (size_t)n);
-    if (alive && !x->answer_done && x->to_client.len == 0) {
+    if (alive && !x->answer_done && !exchange_holds_answer(x)) {
         exchange_wait(x);
     }
 }
@@ -139,6 +188,18 @@ void exchange_on_client_readable(struct exchange *x)
 static void flush_client(struct exchange *x)
 {
     struct bytes *b = &x->to_client;
+
+    if (b->len == 0) {
+        event_del(&x->client_writable);
+        if (!x->answer_pipe.open) {
+            return;
+        }
+        if (x->up) {
+            upstream_read_enable(x->up, true);
+        }
+        exchange_splice_answer(x);
+        return;
+    }
     ssize_t n = sock_send(x->client->fd, b->data + b->off, b->len - b->off);
 
     if (n < 0 && sock_would_block()) {
@@ -171,6 +232,19 @@ static void on_client_writable(evutil_socket_t fd, short what, void *arg)
 
     worker_look_at_clock(x->worker);
     flush_client(x);
+}
+
+void exchange_await_client(struct exchange *x)
+{
+    if (!x->writable_set) {
+        event_assign(&x->client_writable, x->worker->base, x->client->fd, EV_WRITE | EV_PERSIST,
+                     on_client_writable, x);
+        x->writable_set = true;
+    }
+    event_add(&x->client_writable, NULL);
+    if (x->up) {
+        upstream_read_enable(x->up, false);
+    }
 }
 
 /* Small parts are sent faster by one plain call. */
@@ -222,15 +296,7 @@ bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count)
         skip -= part;
     }
     if (x->to_client.len > 0) {
-        if (!x->writable_set) {
-            event_assign(&x->client_writable, w->base, x->client->fd, EV_WRITE | EV_PERSIST,
-                         on_client_writable, x);
-            x->writable_set = true;
-        }
-        event_add(&x->client_writable, NULL);
-        if (x->up) {
-            upstream_read_enable(x->up, false);
-        }
+        exchange_await_client(x);
     }
     return true;
 }

@@ -256,6 +256,11 @@ void exchange_on_unit_writable(struct exchange *x)
 {
     struct bytes *b = &x->to_unit;
 
+    if (x->body_pipe.held > 0) {
+        event_del(&x->up->writable);
+        exchange_splice_body(x);
+        return;
+    }
     if (b->len > 0) {
         ssize_t n = sock_send(x->up->fd, b->data + b->off, b->len - b->off);
         if (n < 0 && sock_would_block()) {

@@ -296,6 +296,7 @@ static void worker_free(struct worker *w)
     client_pool_clear(w);
     exchange_pool_clear(w);
     bufpool_clear(&w->pool);
+    splicer_pool_clear(&w->pipes);
     access_log_clear(&w->log);
     route_table_unref(atomic_exchange(&w->pending, NULL));
     route_table_unref(w->table);

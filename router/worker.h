@@ -11,6 +11,7 @@
 #include "router/bufpool.h"
 #include "router/core/route_table.h"
 #include "router/deadline.h"
+#include "router/splicer.h"
 
 #include "lib/net/loop.h"
 #include "lib/wire/h1.h"
@@ -38,7 +39,7 @@ enum wait {
 };
 
 enum {
-    WORKER_SCRATCH = 64 * 1024,
+    WORKER_SCRATCH = 96 * 1024,
     WORKER_OUT = 160 * 1024, /* a head and the body bytes that came with it, written anew */
 };
 
@@ -96,6 +97,7 @@ struct worker {
     struct worker_slot *slots; /* by route_endpoint.slot */
     uint32_t slot_count;
     struct bufpool pool;
+    struct splicer_pool pipes;
     struct client *free_clients;
     unsigned free_client_count;
     struct exchange *free_exchanges;

@@ -175,6 +175,23 @@ class Requests(Proxy):
             self.assertLess(abs(int(f.read().split()[1]) * 4096 - before), 4 << 20)
         self.assertEqual(got, size)
 
+    def test_large_bodies_in_turn_over_one_connection(self):
+        c = self.client()
+        pattern = bytes(range(256)) * 256
+        for size in (65535, 65536, 100000, 98304, 5000000, 1, 200000):
+            c.send(request('GET /big/%d HTTP/1.1' % size))
+            body = c.answer()[2]
+            self.assertEqual(len(body), size)
+            self.assertTrue(all(body[i:i + 65536] == pattern[:size - i] for i in range(0, size, 65536)))
+
+    def test_client_leaves_a_large_answer(self):
+        c = self.client()
+        c.send(request('GET /big/50000000 HTTP/1.1', 'X-Request-Id: left-1'))
+        c.take(200000)
+        c.close()
+        self.assertIn('code=H27', self.router.lines('left-1')[0])
+        self.assertEqual(self.get()[0], 200)
+
     def test_http10(self):
         c = self.client()
         c.send(request('GET /echo-chunked HTTP/1.0'))
@@ -277,7 +294,7 @@ class Answers(Proxy):
                 self.assertEqual(self.get()[0], 200)
 
     def test_answers_that_break_off_are_seen_to_break_off(self):
-        for path in ('/short', '/short-chunked', '/bad-chunk'):
+        for path in ('/short', '/short-large', '/short-chunked', '/bad-chunk'):
             with self.subTest(path):
                 with self.assertRaises((EOFError, ConnectionResetError)):
                     self.get(path, extra='X-Request-Id: cut%s\r\n' % path.replace('/', '-'))

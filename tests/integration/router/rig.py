@@ -374,6 +374,10 @@ class Origin:
         c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this')
         return False
 
+    def answer_short_large(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n' + b'a' * 3000000)
+        return False
+
     def answer_short_chunked(self, c, f, method, path, fields, body):
         c.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nonly this')
         return False
