@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "scheduler/logship.h"
-
-#include "scheduler/files.h"
-#include "scheduler/logsource.h"
-#include "scheduler/logspool.h"
+#include "scheduler/logship_priv.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -12,66 +8,15 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define COALESCE_MS    50
-#define TICK_MS        2000 /* unfinished lines are given out after that */
-#define POLL_TICKS     5    /* every so many ticks all files are looked at */
-#define SEND_MAX_MS    5000
-#define RETRY_MS       250
-#define RETRY_MAX_MS   5000
-#define FINISH_MAX_MS  10000
-#define IN_FLIGHT_MAX  16
-#define MISSED_MAX     2
-#define SAVE_WITHIN_MS 1000
-#define SAVED_MAX      ((size_t)16 * 1024 * 1024)
-
-/* The log of one container. */
-struct shipped {
-    struct logship *ship;
-    char *id;
-    char *app;
-    char *process;
-    int wd; /* of inotify, or -1 */
-    struct logsource *source;
-    struct logplace safe; /* acknowledged up to there */
-    bool has_safe;
-    struct logbatch *batch; /* under way to the logger */
-    struct logplace after;  /* safe when it is acknowledged */
-    bool has_after;
-    bool flush;      /* give out an unfinished line */
-    bool active;     /* was read since the last tick */
-    unsigned missed; /* lists of the Engine's containers, in a row, that lacked it */
-    bool queued;
-    struct shipped *next;
-    bool finishing;
-    bool spooling; /* the rest goes to the spool */
-    struct deis_timer *deadline;
-    void (*on_done)(void *arg);
-    void *arg;
-};
-
-struct logship {
-    const struct context *ctx;
-    struct deis_map *logs;     /* by container: struct shipped */
-    struct deis_map *by_watch; /* by inotify watch: borrowed */
-    json_t *saved;             /* places of containers that are not known yet */
-    struct logspool *spool;    /* NULL: the folder can't be used */
-    bool spool_sending;
-    struct shipped *head, *tail; /* have something to read, in turn */
-    unsigned in_flight;
-    unsigned failures;       /* of the logger, in a row */
-    uint64_t pause_until_ms; /* nothing is sent before */
-    int inotify;
-    struct event *inotify_event;
-    struct deis_timer *kick;
-    struct deis_timer *tick;
-    unsigned ticks;
-    struct deis_timer *save;
-    struct deis_workers *disk;
-    char *saved_path;
-    bool saving;
-    bool save_again;
-    bool stopping;
-};
+#define COALESCE_MS   50
+#define TICK_MS       2000 /* unfinished lines are given out after that */
+#define POLL_TICKS    5    /* every so many ticks all files are looked at */
+#define SEND_MAX_MS   5000
+#define RETRY_MS      250
+#define RETRY_MAX_MS  5000
+#define FINISH_MAX_MS 10000
+#define IN_FLIGHT_MAX 16
+#define MISSED_MAX    2
 
 static void ship(struct shipped *l);
 
@@ -156,104 +101,6 @@ static void on_kick(void *arg)
     }
 }
 
-/* --- saved places --- */
-
-struct save {
-    struct logship *ship;
-    char *text;
-    int rc;
-    struct deis_err err;
-};
-
-static char *format_saved(const struct logship *s)
-{
-    deis_autojson json_t *obj = json_copy(s->saved);
-    size_t cursor = 0;
-    struct deis_str id;
-    void *value;
-
-    while (deis_map_next(s->logs, &cursor, &id, &value)) {
-        const struct shipped *l = value;
-        if (l->has_safe) {
-            json_object_set_new(obj, l->id, logplace_format(&l->safe));
-        }
-    }
-    return deis_json_dump(obj);
-}
-
-static void save_soon(struct logship *s)
-{
-    if (s->saving) {
-        s->save_again = true;
-    } else if (!s->save_again && !s->stopping) {
-        s->save_again = true;
-        deis_timer_after(s->save, SAVE_WITHIN_MS);
-    }
-}
-
-static void write_saved(void *arg)
-{
-    struct save *w = arg;
-
-    w->rc = files_replace(w->ship->saved_path, deis_str(w->text), &w->err);
-}
-
-static void saved(void *arg)
-{
-    struct save *w = arg;
-    struct logship *s = w->ship;
-    bool again = s->save_again;
-    int rc = w->rc;
-
-    if (rc < 0) {
-        deis_error("can't save the positions of logs", KV_ERR(&w->err));
-    }
-    s->saving = false;
-    s->save_again = false;
-    free(w->text);
-    free(w);
-    if (rc < 0 && !s->stopping) {
-        s->save_again = true;
-        deis_timer_after(s->save, RETRY_MAX_MS);
-    } else if (again) {
-        save_soon(s);
-    }
-}
-
-static void on_save(void *arg)
-{
-    struct deis_err err = DEIS_ERR_INIT;
-    struct logship *s = arg;
-    struct save *w = deis_alloc(sizeof(*w));
-
-    w->ship = s;
-    w->text = format_saved(s);
-    s->saving = true;
-    s->save_again = false;
-    int rc = deis_workers_run(s->disk, write_saved, saved, w, &err);
-    if (rc < 0) {
-        w->rc = rc;
-        w->err = err;
-        saved(w);
-    }
-}
-
-static void load_saved(struct logship *s)
-{
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(SAVED_MAX);
-    struct deis_err err = DEIS_ERR_INIT;
-    int r = files_read(s->saved_path, &text, &err);
-
-    s->saved = r == 0 ? deis_json_parse(deis_buf_str(&text), &err) : NULL;
-    if (!json_is_object(s->saved)) {
-        if (r != DEIS_NOT_FOUND) {
-            deis_error("positions of logs can't be read: lines may be sent again", KV_ERR(&err));
-        }
-        json_decref(s->saved);
-        s->saved = json_object();
-    }
-}
-
 /* --- one log --- */
 
 static void shipped_free(void *p)
@@ -306,7 +153,7 @@ static void complete(struct shipped *l)
     }
     remove_from_queue(l);
     deis_map_remove(s->logs, deis_str(l->id));
-    save_soon(s);
+    logship_save_soon(s);
     if (on_done) {
         on_done(arg);
     }
@@ -317,7 +164,7 @@ static void acknowledged(struct shipped *l)
     if (l->has_after) {
         l->safe = l->after;
         l->has_safe = true;
-        save_soon(l->ship);
+        logship_save_soon(l->ship);
     }
     logbatch_free(DEIS_TAKE(l->batch));
 }
@@ -593,7 +440,7 @@ void logship_prune(struct logship *s, bool (*exists)(struct deis_str container, 
     {
         if (!exists(deis_str(id), arg)) {
             json_object_del(s->saved, id);
-            save_soon(s);
+            logship_save_soon(s);
         }
     }
     while (deis_map_next(s->logs, &cursor, &name, &entry)) {
@@ -614,15 +461,12 @@ struct logship *logship_start(const struct context *ctx)
     s->ctx = ctx;
     s->by_watch = deis_map_new(NULL);
     s->logs = deis_map_new(shipped_free);
-    s->saved_path = deis_asprintf("%s/logs.json", ctx->settings->data_dir);
-    load_saved(s);
+    logship_saved_start(s);
     s->spool = logspool_open(ctx->settings->data_dir, &err);
     if (!s->spool) {
         deis_error("no log spool", KV_ERR(&err));
     }
-    s->disk = deis_workers_new(ctx->loop, 1, 4);
     s->kick = deis_timer_new(ctx->loop, on_kick, s);
-    s->save = deis_timer_new(ctx->loop, on_save, s);
     s->tick = deis_timer_new(ctx->loop, on_tick, s);
     deis_timer_every(s->tick, TICK_MS);
     s->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -639,28 +483,19 @@ struct logship *logship_start(const struct context *ctx)
 
 void logship_stop(struct logship *s)
 {
-    struct deis_err err = DEIS_ERR_INIT;
-
     if (!s) {
         return;
     }
     s->stopping = true;
-    deis_workers_free(s->disk);
-    deis_autofree char *text = format_saved(s);
-    if (files_replace(s->saved_path, deis_str(text), &err) < 0) {
-        deis_error("can't save the positions of logs", KV_ERR(&err));
-    }
+    logship_saved_stop(s);
     deis_map_free(s->logs);
     deis_map_free(s->by_watch);
     logspool_close(s->spool);
-    json_decref(s->saved);
     deis_timer_free(s->kick);
     deis_timer_free(s->tick);
-    deis_timer_free(s->save);
     if (s->inotify_event) {
         event_free(s->inotify_event);
     }
     deis_autoclose_(&s->inotify);
-    free(s->saved_path);
     free(s);
 }

@@ -2,6 +2,7 @@
 #include "tests/integration/scheduler/rig.h"
 
 #include "log.pb-c.h"
+#include "tests/integration/scheduler/image.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 
@@ -14,8 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOCKET  "/var/run/docker.sock"
-#define BUSYBOX "/bin/busybox"
+#define SOCKET "/var/run/docker.sock"
 
 struct line {
     char *app;
@@ -185,68 +185,7 @@ void rig_wait(struct rig *r, const char *what, bool (*holds)(struct rig *r, void
     }
 }
 
-/* --- the image and the leftovers --- */
-
-static void tar_add(struct deis_buf *tar, const char *name, struct deis_str content)
-{
-    char head[512] = { 0 };
-    unsigned sum = 0;
-
-    snprintf(head, 100, "%s", name);
-    snprintf(head + 100, 8, "%07o", 0755u);
-    snprintf(head + 108, 8, "%07o", 0u);
-    snprintf(head + 116, 8, "%07o", 0u);
-    snprintf(head + 124, 12, "%011zo", content.len);
-    snprintf(head + 136, 12, "%011o", 0u);
-    memset(head + 148, ' ', 8);
-    head[156] = '0';
-    memcpy(head + 257, "ustar\00000", 8);
-    for (size_t i = 0; i < sizeof(head); i++) {
-        sum += (unsigned char)head[i];
-    }
-    snprintf(head + 148, 8, "%06o", sum);
-    deis_buf_add(tar, head, sizeof(head));
-    deis_buf_add_str(tar, content);
-    memset(head, 0, sizeof(head));
-    deis_buf_add(tar, head, (512 - content.len % 512) % 512);
-}
-
-static void import_image(struct rig *r)
-{
-    static char zero[1024];
-    static const char *const headers[] = { "Content-Type: application/x-tar", NULL };
-    deis_autobuf struct deis_buf busybox = DEIS_BUF_INIT(8 << 20);
-    deis_autobuf struct deis_buf tar = DEIS_BUF_INIT(10 << 20);
-    deis_autofree char *url =
-        deis_asprintf("http://docker/v1.41/images/create?fromSrc=-&repo=%s", r->image);
-    deis_autoanswer struct deis_httpc_answer answer = { 0 };
-    struct deis_err err = DEIS_ERR_INIT;
-    FILE *f = fopen(BUSYBOX, "rb");
-
-    assert_non_null(f);
-    for (size_t n = 1; n > 0;) {
-        char *room = deis_buf_reserve(&busybox, 65536);
-        assert_non_null(room);
-        n = fread(room, 1, 65536, f);
-        deis_buf_added(&busybox, n);
-    }
-    fclose(f);
-    tar_add(&tar, "bin/busybox", deis_buf_str(&busybox));
-    tar_add(&tar, "bin/sh", deis_buf_str(&busybox));
-    deis_buf_add(&tar, zero, sizeof(zero));
-    struct deis_httpc_request req = { .method = "POST",
-                                      .url = url,
-                                      .unix_socket = SOCKET,
-                                      .headers = headers,
-                                      .body = deis_buf_str(&tar),
-                                      .timeout_ms = 60000 };
-    struct deis_httpc *client = deis_httpc_new();
-    int rc = deis_httpc_call(client, &req, &answer, &err);
-    deis_httpc_free(client);
-    if (rc < 0 || answer.status != 200) {
-        fail_msg("import: %s %s", err.msg, answer.body.data);
-    }
-}
+/* --- the leftovers --- */
 
 static json_t *list_containers(struct rig *r)
 {
@@ -373,8 +312,8 @@ struct rig *rig_new(const char *test)
         return NULL;
     }
     struct deis_docker *docker = deis_docker_new(SOCKET);
-    if (access(BUSYBOX, X_OK) != 0 || deis_docker_ping(docker, &err) < 0) {
-        printf("SKIP %s: needs a Docker Engine and a static busybox at %s\n", test, BUSYBOX);
+    if (access(IMAGE_BUSYBOX, X_OK) != 0 || deis_docker_ping(docker, &err) < 0) {
+        printf("SKIP %s: needs a Docker Engine and a static busybox at %s\n", test, IMAGE_BUSYBOX);
         deis_docker_free(docker);
         return NULL;
     }
@@ -391,7 +330,7 @@ struct rig *rig_new(const char *test)
     snprintf(r->bus_address, sizeof(r->bus_address), "tcp://127.0.0.1:%u", program_free_port());
     snprintf(r->logger_address, sizeof(r->logger_address), "tcp://127.0.0.1:%u",
              program_free_port());
-    import_image(r);
+    image_import(SOCKET, r->image);
     test_etcd_init(&r->etcd_server);
     test_etcd_start(&r->etcd_server);
     struct deis_etcd_opts opts = { .endpoints = r->etcd_server.url };
