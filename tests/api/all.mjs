@@ -11,5 +11,6 @@ import './failures.mjs';
 import './domains.mjs';
 import './keys.mjs';
 import './hooks.mjs';
+import './rights.mjs';
 import './hostile.mjs';
 import './client.mjs';
