@@ -66,6 +66,20 @@ bool bytes_add(struct bufpool *pool, struct bytes *b, const void *data, size_t l
     return true;
 }
 
+bool bytes_add_parts(struct bufpool *pool, struct bytes *b, const struct iovec *iov, int count,
+                     size_t skip)
+{
+    for (int i = 0; i < count; i++) {
+        size_t part = skip < iov[i].iov_len ? skip : iov[i].iov_len;
+        if (part < iov[i].iov_len &&
+            !bytes_add(pool, b, (const char *)iov[i].iov_base + part, iov[i].iov_len - part)) {
+            return false;
+        }
+        skip -= part;
+    }
+    return true;
+}
+
 void bytes_release(struct bufpool *pool, struct bytes *b)
 {
     if (b->data) {

@@ -6,11 +6,13 @@
 
 #include "lib/base/str.h"
 
+#include <sys/uio.h>
+
 enum {
     BUFPOOL_CLASSES = 3,
     BUFPOOL_SMALL = 4096,
-    BUFPOOL_MEDIUM = 16 * 1024,
-    BUFPOOL_LARGE = 96 * 1024 + 34 * 1024, /* one read and the longest head */
+    BUFPOOL_MEDIUM = 16384,
+    BUFPOOL_LARGE = (96 + 34) * 1024, /* one read and the longest head */
 };
 
 struct bufpool {
@@ -30,6 +32,9 @@ struct bytes {
 bool bytes_reserve(struct bufpool *pool, struct bytes *b, size_t need);
 /* Append; false when it would not fit BUFPOOL_LARGE. */
 bool bytes_add(struct bufpool *pool, struct bytes *b, const void *data, size_t len);
+/* Append what follows the first skip bytes of the parts. */
+bool bytes_add_parts(struct bufpool *pool, struct bytes *b, const struct iovec *iov, int count,
+                     size_t skip);
 /* Give the memory back. */
 void bytes_release(struct bufpool *pool, struct bytes *b);
 void bufpool_clear(struct bufpool *pool);

@@ -11,7 +11,7 @@ enum {
     KEEP_ALIVE_MAX_S = 3600,
 };
 
-static const struct deis_h1_limits limits = { 32 * 1024, 8 * 1024 };
+static const struct deis_h1_limits limits = { 32768, 8192 };
 
 /* Body bytes of the answer (data may be changed), with the head in front when it is due. */
 static bool forward_answer(struct exchange *x, size_t head_len, char *data, size_t len)

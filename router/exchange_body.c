@@ -285,15 +285,9 @@ bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count)
         }
         skip = n > 0 ? (size_t)n : 0;
     }
-    for (int i = 0; i < count; i++) {
-        size_t part = skip < iov[i].iov_len ? skip : iov[i].iov_len;
-        if (part < iov[i].iov_len &&
-            !bytes_add(&w->pool, &x->to_client, (const char *)iov[i].iov_base + part,
-                       iov[i].iov_len - part)) {
-            exchange_client_gone(x);
-            return false;
-        }
-        skip -= part;
+    if (!bytes_add_parts(&w->pool, &x->to_client, iov, count, skip)) {
+        exchange_client_gone(x);
+        return false;
     }
     if (x->to_client.len > 0) {
         exchange_await_client(x);

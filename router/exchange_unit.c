@@ -58,14 +58,14 @@ static ptrdiff_t write_chunks(struct exchange *x, char *out)
         if (data.len > 0) {
             p += snprintf(p, CHUNK_LINE, "%zx\r\n", data.len);
             memcpy(p, data.ptr, data.len);
-            memcpy(p + data.len, "\r\n", 2);
-            p += data.len + 2;
+            p += data.len;
+            *p++ = '\r';
+            *p++ = '\n';
             x->body_bytes += data.len;
         }
     }
     if (r == DEIS_H1_DONE) {
-        memcpy(p, "0\r\n\r\n", 5);
-        p += 5;
+        p += snprintf(p, CHUNK_LINE, "0\r\n\r\n");
         x->request_done = true;
     }
     x->taken = x->in.len - (uint32_t)input.len;
@@ -107,9 +107,19 @@ static ptrdiff_t write_request(struct exchange *x)
     return (ptrdiff_t)len;
 }
 
+/* The connection takes no more bytes. */
+static bool unit_write_failed(struct exchange *x)
+{
+    if (!x->sent) {
+        return exchange_unit_failed(x, page_of_errno(errno));
+    }
+    /* It may have answered before it closed: that is read next. */
+    x->broken = true;
+    return true;
+}
+
 bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count)
 {
-    struct bufpool *pool = &x->worker->pool;
     size_t skip = 0;
 
     if (!x->up || x->broken) {
@@ -118,12 +128,7 @@ bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count)
     if (x->to_unit.len == 0) {
         ssize_t n = exchange_write(x->worker, x->up->fd, iov, count);
         if (n < 0 && !sock_would_block()) {
-            if (!x->sent) {
-                return exchange_unit_failed(x, page_of_errno(errno));
-            }
-            /* It may have answered before it closed: that is read next. */
-            x->broken = true;
-            return true;
+            return unit_write_failed(x);
         }
         if (n > 0) {
             x->sent = true;
@@ -131,14 +136,8 @@ bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count)
             skip = (size_t)n;
         }
     }
-    for (int i = 0; i < count; i++) {
-        size_t part = skip < iov[i].iov_len ? skip : iov[i].iov_len;
-        if (part < iov[i].iov_len &&
-            !bytes_add(pool, &x->to_unit, (const char *)iov[i].iov_base + part,
-                       iov[i].iov_len - part)) {
-            return exchange_fail(x, PAGE_BAD_REQUEST);
-        }
-        skip -= part;
+    if (!bytes_add_parts(&x->worker->pool, &x->to_unit, iov, count, skip)) {
+        return exchange_fail(x, PAGE_BAD_REQUEST);
     }
     if (x->to_unit.len > 0) {
         event_add(&x->up->writable, NULL);

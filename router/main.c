@@ -21,6 +21,7 @@ enum {
     STOP_MS = 30 * 1000,
     STOP_LOG_MS = 2000,
     STOP_TICK_MS = 100,
+    DESCRIPTORS_FEW = 1024,
     DESCRIPTORS_RESERVED = 256, /* for all that is no proxied connection */
     JOBS_MAX = 16,
 };
@@ -184,7 +185,7 @@ static unsigned connections_max(const struct router *r)
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     /* Most clients are idle; when all descriptors are in use the idle ones make room for units. */
-    uint64_t all = limit.rlim_cur > 4 * DESCRIPTORS_RESERVED
+    uint64_t all = limit.rlim_cur > DESCRIPTORS_FEW
                        ? (limit.rlim_cur - DESCRIPTORS_RESERVED) / 10 * 9
                        : limit.rlim_cur / 4;
     uint64_t each = all / r->settings.workers;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 enum {
+    READ_BYTES = 65536,
     SAVE_DELAY_MS = 500,
     SWEEP_AGAIN_MS = 10000,
 };
@@ -31,8 +32,8 @@ int saved_read_file(const char *path, size_t max, struct deis_buf *ret, struct d
     }
     deis_buf_init(ret, max);
     for (;;) {
-        char *p = deis_buf_reserve(ret, 64 * 1024);
-        ssize_t n = p ? read(fd, p, 64 * 1024) : -1;
+        char *p = deis_buf_reserve(ret, READ_BYTES);
+        ssize_t n = p ? read(fd, p, READ_BYTES) : -1;
         if (!p) {
             deis_buf_clear(ret);
             return deis_err_set(err, DEIS_LIMIT, "'%s' is larger than %zu bytes", path, max);

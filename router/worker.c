@@ -15,15 +15,15 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 200,
+    TICK_US = 200000,
     ACCEPT_BATCH = 32,
     STACK_BYTES = 256 * 1024,
 };
 
 static const uint64_t wait_ms[WAIT_COUNT] = {
-    [WAIT_IDLE] = 75 * 1000,   [WAIT_HEAD] = 30 * 1000,     [WAIT_BODY] = 75 * 1000,
-    [WAIT_CLIENT] = 75 * 1000, [WAIT_CONNECT] = 1000,       [WAIT_ANSWER] = 1300 * 1000,
-    [WAIT_LINGER] = 2000,      [WAIT_UPSTREAM] = 60 * 1000, [WAIT_TUNNEL] = 1300 * 1000,
+    [WAIT_IDLE] = 75000,   [WAIT_HEAD] = 30000,     [WAIT_BODY] = 75000,
+    [WAIT_CLIENT] = 75000, [WAIT_CONNECT] = 1000,   [WAIT_ANSWER] = 1300000,
+    [WAIT_LINGER] = 2000,  [WAIT_UPSTREAM] = 60000, [WAIT_TUNNEL] = 1300000,
 };
 
 void worker_look_at_clock(struct worker *w)
@@ -48,7 +48,7 @@ uint64_t worker_random(struct worker *w)
 
 static void tick_arm(struct worker *w)
 {
-    static const struct timeval tick = { 0, TICK_MS * 1000 };
+    static const struct timeval tick = { 0, TICK_US };
 
     if (!w->ticking) {
         w->ticking = true;
@@ -237,13 +237,12 @@ static void close_all(struct worker *w)
 {
     struct deadline *d;
 
-    for (int i = 0; i < WAIT_COUNT; i++) {
-        while (i != WAIT_UPSTREAM && (d = deadline_first(&w->waits[i]))) {
-            if (i == WAIT_TUNNEL) {
-                tunnel_close(d);
-            } else {
-                client_abort(DEADLINE_OWNER(d, struct client, deadline));
-            }
+    while ((d = deadline_first(&w->waits[WAIT_TUNNEL]))) {
+        tunnel_close(d);
+    }
+    for (int i = 0; i < WAIT_UPSTREAM; i++) {
+        while ((d = deadline_first(&w->waits[i]))) {
+            client_abort(DEADLINE_OWNER(d, struct client, deadline));
         }
     }
 }

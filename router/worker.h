@@ -26,21 +26,22 @@ struct upstream;
 
 /* What each wait is bounded by. */
 enum wait {
-    WAIT_IDLE,     /* a client between requests */
-    WAIT_HEAD,     /* a request head, from its first byte to its end */
-    WAIT_BODY,     /* silence of a client that sends a body */
-    WAIT_CLIENT,   /* a client that does not read */
-    WAIT_CONNECT,  /* to a unit */
-    WAIT_ANSWER,   /* silence of a unit */
-    WAIT_LINGER,   /* a client that is being closed */
+    WAIT_IDLE,    /* a client between requests */
+    WAIT_HEAD,    /* a request head, from its first byte to its end */
+    WAIT_BODY,    /* silence of a client that sends a body */
+    WAIT_CLIENT,  /* a client that does not read */
+    WAIT_CONNECT, /* to a unit */
+    WAIT_ANSWER,  /* silence of a unit */
+    WAIT_LINGER,  /* a client that is being closed */
+    /* up to here it is a client that waits */
     WAIT_UPSTREAM, /* an idle connection to a unit */
     WAIT_TUNNEL,   /* silence on an upgraded connection */
     WAIT_COUNT,
 };
 
 enum {
-    WORKER_SCRATCH = 96 * 1024,
-    WORKER_OUT = 160 * 1024, /* a head and the body bytes that came with it, written anew */
+    WORKER_SCRATCH = 98304,
+    WORKER_OUT = 163840, /* a head and the body bytes that came with it, written anew */
 };
 
 /* Idle connections to one endpoint. */

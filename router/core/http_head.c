@@ -34,8 +34,8 @@ static void put_field(struct out *o, const struct deis_h1_header *h)
 static bool is_name(struct deis_str name, const char *lower, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        char c = name.ptr[i];
-        c = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+        int c = (unsigned char)name.ptr[i];
+        c = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
         if ((c == '_' ? '-' : c) != lower[i]) {
             return false;
         }

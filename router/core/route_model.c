@@ -105,7 +105,7 @@ struct route_model *route_model_new(struct route_registry *registry)
     m->hosts = deis_map_new(free);
     m->domain = deis_strdup("localhost");
     m->subdomain = deis_strdup("deis");
-    m->limits = (struct route_limits){ UINT64_C(100) << 20, 1300 * 1000 };
+    m->limits = (struct route_limits){ UINT64_C(100) << 20, 1300000 };
     m->hosts_dirty = true;
     return m;
 }
@@ -176,16 +176,21 @@ static struct m_app *app_get(struct route_model *m, const char *name)
     return a;
 }
 
+static void dirty_unlink(struct route_model *m, const struct m_app *a)
+{
+    for (struct m_app **p = &m->dirty; *p; p = &(*p)->dirty_next) {
+        if (*p == a) {
+            *p = a->dirty_next;
+            return;
+        }
+    }
+}
+
 static void app_forget_if_empty(struct route_model *m, struct m_app *a)
 {
     if (!a->known && !a->units) {
         deis_autofree char *name = deis_strdup(a->name);
-        for (struct m_app **p = &m->dirty; *p; p = &(*p)->dirty_next) {
-            if (*p == a) {
-                *p = a->dirty_next;
-                break;
-            }
-        }
+        dirty_unlink(m, a);
         route_registry_mark(m->registry);
         deis_map_remove(m->apps, deis_str(name));
     }
@@ -356,27 +361,21 @@ void route_model_clear_fixed(struct route_model *m, const char *app)
     }
 }
 
-void route_model_set_service(struct route_model *m, const char *name, const char *instance,
-                             const char *address)
+static struct m_place *fixed_find(const struct m_app *a, const char *unit)
 {
-    deis_autofree char *unit = deis_asprintf("%s@%s", name, instance);
-
-    route_model_add_fixed(m, name, ROUTE_PLATFORM, NULL, NULL);
-    struct m_app *a = app_get(m, name);
     for (size_t i = 0; i < a->fixed_count; i++) {
         if (strcmp(a->fixed[i].unit, unit) == 0) {
-            if (!address) {
-                a->fixed[i].gone = true;
-                break;
-            }
-            fixed_drop(a, i);
-            break;
+            return &a->fixed[i];
         }
     }
-    if (address) {
-        fixed_add(a, unit, address);
-    }
+    return NULL;
+}
+
+/* Forget the places that went away, once another one is there. */
+static void drop_replaced(struct m_app *a)
+{
     bool live = false;
+
     for (size_t i = 0; i < a->fixed_count; i++) {
         live = live || !a->fixed[i].gone;
     }
@@ -385,6 +384,25 @@ void route_model_set_service(struct route_model *m, const char *name, const char
             fixed_drop(a, i - 1);
         }
     }
+}
+
+void route_model_set_service(struct route_model *m, const char *name, const char *instance,
+                             const char *address)
+{
+    deis_autofree char *unit = deis_asprintf("%s@%s", name, instance);
+
+    route_model_add_fixed(m, name, ROUTE_PLATFORM, NULL, NULL);
+    struct m_app *a = app_get(m, name);
+    struct m_place *place = fixed_find(a, unit);
+    if (place && !address) {
+        place->gone = true;
+    } else if (place) {
+        fixed_drop(a, (size_t)(place - a->fixed));
+    }
+    if (address) {
+        fixed_add(a, unit, address);
+    }
+    drop_replaced(a);
 }
 
 struct endpoint_list {
@@ -484,7 +502,7 @@ static struct route_table *build_all(struct route_model *m, uint64_t generation)
     struct route_hosts *hosts =
         route_hosts_new(deis_map_count(m->apps) + deis_map_count(m->hosts) + 1);
     deis_autofree struct route_app **apps =
-        deis_realloc_array(NULL, deis_map_count(m->apps) + 1, sizeof(*apps));
+        deis_realloc_array(NULL, deis_map_count(m->apps) + 1, sizeof(struct route_app *));
     size_t count = 0;
     size_t cursor = 0;
     struct deis_str key;
@@ -520,7 +538,7 @@ struct route_table *route_model_build(struct route_model *m, uint64_t generation
         app_build(m, a);
         if (!m->hosts_dirty && a->known) {
             indexes = deis_realloc_array(indexes, count + 1, sizeof(*indexes));
-            apps = deis_realloc_array(apps, count + 1, sizeof(*apps));
+            apps = deis_realloc_array(apps, count + 1, sizeof(struct route_app *));
             indexes[count] = a->index;
             apps[count++] = a->built;
         }
