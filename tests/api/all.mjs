@@ -14,3 +14,4 @@ import './hooks.mjs';
 import './rights.mjs';
 import './hostile.mjs';
 import './client.mjs';
+import './scenarios.mjs';

