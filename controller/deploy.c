@@ -4,6 +4,7 @@
 #include "controller/applog.h"
 #include "controller/carry.h"
 #include "controller/gate.h"
+#include "controller/retention.h"
 #include "controller/rollouts.h"
 
 #include "lib/base/clock.h"
@@ -351,6 +352,9 @@ int deploy_run(struct deploy_request *req, struct outcome *ret, struct deis_err 
         live_drop(live);
         r = err->code;
         break;
+    }
+    if (r == DEIS_OK && ret->done && ret->version > 0) {
+        retention_after_release(req->ctl, req->app, ret->version);
     }
     live_unref(live);
     operation_clear(&op);

@@ -2,17 +2,15 @@
 /* Taking over operations that nobody carries, and deleting what is old. */
 #include "controller/carry.h"
 #include "controller/deploy.h"
+#include "controller/retention.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
 
 #include <pthread.h>
 
-#define ORPHAN_MS       5000 /* a controller registers itself before that */
-#define TIDY_EVERY_MS   3600000
-#define OUTCOME_KEEP_MS 86400000
-#define AUDIT_MAX       20000 /* entries */
-#define DELETES_MAX     100
+#define ORPHAN_MS     5000 /* a controller registers itself before that */
+#define TIDY_EVERY_MS 1800000
 
 struct job {
     struct ctl *ctl;
@@ -128,52 +126,6 @@ static void take_over_all(struct ctl *ctl)
     }
 }
 
-static int delete_keys(struct ctl *ctl, const struct deis_etcd_range *range, size_t count,
-                       struct deis_err *err)
-{
-    int r = DEIS_OK;
-
-    for (size_t i = 0; r == DEIS_OK && i < count;) {
-        deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
-        for (unsigned n = 0; n < DELETES_MAX && i < count; n++, i++) {
-            deis_etcd_then_delete(txn, range->kvs[i].key);
-        }
-        r = deis_etcd_commit(ctl->etcd, txn, NULL, NULL, err);
-    }
-    return r;
-}
-
-static void tidy_outcomes(struct ctl *ctl)
-{
-    deis_autorange struct deis_etcd_range range = { 0 };
-    struct deis_err err = DEIS_ERR_INIT;
-    uint64_t now = deis_wall_ms();
-    int r = deis_etcd_list(ctl->etcd, "/deis/outcomes/", 0, &range, &err);
-
-    for (size_t i = 0; r == DEIS_OK && i < range.count; i++) {
-        struct outcome o;
-        if (outcome_parse(range.kvs[i].value, &o, &err) < 0) {
-            continue;
-        }
-        if (o.at_ms + OUTCOME_KEEP_MS < now) {
-            r = deis_etcd_delete(ctl->etcd, range.kvs[i].key, &err);
-        }
-        outcome_clear(&o);
-    }
-}
-
-/* Keys sort by time: the first ones are the oldest. */
-static void tidy_audit(struct ctl *ctl)
-{
-    deis_autorange struct deis_etcd_range range = { 0 };
-    struct deis_err err = DEIS_ERR_INIT;
-
-    if (deis_etcd_list_keys(ctl->etcd, "/deis/audit/", &range, &err) == DEIS_OK &&
-        range.count > AUDIT_MAX && delete_keys(ctl, &range, range.count - AUDIT_MAX, &err) < 0) {
-        deis_warn("audit not trimmed", KV_ERR(&err));
-    }
-}
-
 void deploy_resume(struct ctl *ctl)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -184,10 +136,9 @@ void deploy_resume(struct ctl *ctl)
     }
     take_over_all(ctl);
     uint64_t now = deis_now_ms();
-    if (tidied_ms == 0 || now - tidied_ms > TIDY_EVERY_MS) {
+    if (settings_synced(ctl->settings) && (tidied_ms == 0 || now - tidied_ms > TIDY_EVERY_MS)) {
         tidied_ms = now;
-        tidy_outcomes(ctl);
-        tidy_audit(ctl);
+        retention_all(ctl);
     }
     pthread_mutex_unlock(&lock);
 }

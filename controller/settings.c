@@ -42,11 +42,18 @@ static const struct deis_conf_row rows[] = {
         "time between SIGTERM and SIGKILL"),
     ROW("run-timeout", "runTimeout", DEIS_CONF_MS, run_timeout_ms, "20m", DEIS_CONF_LIVE,
         "longest run of a one-off command"),
+    ROW("releases-kept", "releasesKept", DEIS_CONF_U32, releases_kept, "100", DEIS_CONF_LIVE,
+        "newest releases of an app that stay (2 at least)"),
+    ROW("audit-kept", "auditKept", DEIS_CONF_U32, audit_kept, "20000", DEIS_CONF_LIVE,
+        "newest entries of the audit that stay"),
+    ROW("token-life", "tokenLife", DEIS_CONF_MS, token_life_ms, "0", DEIS_CONF_LIVE,
+        "age at which a token ends (0: never)"),
 };
 
 struct settings_live {
     pthread_mutex_t lock;
     struct settings now;
+    bool synced;
     struct deis_etcd_watch *watch;
 };
 
@@ -107,6 +114,11 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
 
 static void on_synced(int64_t revision, void *arg)
 {
+    struct settings_live *s = arg;
+
+    pthread_mutex_lock(&s->lock);
+    s->synced = true;
+    pthread_mutex_unlock(&s->lock);
     deis_debug("settings are up to date", KV_I("revision", revision));
 }
 
@@ -136,6 +148,14 @@ void settings_get(struct settings_live *s, struct settings *ret)
         }
     }
     pthread_mutex_unlock(&s->lock);
+}
+
+bool settings_synced(struct settings_live *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool synced = s->synced;
+    pthread_mutex_unlock(&s->lock);
+    return synced;
 }
 
 uint32_t settings_ssh_port(struct settings_live *s)

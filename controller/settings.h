@@ -21,6 +21,9 @@ struct settings {
     uint64_t start_timeout_ms;
     uint64_t grace_ms;
     uint64_t run_timeout_ms;
+    uint32_t releases_kept; /* of each app */
+    uint32_t audit_kept;
+    uint64_t token_life_ms; /* 0 = for ever */
 };
 
 struct settings_live;
@@ -36,6 +39,8 @@ void settings_unfollow(struct settings_live *s);
 void settings_get(struct settings_live *s, struct settings *ret);
 void settings_clear(struct settings *s);
 #define settings_auto __attribute__((cleanup(settings_clear)))
+/* Have the settings in etcd been read? Before that only flags and defaults are known. thread: any */
+bool settings_synced(struct settings_live *s);
 /* Just ssh_port. thread: any */
 uint32_t settings_ssh_port(struct settings_live *s);
 /* "blog.example.com" and "http://blog.example.com:8080" for a label; yours. thread: any */

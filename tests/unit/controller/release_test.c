@@ -2,6 +2,7 @@
 /* Config, releases, structure, formations, operations: the rules of what runs. */
 #include "controller/core/appconfig.h"
 #include "controller/core/container.h"
+#include "controller/core/keep.h"
 #include "controller/core/operation.h"
 #include "controller/core/plan.h"
 #include "controller/core/release.h"
@@ -476,6 +477,29 @@ static void container__uuid_belongs_to_the_unit(void **state)
     assert_int_equal(a[14], '4');
 }
 
+static void keep__surplus_leaves_two_at_least(void **state)
+{
+    assert_int_equal(keep_surplus(0, 3), 0);
+    assert_int_equal(keep_surplus(3, 3), 0);
+    assert_int_equal(keep_surplus(7, 3), 4);
+    assert_int_equal(keep_surplus(7, 0), 5);
+}
+
+static void keep__what_the_app_or_a_release_means_stays(void **state)
+{
+    deis_autojson json_t *names = obj("[\"a\",\"b\",\"c\",\"d\"]");
+    deis_autojson json_t *app = obj("{\"config\":\"d\",\"build\":null}");
+    deis_autojson json_t *releases =
+        obj("[{\"config\":\"b\",\"build\":\"a\"},{\"config\":\"b\",\"build\":null}]");
+    deis_autojson json_t *configs = keep_unused(names, app, releases, "config");
+    deis_autojson json_t *builds = keep_unused(names, app, releases, "build");
+    deis_autojson json_t *want_configs = obj("[\"a\",\"c\"]");
+    deis_autojson json_t *want_builds = obj("[\"b\",\"c\",\"d\"]");
+
+    assert_true(json_equal(configs, want_configs));
+    assert_true(json_equal(builds, want_builds));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +519,8 @@ int main(void)
         cmocka_unit_test(outcome__causes_of_the_engines_words),
         cmocka_unit_test(container__states_as_the_api_names_them),
         cmocka_unit_test(container__uuid_belongs_to_the_unit),
+        cmocka_unit_test(keep__surplus_leaves_two_at_least),
+        cmocka_unit_test(keep__what_the_app_or_a_release_means_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
