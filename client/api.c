@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/client.h"
 #include "client/core/answer.h"
+#include "client/core/hint.h"
 
 #include "lib/wire/url.h"
 
@@ -105,12 +106,39 @@ static int exchange(struct client *c, const struct request *r, struct stream *st
     return 0;
 }
 
-static int fail_with_answer(struct client *c, const struct deis_httpc_answer *a,
-                            struct deis_str body)
+/* What the user may do about a failure. */
+static void add_hint(struct client *c, const struct request *r, enum deis_code failure,
+                     const struct deis_httpc_answer *a)
+{
+    const struct hint_facts facts = {
+        .status = a ? a->status : 0,
+        .failure = failure,
+        .method = r->method,
+        .controller = c->profile.controller,
+        .username = c->profile.username,
+        .app = c->app,
+        .app_guessed = c->app_guessed,
+        .request_id = a ? deis_httpc_header(a, "X-Request-Id") : DEIS_STR_NONE,
+        .retry_after = a ? deis_httpc_header(a, "Retry-After") : DEIS_STR_NONE,
+    };
+
+    hint_add(&facts, &c->hint);
+}
+
+static int fail_without_answer(struct client *c, const struct request *r,
+                               const struct deis_err *err)
+{
+    add_hint(c, r, err->code, NULL);
+    return client_fail_err(c, err);
+}
+
+static int fail_with_answer(struct client *c, const struct request *r,
+                            const struct deis_httpc_answer *a, struct deis_str body)
 {
     deis_autobuf struct deis_buf complaint = DEIS_BUF_INIT(COMPLAINT_MAX);
 
     answer_error(a->status, a->reason, body, &c->error, &complaint);
+    add_hint(c, r, DEIS_OK, a);
     term_print(&complaint);
     return -1;
 }
@@ -141,10 +169,10 @@ static int ask(struct client *c, const struct request *r, struct deis_httpc_answ
     int code = exchange(c, r, NULL, ret, &err);
     term_spin_stop();
     if (code < 0) {
-        return client_fail_err(c, &err);
+        return fail_without_answer(c, r, &err);
     }
     if (answer_is_error(ret->status)) {
-        return fail_with_answer(c, ret, deis_buf_str(&ret->body));
+        return fail_with_answer(c, r, ret, deis_buf_str(&ret->body));
     }
     warn_of_version(ret);
     return 0;
@@ -201,14 +229,14 @@ int api_stream(struct client *c, struct request r, void (*on_data)(struct deis_s
     struct deis_err err;
 
     int code = exchange(c, &r, &s, &a, &err);
-    request_clear(&r);
     if (code < 0) {
-        code = client_fail_err(c, &err);
+        code = fail_without_answer(c, &r, &err);
     } else if (answer_is_error(a.status)) {
-        code = fail_with_answer(c, &a, deis_buf_str(&s.failure));
+        code = fail_with_answer(c, &r, &a, deis_buf_str(&s.failure));
     } else {
         warn_of_version(&a);
     }
+    request_clear(&r);
     deis_buf_clear(&s.failure);
     return code;
 }
@@ -227,6 +255,42 @@ int api_list(struct client *c, struct request r, json_t **ret_list, json_t **ret
         return client_fail_err(c, &err);
     }
     return 0;
+}
+
+/* Add a page to the results; false in *ret_more when it was the last. */
+static int add_page(struct client *c, struct request *r, long page, json_t *all, bool *ret_more)
+{
+    deis_autojson json_t *list = NULL;
+    json_t *results = NULL;
+    struct deis_err err;
+    long total = 0;
+
+    if (page > 1) {
+        request_set_page(r, page);
+    }
+    if (api_call(c, r, &list) < 0) {
+        return -1;
+    }
+    if (answer_list(list, &results, &total, &err) < 0) {
+        return client_fail_err(c, &err);
+    }
+    json_array_extend(all, results);
+    *ret_more = json_array_size(results) > 0 && json_array_size(all) < (size_t)total;
+    return 0;
+}
+
+int api_list_json(struct client *c, const struct options *o, struct request r)
+{
+    deis_autojson json_t *all = json_array();
+    bool more = true;
+    int code = 0;
+
+    for (long page = 1; code == 0 && more; page++) {
+        code = add_page(c, &r, page, all, &more);
+        more = more && !o->given[OPTION_LIMIT];
+    }
+    request_clear(&r);
+    return code < 0 ? code : term_print_json(c, o, all);
 }
 
 int api_check(struct client *c)

@@ -17,10 +17,13 @@
 struct client {
     char *profile_path;
     struct profile profile;
-    bool logged_in; /* profile was read */
-    char *app;      /* see client_app() */
+    bool logged_in;   /* profile was read */
+    char *folder_app; /* app that was found out here */
+    const char *app;  /* that the command is about, or NULL; see session_app() */
+    bool app_guessed; /* it is the folder's name only */
     struct deis_httpc *http;
     struct deis_buf error; /* text after "Error: " */
+    struct deis_buf hint;  /* what to do next, or nothing */
     int exit_status;       /* of a command that returned 0 */
 };
 
@@ -57,11 +60,17 @@ int api_stream(struct client *c, struct request r, void (*on_data)(struct deis_s
 /* Results of a list; *ret_list is yours, *ret_results borrowed from it. */
 int api_list(struct client *c, struct request r, json_t **ret_list, json_t **ret_results,
              long *ret_total) deis_must_check;
+/* A list as JSON on stdout in the command's shape: whole, or as much as -l says. */
+int api_list_json(struct client *c, const struct options *o, struct request r) deis_must_check;
 /* Is there a controller at the profile's address? */
 int api_check(struct client *c) deis_must_check;
 
 /* --- term.c --- */
 void term_print(const struct deis_buf *b);
+/* A value as JSON in the command's shape. */
+int term_print_json(struct client *c, const struct options *o, const json_t *value) deis_must_check;
+/* Has the user nothing against colour? */
+bool term_may_colour(void);
 /* Moving dots after what was printed, from start to stop; drawn while a request waits. */
 void term_spin_start(void);
 void term_spin(void);
@@ -74,6 +83,8 @@ int term_ask_password(struct client *c, const char *prompt, char **ret) deis_mus
 /* --- files.c --- */
 int file_read(const char *path, size_t max, struct deis_buf *ret,
               struct deis_err *err) deis_must_check;
+/* All of stdin, as file_read(). */
+int file_read_stdin(size_t max, struct deis_buf *ret, struct deis_err *err) deis_must_check;
 /* Replaces the file at once. */
 int file_write(const char *path, struct deis_str text, unsigned mode,
                struct deis_err *err) deis_must_check;
@@ -101,11 +112,12 @@ extern command_fn *const command_functions[COMMAND_COUNT];
 
 command_fn apps_create, apps_destroy, apps_info, apps_list, apps_logs, apps_open, apps_run,
     apps_transfer;
+command_fn audit_list;
 command_fn auth_cancel, auth_login, auth_logout, auth_passwd, auth_regenerate, auth_register,
-    auth_whoami;
+    auth_revoke, auth_tokens, auth_whoami;
 command_fn builds_create, builds_list;
 command_fn certs_add, certs_list, certs_remove;
-command_fn config_list, config_pull, config_push, config_set, config_unset;
+command_fn config_get, config_list, config_pull, config_push, config_set, config_unset;
 command_fn domains_add, domains_list, domains_remove;
 command_fn git_remote;
 command_fn keys_add, keys_list, keys_remove;
@@ -114,6 +126,7 @@ command_fn perms_create, perms_delete, perms_list;
 command_fn ps_list, ps_restart, ps_scale;
 command_fn releases_info, releases_list, releases_rollback;
 command_fn tags_list, tags_set, tags_unset;
+command_fn self_completion, self_man;
 command_fn users_list;
 
 /* Parts of apps:info. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/client.h"
 #include "client/core/answer.h"
-#include "client/core/logline.h"
-#include "client/core/pairs.h"
 #include "client/core/remote.h"
+#include "client/core/shape.h"
 #include "client/core/show.h"
 
 #include "lib/base/clock.h"
@@ -13,7 +12,7 @@
 #include <unistd.h>
 
 #define TEXT_MAX         ((size_t)64 << 20)
-#define LINE_MAX_BYTES   ((size_t)1 << 20)
+#define LIST_MAX         1000000
 #define GIT_NO_REPO      128
 #define GIT_REMOTE_THERE 3
 
@@ -73,8 +72,13 @@ int apps_list(struct client *c, const struct options *o)
     long limit = 0;
     long total = 0;
 
-    if (session_limit(c, o, &limit) < 0 ||
-        api_list(c, request_list("apps", limit), &list, &apps, &total) < 0) {
+    if (session_limit(c, o, &limit) < 0) {
+        return -1;
+    }
+    if (o->given[OPTION_JSON]) {
+        return api_list_json(c, o, request_list("apps", limit));
+    }
+    if (api_list(c, request_list("apps", limit), &list, &apps, &total) < 0) {
         return -1;
     }
     deis_buf_add_cstr(&text, "=== Apps");
@@ -82,6 +86,36 @@ int apps_list(struct client *c, const struct options *o)
     show_sorted(apps, "id", &text);
     term_print(&text);
     return 0;
+}
+
+/* A list below the app as a member of it, in the shape of the command that lists it. */
+static int add_list(struct client *c, json_t *app, const char *member, enum command_id lister,
+                    struct request r)
+{
+    deis_autojson json_t *list = NULL;
+    json_t *results = NULL;
+    long total = 0;
+
+    if (api_list(c, r, &list, &results, &total) < 0) {
+        return -1;
+    }
+    json_t *shaped = shape_apply(command_table[lister].json, results);
+    if (!shaped) {
+        return client_fail(c, "the controller's answer is no list of %s", member);
+    }
+    json_object_set_new(app, member, shaped);
+    return 0;
+}
+
+static int info_json(struct client *c, const struct options *o, const char *id, json_t *app)
+{
+    if (add_list(c, app, "processes", COMMAND_PS_LIST, request_containers_detail(id, LIST_MAX)) <
+            0 ||
+        add_list(c, app, "domains", COMMAND_DOMAINS_LIST,
+                 request_app_list(id, "domains", LIST_MAX)) < 0) {
+        return -1;
+    }
+    return term_print_json(c, o, app);
 }
 
 int apps_info(struct client *c, const struct options *o)
@@ -92,6 +126,9 @@ int apps_info(struct client *c, const struct options *o)
 
     if (session_app(c, o, &id) < 0 || api_do(c, request_app_get(id), &app) < 0) {
         return -1;
+    }
+    if (o->given[OPTION_JSON]) {
+        return info_json(c, o, id, app);
     }
     show_app(app, &text);
     term_print(&text);
@@ -119,81 +156,6 @@ int apps_open(struct client *c, const struct options *o)
     execlp("xdg-open", "xdg-open", url, (char *)NULL);
     deis_err_errno(&err, errno, "can't run 'xdg-open' for %s", url);
     return client_fail_err(c, &err);
-}
-
-/* Lines that come in pieces. */
-struct tail {
-    struct deis_buf line;
-    struct deis_buf text;
-    bool safe;
-};
-
-static void flush_line(struct tail *t)
-{
-    logline_add(deis_buf_str(&t->line), t->safe, &t->text);
-    term_print(&t->text);
-    deis_buf_reset(&t->text);
-    deis_buf_reset(&t->line);
-}
-
-static void on_tail_data(struct deis_str data, void *arg)
-{
-    struct tail *t = arg;
-    ptrdiff_t end;
-
-    while ((end = deis_str_find(data, '\n')) >= 0) {
-        deis_buf_add_str(&t->line, deis_str_first(data, (size_t)end));
-        flush_line(t);
-        data = deis_str_skip(data, (size_t)end + 1);
-    }
-    if (t->line.len + data.len > LINE_MAX_BYTES) {
-        flush_line(t);
-    }
-    deis_buf_add_str(&t->line, data);
-    if (ferror(stdout)) {
-        exit(1);
-    }
-}
-
-static int follow(struct client *c, const char *app, long lines)
-{
-    struct tail t = { DEIS_BUF_INIT(2 * LINE_MAX_BYTES), DEIS_BUF_INIT(TEXT_MAX),
-                      isatty(STDOUT_FILENO) == 1 };
-
-    int r = api_stream(c, request_logs(app, lines, true), on_tail_data, &t);
-    if (t.line.len > 0) {
-        flush_line(&t);
-    }
-    deis_buf_clear(&t.line);
-    deis_buf_clear(&t.text);
-    return r < 0 ? r : client_fail(c, "the controller ended the log");
-}
-
-int apps_logs(struct client *c, const struct options *o)
-{
-    const char *count = options_get(o, OPTION_LINES, NULL);
-    struct deis_buf body;
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(2 * TEXT_MAX);
-    const char *app = NULL;
-    struct deis_err err;
-    long lines = 0;
-
-    if (count && pairs_number(count, &lines, &err) < 0) {
-        return client_fail_err(c, &err);
-    }
-    if (session_app(c, o, &app) < 0) {
-        return -1;
-    }
-    if (o->given[OPTION_TAIL]) {
-        return follow(c, app, lines);
-    }
-    if (api_text(c, request_logs(app, lines, false), &body) < 0) {
-        return -1;
-    }
-    logline_add_all(deis_buf_str(&body), isatty(STDOUT_FILENO) == 1, &text);
-    deis_buf_clear(&body);
-    term_print(&text);
-    return 0;
 }
 
 static char *join_words(const struct options *o)

@@ -198,6 +198,11 @@ int auth_whoami(struct client *c, const struct options *o)
     if (session_load(c) < 0) {
         return -1;
     }
+    if (o->given[OPTION_JSON]) {
+        deis_autojson json_t *login = json_pack("{s:s, s:s}", "username", c->profile.username,
+                                                "controller", c->profile.controller);
+        return term_print_json(c, o, login);
+    }
     printf("You are %s at %s\n", c->profile.username, c->profile.controller);
     return 0;
 }

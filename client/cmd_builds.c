@@ -16,8 +16,13 @@ int builds_list(struct client *c, const struct options *o)
     long limit = 0;
     long total = 0;
 
-    if (session_limit(c, o, &limit) < 0 || session_app(c, o, &app) < 0 ||
-        api_list(c, request_app_list(app, "builds", limit), &list, &builds, &total) < 0) {
+    if (session_limit(c, o, &limit) < 0 || session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    if (o->given[OPTION_JSON]) {
+        return api_list_json(c, o, request_app_list(app, "builds", limit));
+    }
+    if (api_list(c, request_app_list(app, "builds", limit), &list, &builds, &total) < 0) {
         return -1;
     }
     deis_buf_addf(&text, "=== %s Builds", app);

@@ -32,7 +32,37 @@ int config_list(struct client *c, const struct options *o)
     if (session_app(c, o, &app) < 0) {
         return -1;
     }
+    if (o->given[OPTION_JSON]) {
+        deis_autojson json_t *config = NULL;
+        if (api_do(c, request_config_get(app), &config) < 0) {
+            return -1;
+        }
+        return term_print_json(c, o, json_object_get(config, "values"));
+    }
     return print_config(c, app, o->given[OPTION_ONELINE]);
+}
+
+int config_get(struct client *c, const struct options *o)
+{
+    deis_autojson json_t *config = NULL;
+    const char *app = NULL;
+    const char *key = o->words[0];
+
+    if (session_app(c, o, &app) < 0 || api_do(c, request_config_get(app), &config) < 0) {
+        return -1;
+    }
+    json_t *value = json_object_get(json_object_get(config, "values"), key);
+    if (!json_is_string(value)) {
+        return client_fail(c, "%s has no variable '%s'; 'deis config -a %s' lists them", app, key,
+                           app);
+    }
+    if (o->given[OPTION_JSON]) {
+        deis_autojson json_t *one = json_pack("{s:O}", key, value);
+        return term_print_json(c, o, one);
+    }
+    fwrite(json_string_value(value), 1, json_string_length(value), stdout);
+    printf("\n");
+    return 0;
 }
 
 /* Sends a change of the values and shows what came of it. */
@@ -82,6 +112,48 @@ static int set_values(struct client *c, const char *app, json_t *values)
     return change_values(c, "Creating", app, values, true);
 }
 
+static int add_file(struct client *c, const char *arg, json_t *values)
+{
+    deis_autofree char *key = NULL;
+    deis_autofree char *path = NULL;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(0);
+    struct deis_err err;
+
+    if (pairs_from_file(arg, &key, &path, &err) < 0 || file_read(path, FILE_MAX, &text, &err) < 0 ||
+        pairs_set_read(values, key, deis_buf_str(&text), &err) < 0) {
+        return client_fail_err(c, &err);
+    }
+    explicit_bzero(text.data, text.len);
+    return 0;
+}
+
+static int add_stdin(struct client *c, const char *key, json_t *values)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(0);
+    struct deis_err err;
+
+    if (!pairs_is_key(deis_str(key))) {
+        return client_fail(c, "--stdin '%s' must be the name of a variable", key ? key : "");
+    }
+    if (file_read_stdin(FILE_MAX, &text, &err) < 0 ||
+        pairs_set_read(values, key, deis_buf_str(&text), &err) < 0) {
+        return client_fail_err(c, &err);
+    }
+    explicit_bzero(text.data, text.len);
+    return 0;
+}
+
+/* Values that --from-file and --stdin name. */
+static int add_read_values(struct client *c, const struct options *o, json_t *values)
+{
+    for (size_t i = 0; i < o->many_count; i++) {
+        if (add_file(c, o->many[i], values) < 0) {
+            return -1;
+        }
+    }
+    return o->given[OPTION_STDIN] ? add_stdin(c, o->values[OPTION_STDIN], values) : 0;
+}
+
 int config_set(struct client *c, const struct options *o)
 {
     deis_autobuf struct deis_buf note = DEIS_BUF_INIT(TEXT_MAX);
@@ -92,7 +164,7 @@ int config_set(struct client *c, const struct options *o)
     }
     deis_autojson json_t *values = pairs_config(o->words, o->word_count, &note);
     term_print(&note);
-    return set_values(c, app, values);
+    return add_read_values(c, o, values) < 0 ? -1 : set_values(c, app, values);
 }
 
 int config_unset(struct client *c, const struct options *o)

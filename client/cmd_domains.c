@@ -33,6 +33,9 @@ int domains_list(struct client *c, const struct options *o)
     if (session_limit(c, o, &limit) < 0 || session_app(c, o, &app) < 0) {
         return -1;
     }
+    if (o->given[OPTION_JSON]) {
+        return api_list_json(c, o, request_app_list(app, "domains", limit));
+    }
     return domains_print(c, app, limit);
 }
 
@@ -76,8 +79,13 @@ int certs_list(struct client *c, const struct options *o)
     long limit = 0;
     long total = 0;
 
-    if (session_limit(c, o, &limit) < 0 ||
-        api_list(c, request_list("certs", limit), &list, &certs, &total) < 0) {
+    if (session_limit(c, o, &limit) < 0) {
+        return -1;
+    }
+    if (o->given[OPTION_JSON]) {
+        return api_list_json(c, o, request_list("certs", limit));
+    }
+    if (api_list(c, request_list("certs", limit), &list, &certs, &total) < 0) {
         return -1;
     }
     if (json_array_size(certs) == 0) {

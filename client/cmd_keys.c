@@ -33,8 +33,13 @@ int keys_list(struct client *c, const struct options *o)
     long limit = 0;
     long total = 0;
 
-    if (session_limit(c, o, &limit) < 0 ||
-        api_list(c, request_list("keys", limit), &list, &keys, &total) < 0) {
+    if (session_limit(c, o, &limit) < 0) {
+        return -1;
+    }
+    if (o->given[OPTION_JSON]) {
+        return api_list_json(c, o, request_list("keys", limit));
+    }
+    if (api_list(c, request_list("keys", limit), &list, &keys, &total) < 0) {
         return -1;
     }
     deis_buf_addf(&text, "=== %s Keys", c->profile.username);

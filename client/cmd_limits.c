@@ -23,11 +23,26 @@ static int print_part(struct client *c, const char *app, show_fn *show)
     return 0;
 }
 
-static int list_part(struct client *c, const struct options *o, show_fn *show)
+/* member NULL: all of the config that the shape has. */
+static int print_part_json(struct client *c, const struct options *o, const char *app,
+                           const char *member)
+{
+    deis_autojson json_t *config = NULL;
+
+    if (api_do(c, request_config_get(app), &config) < 0) {
+        return -1;
+    }
+    return term_print_json(c, o, member ? json_object_get(config, member) : config);
+}
+
+static int list_part(struct client *c, const struct options *o, show_fn *show, const char *member)
 {
     const char *app = NULL;
 
-    return session_app(c, o, &app) < 0 ? -1 : print_part(c, app, show);
+    if (session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    return o->given[OPTION_JSON] ? print_part_json(c, o, app, member) : print_part(c, app, show);
 }
 
 static const char *limits_map(const struct options *o)
@@ -56,7 +71,7 @@ static int change_part(struct client *c, const struct options *o, const char *ma
 
 int limits_list(struct client *c, const struct options *o)
 {
-    return list_part(c, o, show_limits);
+    return list_part(c, o, show_limits, NULL);
 }
 
 int limits_set(struct client *c, const struct options *o)
@@ -75,7 +90,7 @@ int limits_unset(struct client *c, const struct options *o)
 
 int tags_list(struct client *c, const struct options *o)
 {
-    return list_part(c, o, show_tags);
+    return list_part(c, o, show_tags, "tags");
 }
 
 int tags_set(struct client *c, const struct options *o)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define TEXT_MAX ((size_t)16 << 20)
+#define LIST_MAX 1000000
 
 /* The app that is meant, or NULL with --admin. */
 static int scope(struct client *c, const struct options *o, const char **ret)
@@ -32,6 +33,24 @@ static int print_users(struct client *c, const char *title, struct request r)
     return 0;
 }
 
+/* The administrators' names. */
+static int print_admins_json(struct client *c, const struct options *o, long limit)
+{
+    deis_autojson json_t *list = NULL;
+    deis_autojson json_t *names = json_array();
+    json_t *users = NULL;
+    long total = 0;
+
+    if (api_list(c, request_perms_list(NULL, o->given[OPTION_LIMIT] ? limit : LIST_MAX), &list,
+                 &users, &total) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < json_array_size(users); i++) {
+        json_array_append(names, json_object_get(json_array_get(users, i), "username"));
+    }
+    return term_print_json(c, o, names);
+}
+
 int perms_list(struct client *c, const struct options *o)
 {
     deis_autojson json_t *answer = NULL;
@@ -42,11 +61,17 @@ int perms_list(struct client *c, const struct options *o)
     if (session_limit(c, o, &limit) < 0 || scope(c, o, &app) < 0) {
         return -1;
     }
+    if (!app && o->given[OPTION_JSON]) {
+        return print_admins_json(c, o, limit);
+    }
     if (!app) {
         return print_users(c, "Administrators", request_perms_list(NULL, limit));
     }
     if (api_do(c, request_perms_list(app, limit), &answer) < 0) {
         return -1;
+    }
+    if (o->given[OPTION_JSON]) {
+        return term_print_json(c, o, json_object_get(answer, "users"));
     }
     deis_buf_addf(&text, "=== %s's Users\n", app);
     show_names(json_object_get(answer, "users"), &text);
@@ -104,5 +129,6 @@ int users_list(struct client *c, const struct options *o)
     if (session_limit(c, o, &limit) < 0) {
         return -1;
     }
-    return print_users(c, "Users", request_list("users", limit));
+    return o->given[OPTION_JSON] ? api_list_json(c, o, request_list("users", limit))
+                                 : print_users(c, "Users", request_list("users", limit));
 }

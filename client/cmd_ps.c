@@ -24,6 +24,21 @@ int ps_print(struct client *c, const char *app, long limit)
     return 0;
 }
 
+static int print_details(struct client *c, const char *app, long limit)
+{
+    deis_autojson json_t *list = NULL;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(TEXT_MAX);
+    json_t *containers = NULL;
+    long total = 0;
+
+    if (api_list(c, request_containers_detail(app, limit), &list, &containers, &total) < 0) {
+        return -1;
+    }
+    show_process_details(app, containers, total, deis_wall_ms() / 1000, &text);
+    term_print(&text);
+    return 0;
+}
+
 int ps_list(struct client *c, const struct options *o)
 {
     const char *app = NULL;
@@ -32,7 +47,10 @@ int ps_list(struct client *c, const struct options *o)
     if (session_limit(c, o, &limit) < 0 || session_app(c, o, &app) < 0) {
         return -1;
     }
-    return ps_print(c, app, limit);
+    if (o->given[OPTION_JSON]) {
+        return api_list_json(c, o, request_containers_detail(app, limit));
+    }
+    return o->given[OPTION_DETAIL] ? print_details(c, app, limit) : ps_print(c, app, limit);
 }
 
 static const char *drink(void)

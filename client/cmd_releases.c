@@ -16,8 +16,13 @@ int releases_list(struct client *c, const struct options *o)
     long limit = 0;
     long total = 0;
 
-    if (session_limit(c, o, &limit) < 0 || session_app(c, o, &app) < 0 ||
-        api_list(c, request_app_list(app, "releases", limit), &list, &releases, &total) < 0) {
+    if (session_limit(c, o, &limit) < 0 || session_app(c, o, &app) < 0) {
+        return -1;
+    }
+    if (o->given[OPTION_JSON]) {
+        return api_list_json(c, o, request_app_list(app, "releases", limit));
+    }
+    if (api_list(c, request_app_list(app, "releases", limit), &list, &releases, &total) < 0) {
         return -1;
     }
     deis_buf_addf(&text, "=== %s Releases", app);
@@ -40,6 +45,9 @@ int releases_info(struct client *c, const struct options *o)
     }
     if (session_app(c, o, &app) < 0 || api_do(c, request_release_get(app, version), &release) < 0) {
         return -1;
+    }
+    if (o->given[OPTION_JSON]) {
+        return term_print_json(c, o, release);
     }
     show_release(app, release, &text);
     term_print(&text);

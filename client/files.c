@@ -7,14 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int file_read(const char *path, size_t max, struct deis_buf *ret, struct deis_err *err)
+static int read_all(int fd, const char *name, size_t max, struct deis_buf *ret,
+                    struct deis_err *err)
 {
-    deis_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-
     deis_buf_init(ret, max);
-    if (fd < 0) {
-        return deis_err_errno(err, errno, "can't open '%s'", path);
-    }
     for (;;) {
         char chunk[8192];
         ssize_t n = read(fd, chunk, sizeof(chunk));
@@ -22,7 +18,7 @@ int file_read(const char *path, size_t max, struct deis_buf *ret, struct deis_er
             continue;
         }
         if (n < 0) {
-            int code = deis_err_errno(err, errno, "can't read '%s'", path);
+            int code = deis_err_errno(err, errno, "can't read %s", name);
             deis_buf_clear(ret);
             return code;
         }
@@ -30,12 +26,29 @@ int file_read(const char *path, size_t max, struct deis_buf *ret, struct deis_er
             break;
         }
         deis_buf_add(ret, chunk, (size_t)n);
-    }
-    if (deis_buf_failed(ret)) {
-        deis_buf_clear(ret);
-        return deis_err_set(err, DEIS_LIMIT, "'%s' has more than %zu bytes", path, max);
+        if (deis_buf_failed(ret)) {
+            deis_buf_clear(ret);
+            return deis_err_set(err, DEIS_LIMIT, "%s has more than %zu bytes", name, max);
+        }
     }
     return 0;
+}
+
+int file_read(const char *path, size_t max, struct deis_buf *ret, struct deis_err *err)
+{
+    deis_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+    deis_autofree char *name = deis_asprintf("'%s'", path);
+
+    deis_buf_init(ret, max);
+    if (fd < 0) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    return read_all(fd, name, max, ret, err);
+}
+
+int file_read_stdin(size_t max, struct deis_buf *ret, struct deis_err *err)
+{
+    return read_all(STDIN_FILENO, "stdin", max, ret, err);
 }
 
 static int write_all(int fd, struct deis_str text)

@@ -19,18 +19,23 @@ command_fn *const command_functions[COMMAND_COUNT] = {
     [COMMAND_APPS_OPEN] = apps_open,
     [COMMAND_APPS_RUN] = apps_run,
     [COMMAND_APPS_TRANSFER] = apps_transfer,
+    [COMMAND_AUDIT_LIST] = audit_list,
     [COMMAND_AUTH_CANCEL] = auth_cancel,
     [COMMAND_AUTH_LOGIN] = auth_login,
     [COMMAND_AUTH_LOGOUT] = auth_logout,
     [COMMAND_AUTH_PASSWD] = auth_passwd,
     [COMMAND_AUTH_REGENERATE] = auth_regenerate,
     [COMMAND_AUTH_REGISTER] = auth_register,
+    [COMMAND_AUTH_REVOKE] = auth_revoke,
+    [COMMAND_AUTH_TOKENS] = auth_tokens,
     [COMMAND_AUTH_WHOAMI] = auth_whoami,
     [COMMAND_BUILDS_CREATE] = builds_create,
     [COMMAND_BUILDS_LIST] = builds_list,
     [COMMAND_CERTS_ADD] = certs_add,
     [COMMAND_CERTS_LIST] = certs_list,
     [COMMAND_CERTS_REMOVE] = certs_remove,
+    [COMMAND_COMPLETION] = self_completion,
+    [COMMAND_CONFIG_GET] = config_get,
     [COMMAND_CONFIG_LIST] = config_list,
     [COMMAND_CONFIG_PULL] = config_pull,
     [COMMAND_CONFIG_PUSH] = config_push,
@@ -46,6 +51,7 @@ command_fn *const command_functions[COMMAND_COUNT] = {
     [COMMAND_LIMITS_LIST] = limits_list,
     [COMMAND_LIMITS_SET] = limits_set,
     [COMMAND_LIMITS_UNSET] = limits_unset,
+    [COMMAND_MAN] = self_man,
     [COMMAND_PERMS_CREATE] = perms_create,
     [COMMAND_PERMS_DELETE] = perms_delete,
     [COMMAND_PERMS_LIST] = perms_list,
@@ -78,19 +84,20 @@ int client_fail_err(struct client *c, const struct deis_err *err)
 
 static int run_command(const struct options *o)
 {
-    struct client c = { .error = DEIS_BUF_INIT(ERROR_MAX) };
+    struct client c = { .error = DEIS_BUF_INIT(ERROR_MAX), .hint = DEIS_BUF_INIT(ERROR_MAX) };
 
     int r = command_functions[command_id_of(o->command)](&c, o);
     fflush(stdout);
     if (r < 0) {
-        fprintf(stderr, "Error: %s\n", c.error.data);
+        fprintf(stderr, "Error: %s\n%s", c.error.data, c.hint.data);
     }
     int status = r < 0 ? 1 : c.exit_status;
     deis_httpc_free(c.http);
     profile_clear(&c.profile);
     free(c.profile_path);
-    free(c.app);
+    free(c.folder_app);
     deis_buf_clear(&c.error);
+    deis_buf_clear(&c.hint);
     return status;
 }
 

@@ -99,26 +99,37 @@ int session_forget(struct client *c)
     return 0;
 }
 
-int session_app(struct client *c, const struct options *o, const char **ret)
+/* The app of this repository's remote, else the folder's name. */
+static int find_app(struct client *c)
 {
     char folder[PATH_MAX];
     struct deis_err err;
+    deis_autofree char *host = profile_host(c->profile.controller);
 
+    c->folder_app = git_app(host ? host : "");
+    if (c->folder_app) {
+        return 0;
+    }
+    if (!getcwd(folder, sizeof(folder))) {
+        deis_err_errno(&err, errno, "can't name this folder");
+        return client_fail_err(c, &err);
+    }
+    c->folder_app = remote_app_of_folder(folder);
+    c->app_guessed = true;
+    return 0;
+}
+
+int session_app(struct client *c, const struct options *o, const char **ret)
+{
     if (session_load(c) < 0) {
         return -1;
     }
-    *ret = options_get(o, OPTION_APP, NULL);
-    if (*ret) {
-        return 0;
-    }
-    deis_autofree char *host = profile_host(c->profile.controller);
-    c->app = git_app(host ? host : "");
+    c->app = options_get(o, OPTION_APP, NULL);
     if (!c->app) {
-        if (!getcwd(folder, sizeof(folder))) {
-            deis_err_errno(&err, errno, "can't name this folder");
-            return client_fail_err(c, &err);
+        if (find_app(c) < 0) {
+            return -1;
         }
-        c->app = remote_app_of_folder(folder);
+        c->app = c->folder_app;
     }
     *ret = c->app;
     return 0;

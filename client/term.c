@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/client.h"
+#include "client/core/shape.h"
 
 #include "lib/base/clock.h"
 
@@ -22,6 +23,25 @@ void term_print(const struct deis_buf *b)
 {
     fwrite(b->data, 1, b->len, stdout);
     fflush(stdout);
+}
+
+int term_print_json(struct client *c, const struct options *o, const json_t *value)
+{
+    deis_autojson json_t *shaped = shape_apply(o->command->json, value);
+
+    if (!shaped) {
+        return client_fail(c, "the controller's answer is not of the expected kind");
+    }
+    json_dumpf(shaped, stdout, JSON_INDENT(2));
+    printf("\n");
+    return 0;
+}
+
+bool term_may_colour(void)
+{
+    const char *no = getenv("NO_COLOR");
+
+    return !no || !no[0];
 }
 
 static void draw_frame(void)

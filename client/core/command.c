@@ -11,6 +11,10 @@
     {                                                                                              \
         OPTION_LIMIT, 'l', "limit", "<num>", "show that many results at most"                      \
     }
+#define JSON                                                                                       \
+    {                                                                                              \
+        OPTION_JSON, 0, "json", NULL, "print JSON for programs"                                    \
+    }
 #define ADMIN(help)                                                                                \
     {                                                                                              \
         OPTION_ADMIN, 0, "admin", NULL, help                                                       \
@@ -58,18 +62,25 @@ const struct command command_table[COMMAND_COUNT] = {
         },
     },
     [COMMAND_APPS_INFO] = {
-        "apps:info", "", 0, 0, "show an app, its processes and domains", .options = { APP },
+        "apps:info", "", 0, 0, "show an app, its processes and domains",
+        .options = { APP, JSON },
+        .json = "{id owner url created updated uuid structure processes domains}",
     },
     [COMMAND_APPS_LIST] = {
-        "apps:list", "", 0, 0, "list the apps that you may use", .options = { LIMIT },
+        "apps:list", "", 0, 0, "list the apps that you may use",
+        .options = { LIMIT, JSON },
+        .json = "[id owner url created updated uuid structure]",
     },
     [COMMAND_APPS_LOGS] = {
         "apps:logs", "", 0, 0, "show what an app and the platform said about it",
         .options = {
             APP,
             { OPTION_LINES, 'n', "lines", "<num>", "show the last so many lines" },
+            { OPTION_PS, 'p', "ps", "<process>", "of these processes only: a type (web) or one (web.2)" },
             { OPTION_TAIL, 't', "tail", NULL, "go on with new lines until interrupted" },
+            JSON,
         },
+        .json = "*{time process text}",
     },
     [COMMAND_APPS_OPEN] = {
         "apps:open", "", 0, 0, "open an app in the browser", .options = { APP },
@@ -81,6 +92,16 @@ const struct command command_table[COMMAND_COUNT] = {
     },
     [COMMAND_APPS_TRANSFER] = {
         "apps:transfer", "<username>", 1, 1, "give an app to another user", .options = { APP },
+    },
+    [COMMAND_AUDIT_LIST] = {
+        "audit:list", "", 0, 0, "list who changed what (administrators only)",
+        .options = {
+            { OPTION_APP, 'a', "app", "<app>", "changes of this app only" },
+            USERNAME('u', "changes by this user only"),
+            LIMIT,
+            JSON,
+        },
+        .json = "[time user action object result request]",
     },
     [COMMAND_AUTH_CANCEL] = {
         "auth:cancel", "", 0, 0, "delete an account",
@@ -119,7 +140,17 @@ const struct command command_table[COMMAND_COUNT] = {
             SSL_VERIFY,
         },
     },
-    [COMMAND_AUTH_WHOAMI] = { "auth:whoami", "", 0, 0, "show the login" },
+    [COMMAND_AUTH_REVOKE] = { "auth:revoke", "<token-id>...", 1, ANY_NUMBER, "end logins, by the id of their token" },
+    [COMMAND_AUTH_TOKENS] = {
+        "auth:tokens", "", 0, 0, "list your logins: when each was made and last used",
+        .options = { LIMIT, JSON },
+        .json = "[id created last_used current]",
+    },
+    [COMMAND_AUTH_WHOAMI] = {
+        "auth:whoami", "", 0, 0, "show the login",
+        .options = { JSON },
+        .json = "{username controller}",
+    },
     [COMMAND_BUILDS_CREATE] = {
         "builds:create", "<image>", 1, 1, "deploy an image",
         .options = {
@@ -128,7 +159,9 @@ const struct command command_table[COMMAND_COUNT] = {
         },
     },
     [COMMAND_BUILDS_LIST] = {
-        "builds:list", "", 0, 0, "list the builds of an app", .options = { APP, LIMIT },
+        "builds:list", "", 0, 0, "list the builds of an app",
+        .options = { APP, LIMIT, JSON },
+        .json = "[uuid image sha procfile dockerfile owner created updated]",
     },
     [COMMAND_CERTS_ADD] = {
         "certs:add", "<cert> <key>", 2, 2, "add a certificate and its key, both files in PEM",
@@ -137,14 +170,26 @@ const struct command command_table[COMMAND_COUNT] = {
             { OPTION_SUBJECT_ALT_NAME, 0, "subject-alt-names", "<names>",
               "several domains, separated by commas" },
         },
+        .takes_files = true,
     },
     [COMMAND_CERTS_LIST] = {
-        "certs:list", "", 0, 0, "list your certificates", .options = { LIMIT },
+        "certs:list", "", 0, 0, "list your certificates",
+        .options = { LIMIT, JSON },
+        .json = "[common_name expires owner created updated]",
     },
     [COMMAND_CERTS_REMOVE] = { "certs:remove", "<cn>", 1, 1, "remove a certificate" },
+    [COMMAND_COMPLETION] = {
+        "completion", "bash|zsh|fish", 1, 1, "write a completion script for a shell",
+    },
+    [COMMAND_CONFIG_GET] = {
+        "config:get", "<key>", 1, 1, "print one environment variable of an app",
+        .options = { APP, JSON },
+        .json = "{}",
+    },
     [COMMAND_CONFIG_LIST] = {
         "config:list", "", 0, 0, "list the environment variables of an app",
-        .options = { APP, { OPTION_ONELINE, 0, "oneline", NULL, "all on one line" } },
+        .options = { APP, { OPTION_ONELINE, 0, "oneline", NULL, "all on one line" }, JSON },
+        .json = "{}",
     },
     [COMMAND_CONFIG_PULL] = {
         "config:pull", "", 0, 0, "write the environment variables to .env",
@@ -159,8 +204,16 @@ const struct command command_table[COMMAND_COUNT] = {
         .options = { APP, { OPTION_PATH, 'p', "path", "<path>", "the file; default .env" } },
     },
     [COMMAND_CONFIG_SET] = {
-        "config:set", "<var>=<value>...", 1, ANY_NUMBER, "set environment variables of an app",
-        .options = { APP },
+        "config:set", "[<var>=<value>...]", 1, ANY_NUMBER, "set environment variables of an app",
+        .options = {
+            APP,
+            { OPTION_FROM_FILE, 0, "from-file", "<var>=<path>",
+              "the value is what the file holds, without a newline at its end", .many = true },
+            { OPTION_STDIN, 0, "stdin", "<var>",
+              "the value is what stdin holds, without a newline at its end" },
+        },
+        .instead = { OPTION_FROM_FILE, OPTION_STDIN },
+        .has_instead = true,
     },
     [COMMAND_CONFIG_UNSET] = {
         "config:unset", "<key>...", 1, ANY_NUMBER, "unset environment variables of an app",
@@ -170,7 +223,9 @@ const struct command command_table[COMMAND_COUNT] = {
         "domains:add", "<domain>", 1, 1, "add a domain to an app", .options = { APP },
     },
     [COMMAND_DOMAINS_LIST] = {
-        "domains:list", "", 0, 0, "list the domains of an app", .options = { APP, LIMIT },
+        "domains:list", "", 0, 0, "list the domains of an app",
+        .options = { APP, LIMIT, JSON },
+        .json = "[domain app owner created updated]",
     },
     [COMMAND_DOMAINS_REMOVE] = {
         "domains:remove", "<domain>", 1, 1, "remove a domain from an app", .options = { APP },
@@ -179,13 +234,19 @@ const struct command command_table[COMMAND_COUNT] = {
         "git:remote", "", 0, 0, "add the git remote of an app to this repository",
         .options = { APP, REMOTE("name of the git remote; default deis") },
     },
-    [COMMAND_KEYS_ADD] = { "keys:add", "[<key>]", 0, 1, "add an SSH public key" },
+    [COMMAND_KEYS_ADD] = {
+        "keys:add", "[<path>]", 0, 1, "add an SSH public key", .takes_files = true,
+    },
     [COMMAND_KEYS_LIST] = {
-        "keys:list", "", 0, 0, "list your SSH public keys", .options = { LIMIT },
+        "keys:list", "", 0, 0, "list your SSH public keys",
+        .options = { LIMIT, JSON },
+        .json = "[id public fingerprint owner created updated uuid]",
     },
     [COMMAND_KEYS_REMOVE] = { "keys:remove", "<key>", 1, 1, "remove an SSH public key" },
     [COMMAND_LIMITS_LIST] = {
-        "limits:list", "", 0, 0, "list the resource limits of an app", .options = { APP },
+        "limits:list", "", 0, 0, "list the resource limits of an app",
+        .options = { APP, JSON },
+        .json = "{memory cpu}",
     },
     [COMMAND_LIMITS_SET] = {
         "limits:set", "<type>=<limit>...", 1, ANY_NUMBER, "set resource limits of an app",
@@ -200,6 +261,7 @@ const struct command command_table[COMMAND_COUNT] = {
         .rivals = { OPTION_CPU, OPTION_MEMORY },
         .has_rivals = true,
     },
+    [COMMAND_MAN] = { "man", "", 0, 0, "write the manual page, for man -l" },
     [COMMAND_PERMS_CREATE] = {
         "perms:create", "<username>", 1, 1, "let a user work on an app",
         .options = { APP, ADMIN("make the user an administrator") },
@@ -214,12 +276,20 @@ const struct command command_table[COMMAND_COUNT] = {
     },
     [COMMAND_PERMS_LIST] = {
         "perms:list", "", 0, 0, "list who may work on an app",
-        .options = { APP, ADMIN("list the administrators"), LIMIT },
+        .options = { APP, ADMIN("list the administrators"), LIMIT, JSON },
         .rivals = { OPTION_APP, OPTION_ADMIN },
         .has_rivals = true,
+        .json = "[]",
     },
     [COMMAND_PS_LIST] = {
-        "ps:list", "", 0, 0, "list the processes of an app", .options = { APP, LIMIT },
+        "ps:list", "", 0, 0, "list the processes of an app",
+        .options = {
+            APP,
+            LIMIT,
+            { OPTION_DETAIL, 0, "detail", NULL, "also machine, age, restarts and how the last one ended" },
+            JSON,
+        },
+        .json = "[type num state release ready machine since restarts exit reason created uuid]",
     },
     [COMMAND_PS_RESTART] = {
         "ps:restart", "[<type>]", 0, 1, "restart all processes, those of a type, or one (web.2)",
@@ -230,17 +300,23 @@ const struct command command_table[COMMAND_COUNT] = {
         .options = { APP },
     },
     [COMMAND_RELEASES_INFO] = {
-        "releases:info", "<version>", 1, 1, "show a release", .options = { APP },
+        "releases:info", "<version>", 1, 1, "show a release",
+        .options = { APP, JSON },
+        .json = "{version summary build config owner created updated uuid}",
     },
     [COMMAND_RELEASES_LIST] = {
-        "releases:list", "", 0, 0, "list the releases of an app", .options = { APP, LIMIT },
+        "releases:list", "", 0, 0, "list the releases of an app",
+        .options = { APP, LIMIT, JSON },
+        .json = "[version summary build config owner created updated uuid]",
     },
     [COMMAND_RELEASES_ROLLBACK] = {
         "releases:rollback", "[<version>]", 0, 1, "go back to an earlier release; default: by one",
         .options = { APP },
     },
     [COMMAND_TAGS_LIST] = {
-        "tags:list", "", 0, 0, "list the tags of an app", .options = { APP },
+        "tags:list", "", 0, 0, "list the tags of an app",
+        .options = { APP, JSON },
+        .json = "{}",
     },
     [COMMAND_TAGS_SET] = {
         "tags:set", "<key>=<value>...", 1, ANY_NUMBER, "run an app on machines with these tags only",
@@ -250,7 +326,9 @@ const struct command command_table[COMMAND_COUNT] = {
         "tags:unset", "<key>...", 1, ANY_NUMBER, "unset tags of an app", .options = { APP },
     },
     [COMMAND_USERS_LIST] = {
-        "users:list", "", 0, 0, "list all users (administrators only)", .options = { LIMIT },
+        "users:list", "", 0, 0, "list all users (administrators only)",
+        .options = { LIMIT, JSON },
+        .json = "[username email first_name last_name is_superuser is_active date_joined last_login]",
     },
 };
 
@@ -328,4 +406,25 @@ const char *command_expand(const char *name)
         }
     }
     return name;
+}
+
+bool command_is_file(const char *value)
+{
+    return strcmp(value, "<path>") == 0;
+}
+
+struct deis_str command_choices(const char *value)
+{
+    struct deis_str s = deis_str(value);
+
+    if (deis_str_find(s, '|') < 0) {
+        return DEIS_STR_NONE;
+    }
+    return s.ptr[0] == '<' ? deis_str_first(deis_str_skip(s, 1), s.len - 2) : s;
+}
+
+const struct option *command_next_option(const struct command *c, const struct option *o)
+{
+    o = o ? o + 1 : c->options;
+    return o < c->options + COMMAND_OPTIONS_MAX && o->name ? o : NULL;
 }

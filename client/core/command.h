@@ -9,6 +9,7 @@
 #include "lib/base/str.h"
 
 #define COMMAND_OPTIONS_MAX 6
+#define COMMAND_RIVALS      2
 
 enum command_id {
     COMMAND_APPS_CREATE,
@@ -19,18 +20,23 @@ enum command_id {
     COMMAND_APPS_OPEN,
     COMMAND_APPS_RUN,
     COMMAND_APPS_TRANSFER,
+    COMMAND_AUDIT_LIST,
     COMMAND_AUTH_CANCEL,
     COMMAND_AUTH_LOGIN,
     COMMAND_AUTH_LOGOUT,
     COMMAND_AUTH_PASSWD,
     COMMAND_AUTH_REGENERATE,
     COMMAND_AUTH_REGISTER,
+    COMMAND_AUTH_REVOKE,
+    COMMAND_AUTH_TOKENS,
     COMMAND_AUTH_WHOAMI,
     COMMAND_BUILDS_CREATE,
     COMMAND_BUILDS_LIST,
     COMMAND_CERTS_ADD,
     COMMAND_CERTS_LIST,
     COMMAND_CERTS_REMOVE,
+    COMMAND_COMPLETION,
+    COMMAND_CONFIG_GET,
     COMMAND_CONFIG_LIST,
     COMMAND_CONFIG_PULL,
     COMMAND_CONFIG_PUSH,
@@ -46,6 +52,7 @@ enum command_id {
     COMMAND_LIMITS_LIST,
     COMMAND_LIMITS_SET,
     COMMAND_LIMITS_UNSET,
+    COMMAND_MAN,
     COMMAND_PERMS_CREATE,
     COMMAND_PERMS_DELETE,
     COMMAND_PERMS_LIST,
@@ -71,8 +78,11 @@ enum option_id {
     OPTION_COMMON_NAME,
     OPTION_CONFIRM,
     OPTION_CPU,
+    OPTION_DETAIL,
     OPTION_EMAIL,
+    OPTION_FROM_FILE,
     OPTION_INTERACTIVE,
+    OPTION_JSON,
     OPTION_LIMIT,
     OPTION_LINES,
     OPTION_MEMORY,
@@ -83,8 +93,10 @@ enum option_id {
     OPTION_PASSWORD,
     OPTION_PATH,
     OPTION_PROCFILE,
+    OPTION_PS,
     OPTION_REMOTE,
     OPTION_SSL_VERIFY,
+    OPTION_STDIN,
     OPTION_SUBJECT_ALT_NAME,
     OPTION_TAIL,
     OPTION_USERNAME,
@@ -98,6 +110,7 @@ struct option {
     const char *name;  /* without dashes */
     const char *value; /* what stands for its argument in help; NULL = a flag */
     const char *help;
+    bool many; /* may be given again and again; one such option in a command at most */
 };
 
 struct command {
@@ -108,9 +121,15 @@ struct command {
     const char *summary;
     struct option options[COMMAND_OPTIONS_MAX]; /* ends with a NULL name */
     /* Options of which one at most may be given. */
-    enum option_id rivals[2];
+    enum option_id rivals[COMMAND_RIVALS];
     bool has_rivals;
+    /* Options that stand for the words: with one of them there may be none. */
+    enum option_id instead[COMMAND_RIVALS];
+    bool has_instead;
     bool rest_after_dashes; /* "--" ends the options */
+    bool takes_files;       /* its words are names of files */
+    /* What --json prints, see shape.h; a command has the option when it has this. */
+    const char *json;
 };
 
 extern const struct command command_table[COMMAND_COUNT];
@@ -131,6 +150,12 @@ struct deis_str command_group(const struct command *c);
 bool command_group_exists(struct deis_str group);
 /* What a bare group means ("apps" is "apps:list"), or NULL when its help is shown. */
 const struct command *command_of_group(struct deis_str group);
+/* Does this argument, as in usage ("<path>"), name a file? */
+bool command_is_file(const char *value);
+/* Its choices with '|' between them ("true|false"), or NONE when it has none. */
+struct deis_str command_choices(const char *value);
+/* The options of a row one by one: NULL after the last; start with NULL. */
+const struct option *command_next_option(const struct command *c, const struct option *o);
 /* The full name of a shortcut, else name itself. */
 const char *command_expand(const char *name);
 

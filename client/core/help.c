@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/core/help.h"
 
+#include "client/core/shape.h"
+
 #define NAME_WIDTH 20
 
 static void add_row(struct deis_buf *out, const char *name, const char *text)
@@ -23,6 +25,9 @@ static const char *const group_titles[][2] = {
     { "perms", "who may do what" },
     { "git", "git remotes" },
     { "users", "users" },
+    { "audit", "who changed what" },
+    { "completion", "completion scripts for shells" },
+    { "man", "the manual page" },
 };
 
 void help_main(struct deis_buf *out)
@@ -69,13 +74,17 @@ void help_command(const struct command *c, struct deis_buf *out)
     if (c->options[0].name) {
         deis_buf_add_cstr(out, "\nOptions:\n");
     }
-    for (const struct option *o = c->options; o < c->options + COMMAND_OPTIONS_MAX && o->name;
-         o++) {
+    for (const struct option *o = NULL; (o = command_next_option(c, o)) != NULL;) {
         deis_buf_add_cstr(out, "  ");
         if (o->letter) {
             deis_buf_addf(out, "-%c ", o->letter);
         }
-        deis_buf_addf(out, "--%s%s%s\n    %s\n", o->name, o->value ? "=" : "",
-                      o->value ? o->value : "", o->help);
+        deis_buf_addf(out, "--%s%s%s\n    %s%s\n", o->name, o->value ? "=" : "",
+                      o->value ? o->value : "", o->help, o->many ? "; may be repeated" : "");
+        if (o->id == OPTION_JSON) {
+            deis_buf_add_cstr(out, "    ");
+            shape_describe(c->json, out);
+            deis_buf_add_char(out, '\n');
+        }
     }
 }

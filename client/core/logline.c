@@ -58,18 +58,62 @@ static void add_safe(struct deis_str s, struct deis_buf *out)
     }
 }
 
-void logline_add(struct deis_str line, bool safe, struct deis_buf *out)
+static void add_member(const char *name, struct deis_str text, struct deis_buf *out)
 {
-    deis_buf_addf(out, "\033[3%dm", logline_colour(line));
+    if (!text.ptr) {
+        deis_buf_addf(out, "\"%s\":null", name);
+        return;
+    }
+    deis_buf_addf(out, "\"%s\":\"", name);
+    deis_buf_add_json_escaped(out, text);
+    deis_buf_add_char(out, '"');
+}
+
+/* "<time> <app>[<process>]: <text>" in parts; a line of another form is text only. */
+static void add_json(struct deis_str line, struct deis_buf *out)
+{
+    struct deis_str time = DEIS_STR_NONE;
+    struct deis_str process = DEIS_STR_NONE;
+    struct deis_str rest = line;
+    struct deis_str first;
+    const char *end = memmem(line.ptr, line.len, "]: ", 3);
+
+    if (end && deis_str_split(&rest, ' ', &first) && end > first.ptr + first.len) {
+        struct deis_str source = deis_str_first(rest, (size_t)(end - rest.ptr));
+        ptrdiff_t bracket = deis_str_find(source, '[');
+        if (bracket > 0) {
+            time = first;
+            process = deis_str_skip(source, (size_t)bracket + 1);
+            line = deis_str_skip(line, (size_t)(end - line.ptr) + 3);
+        }
+    }
+    deis_buf_add_char(out, '{');
+    add_member("time", time, out);
+    deis_buf_add_char(out, ',');
+    add_member("process", process, out);
+    deis_buf_add_char(out, ',');
+    add_member("text", line, out);
+    deis_buf_add_cstr(out, "}\n");
+}
+
+void logline_add(struct deis_str line, enum logline_form form, bool safe, struct deis_buf *out)
+{
+    if (form == LOGLINE_JSON) {
+        add_json(line, out);
+        return;
+    }
+    if (form == LOGLINE_COLOURED) {
+        deis_buf_addf(out, "\033[3%dm", logline_colour(line));
+    }
     if (safe) {
         add_safe(line, out);
     } else {
         deis_buf_add_str(out, line);
     }
-    deis_buf_add_cstr(out, "\033[0m\n");
+    deis_buf_add_cstr(out, form == LOGLINE_COLOURED ? "\033[0m\n" : "\n");
 }
 
-void logline_add_all(struct deis_str body, bool safe, struct deis_buf *out)
+void logline_add_all(struct deis_str body, enum logline_form form, bool safe, struct deis_buf *out)
 {
     struct deis_str line;
 
@@ -83,6 +127,8 @@ void logline_add_all(struct deis_str body, bool safe, struct deis_buf *out)
         body = DEIS_STR("");
     }
     while (deis_str_split(&body, '\n', &line)) {
-        logline_add(line, safe, out);
+        if (body.ptr || line.len > 0 || form == LOGLINE_COLOURED) {
+            logline_add(line, form, safe, out);
+        }
     }
 }

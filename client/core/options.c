@@ -11,8 +11,7 @@ struct parser {
 
 static const struct option *by_letter(const struct command *c, char letter)
 {
-    for (const struct option *o = c->options; o < c->options + COMMAND_OPTIONS_MAX && o->name;
-         o++) {
+    for (const struct option *o = NULL; (o = command_next_option(c, o)) != NULL;) {
         if (o->letter == letter) {
             return o;
         }
@@ -26,8 +25,7 @@ static const struct option *by_name(const struct command *c, struct deis_str nam
     const struct option *found = NULL;
     size_t count = 0;
 
-    for (const struct option *o = c->options; o < c->options + COMMAND_OPTIONS_MAX && o->name;
-         o++) {
+    for (const struct option *o = NULL; (o = command_next_option(c, o)) != NULL;) {
         if (deis_str_eq_cstr(name, o->name)) {
             return o;
         }
@@ -41,7 +39,9 @@ static const struct option *by_name(const struct command *c, struct deis_str nam
 
 static void set(struct parser *p, const struct option *o, const char *value)
 {
-    if (p->o->given[o->id]) {
+    if (o->many) {
+        p->o->many[p->o->many_count++] = value;
+    } else if (p->o->given[o->id]) {
         p->wrong = true;
         return;
     }
@@ -126,6 +126,15 @@ static void parse_all(struct parser *p)
     }
 }
 
+/* May the command run with so few words, or so many? */
+static bool words_fit(const struct options *o)
+{
+    const struct command *c = o->command;
+    bool instead = c->has_instead && (o->given[c->instead[0]] || o->given[c->instead[1]]);
+
+    return (o->word_count >= c->min_words || instead) && o->word_count <= c->max_words;
+}
+
 enum options_result options_parse(const struct command *command, const char *const *args,
                                   struct options *ret, struct deis_buf *note)
 {
@@ -137,6 +146,7 @@ enum options_result options_parse(const struct command *command, const char *con
     }
     *ret = (struct options){ .command = command };
     ret->words = deis_realloc_array(NULL, count + 1, sizeof(*ret->words));
+    ret->many = deis_realloc_array(NULL, count + 1, sizeof(*ret->many));
     parse_all(&p);
     ret->words[ret->word_count] = NULL;
     if (p.note->len > 0) {
@@ -147,8 +157,7 @@ enum options_result options_parse(const struct command *command, const char *con
     }
     bool rivals =
         command->has_rivals && ret->given[command->rivals[0]] && ret->given[command->rivals[1]];
-    if (p.wrong || rivals || ret->word_count < command->min_words ||
-        ret->word_count > command->max_words) {
+    if (p.wrong || rivals || !words_fit(ret)) {
         return OPTIONS_WRONG;
     }
     return OPTIONS_OK;
@@ -157,7 +166,9 @@ enum options_result options_parse(const struct command *command, const char *con
 void options_clear(struct options *o)
 {
     free(o->words);
+    free(o->many);
     o->words = NULL;
+    o->many = NULL;
 }
 
 const char *options_get(const struct options *o, enum option_id id, const char *def)

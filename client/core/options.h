@@ -16,6 +16,8 @@ struct options {
     size_t word_count;
     bool given[OPTION_COUNT];
     const char *values[OPTION_COUNT]; /* borrowed; NULL = absent or empty */
+    const char **many;                /* all values of the option that may be repeated; as words */
+    size_t many_count;
 };
 
 enum options_result {

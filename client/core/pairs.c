@@ -159,6 +159,42 @@ json_t *pairs_removals(const char *const *names, size_t count)
     return map;
 }
 
+bool pairs_is_key(struct deis_str key)
+{
+    return key.len > 0 && name_length(key, true) == key.len;
+}
+
+int pairs_from_file(const char *arg, char **ret_key, char **ret_path, struct deis_err *err)
+{
+    struct deis_str key;
+    struct deis_str path;
+
+    if (!split_pair(deis_str(arg), true, &key, &path)) {
+        return deis_err_set(err, DEIS_INVALID,
+                            "--from-file '%s' must be <var>=<path>, ex: TLS_KEY=key.pem", arg);
+    }
+    *ret_key = deis_str_dup(key);
+    *ret_path = deis_str_dup(path);
+    return 0;
+}
+
+int pairs_set_read(json_t *map, const char *key, struct deis_str value, struct deis_err *err)
+{
+    if (json_object_get(map, key)) {
+        return deis_err_set(err, DEIS_INVALID, "%s is given twice", key);
+    }
+    if (deis_str_ends(value, "\n")) {
+        value = deis_str_first(value, value.len - 1);
+    }
+    if (!deis_str_is_utf8(value)) {
+        return deis_err_set(err, DEIS_INVALID,
+                            "the value of %s must be UTF-8 without NUL; encode it, in base64 say",
+                            key);
+    }
+    json_object_set_new(map, key, json_stringn(value.ptr ? value.ptr : "", value.len));
+    return 0;
+}
+
 json_t *pairs_env_file(struct deis_str text, struct deis_buf *note)
 {
     json_t *map = json_object();

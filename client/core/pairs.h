@@ -17,6 +17,16 @@ json_t *pairs_tags(const char *const *args, size_t count, struct deis_buf *note)
 /* Each name with null: what takes it away. */
 json_t *pairs_removals(const char *const *names, size_t count);
 
+/* A variable's name on its own, as pairs_config has it. */
+bool pairs_is_key(struct deis_str key);
+/* "KEY=path" of --from-file: both parts yours. */
+int pairs_from_file(const char *arg, char **ret_key, char **ret_path,
+                    struct deis_err *err) deis_must_check;
+/* Sets a value that was read from a file or stdin, without one newline at its end. DEIS_INVALID
+ * when it can't be a variable or the key is in the map already; errors do not show the value. */
+int pairs_set_read(json_t *map, const char *key, struct deis_str value,
+                   struct deis_err *err) deis_must_check;
+
 /* The lines of a .env file as for pairs_config; the piece after the last newline is dropped. */
 json_t *pairs_env_file(struct deis_str text, struct deis_buf *note);
 /* "K=v" lines of config values. */

@@ -79,13 +79,33 @@ struct request request_cancel(const char *username)
                 NULL);
 }
 
+static void add_parameter(struct request *r, const char *name, const char *value)
+{
+    deis_autobuf struct deis_buf path = DEIS_BUF_INIT(PATH_MAX_BYTES);
+
+    deis_buf_addf(&path, "%s%c%s=", r->path, strchr(r->path, '?') ? '&' : '?', name);
+    deis_buf_add_urlencoded(&path, deis_str(value), false);
+    free(r->path);
+    r->path = deis_buf_take(&path, NULL);
+}
+
 static struct request with_limit(struct request r, long limit)
 {
-    char *path = deis_asprintf("%s?page_size=%ld", r.path, limit);
+    deis_autofree char *text = deis_asprintf("%ld", limit);
 
-    free(r.path);
-    r.path = path;
+    add_parameter(&r, "page_size", text);
     return r;
+}
+
+void request_set_page(struct request *r, long page)
+{
+    deis_autofree char *text = deis_asprintf("%ld", page);
+    char *old = strstr(r->path, "&page=");
+
+    if (old) {
+        *old = '\0';
+    }
+    add_parameter(r, "page", text);
 }
 
 struct request request_list(const char *what, long limit)
@@ -98,6 +118,32 @@ struct request request_list(const char *what, long limit)
 struct request request_app_list(const char *app, const char *what, long limit)
 {
     return with_limit(make("GET", NULL, "apps/*/*/", app, what, NULL), limit);
+}
+
+struct request request_containers_detail(const char *app, long limit)
+{
+    struct request r = request_app_list(app, "containers", limit);
+
+    add_parameter(&r, "detail", "true");
+    return r;
+}
+
+struct request request_audit(const char *app, const char *username, long limit)
+{
+    struct request r = with_limit(make("GET", NULL, "audit/", NULL, NULL, NULL), limit);
+
+    if (app) {
+        add_parameter(&r, "app", app);
+    }
+    if (username) {
+        add_parameter(&r, "user", username);
+    }
+    return r;
+}
+
+struct request request_token_revoke(const char *id)
+{
+    return make("DELETE", NULL, "auth/tokens/*", id, NULL, NULL);
 }
 
 struct request request_app_create(const char *id)
@@ -120,14 +166,20 @@ struct request request_app_transfer(const char *app, const char *username)
     return make("POST", one("owner", username), "apps/*/", app, NULL, NULL);
 }
 
-struct request request_logs(const char *app, long lines, bool follow)
+struct request request_logs(const char *app, long lines, const char *process, bool follow)
 {
     struct request r = make("GET", NULL, "apps/*/logs", app, NULL, NULL);
-    deis_autofree char *bare = r.path;
 
-    r.path = lines > 0
-                 ? deis_asprintf("%s?log_lines=%ld%s", bare, lines, follow ? "&follow=true" : "")
-                 : deis_asprintf("%s%s", bare, follow ? "?follow=true" : "");
+    if (lines > 0) {
+        deis_autofree char *count = deis_asprintf("%ld", lines);
+        add_parameter(&r, "log_lines", count);
+    }
+    if (process) {
+        add_parameter(&r, "process", process);
+    }
+    if (follow) {
+        add_parameter(&r, "follow", "true");
+    }
     return r;
 }
 

@@ -21,16 +21,25 @@ struct request request_regenerate(const char *username, bool all);
 struct request request_passwd(const char *username, const char *password, const char *new_password);
 struct request request_cancel(const char *username);
 
-/* "GET /v1/<what>/?page_size=<limit>"; what = "users", "keys", "certs", "apps", "admin/perms". */
+/* "GET /v1/<what>/?page_size=<limit>"; what = "users", "keys", "certs", "apps",
+ * "auth/tokens", "admin/perms". */
 struct request request_list(const char *what, long limit);
 /* The same below an app: what = "builds", "releases", "containers", "domains". */
 struct request request_app_list(const char *app, const char *what, long limit);
+/* Containers with machine, age and restarts. */
+struct request request_containers_detail(const char *app, long limit);
+/* A list's further page, 2 and up; changes r. */
+void request_set_page(struct request *r, long page);
+/* app, username: NULL = all. */
+struct request request_audit(const char *app, const char *username, long limit);
+struct request request_token_revoke(const char *id);
 
 struct request request_app_create(const char *id); /* NULL = the controller chooses */
 struct request request_app_get(const char *app);
 struct request request_app_destroy(const char *app);
 struct request request_app_transfer(const char *app, const char *username);
-struct request request_logs(const char *app, long lines, bool follow); /* lines <= 0: not sent */
+/* lines <= 0: not sent; process NULL: all */
+struct request request_logs(const char *app, long lines, const char *process, bool follow);
 struct request request_run(const char *app, const char *command);
 
 /* targets, maps, procfile: borrowed; type -> count, field -> value. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/core/show.h"
 
+#include "client/core/age.h"
 #include "client/core/answer.h"
+#include "client/core/columns.h"
 
-#define KEY_HEAD 16
-#define KEY_TAIL 10
+#define KEY_HEAD  16
+#define KEY_TAIL  10
+#define SMALL_MAX 4096
 
 void show_count(size_t shown, long total, struct deis_buf *out)
 {
@@ -124,16 +127,30 @@ static int by_type_and_number(const void *a, const void *b)
     return (m > n) - (m < n);
 }
 
-void show_processes(const char *app, const json_t *containers, long total, struct deis_buf *out)
+/* Array yours, values borrowed. */
+static json_t **sorted_processes(const json_t *containers)
 {
     size_t count = json_array_size(containers);
-    deis_autofree json_t **sorted = deis_realloc_array(NULL, count + 1, sizeof(json_t *));
-    const char *type = NULL;
+    json_t **sorted = deis_realloc_array(NULL, count + 1, sizeof(json_t *));
 
     for (size_t i = 0; i < count; i++) {
         sorted[i] = json_array_get(containers, i);
     }
     qsort(sorted, count, sizeof(json_t *), by_type_and_number);
+    return sorted;
+}
+
+static long long number_of(const json_t *obj, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(obj, key));
+}
+
+void show_processes(const char *app, const json_t *containers, long total, struct deis_buf *out)
+{
+    size_t count = json_array_size(containers);
+    deis_autofree json_t **sorted = sorted_processes(containers);
+    const char *type = NULL;
+
     deis_buf_addf(out, "=== %s Processes", app);
     show_count(count, total, out);
     for (size_t i = 0; i < count; i++) {
@@ -142,10 +159,96 @@ void show_processes(const char *app, const json_t *containers, long total, struc
             deis_buf_addf(out, "--- %s:\n", this_type);
             type = this_type;
         }
-        deis_buf_addf(out, "%s.%lld %s (%s)\n", this_type,
-                      (long long)json_integer_value(json_object_get(sorted[i], "num")),
+        deis_buf_addf(out, "%s.%lld %s (%s)\n", this_type, number_of(sorted[i], "num"),
                       answer_text(sorted[i], "state"), answer_text(sorted[i], "release"));
     }
+}
+
+/* "code 137, out of memory, 4m ago" */
+static void add_exit(const json_t *container, uint64_t now, struct deis_buf *out)
+{
+    deis_autobuf struct deis_buf age = DEIS_BUF_INIT(SMALL_MAX);
+    const json_t *end = json_object_get(container, "exit");
+    const char *error = answer_text(end, "error");
+
+    if (json_is_object(end)) {
+        if (error[0]) {
+            deis_buf_add_cstr(out, error);
+        } else {
+            deis_buf_addf(out, "code %lld", number_of(end, "code"));
+        }
+        if (json_is_true(json_object_get(end, "oom"))) {
+            deis_buf_add_cstr(out, ", out of memory");
+        }
+        age_format(answer_text(end, "at"), now, &age);
+        if (age.len > 0) {
+            deis_buf_addf(out, ", %s ago", age.data);
+        }
+    }
+    const char *reason = answer_text(container, "reason");
+    if (reason[0]) {
+        deis_buf_addf(out, "%s%s", out->len > 0 ? ": " : "", reason);
+    }
+}
+
+void show_process_details(const char *app, const json_t *containers, long total, uint64_t now,
+                          struct deis_buf *out)
+{
+    static const char *const titles[] = { "PROCESS", "STATE",    "RELEASE",  "MACHINE",
+                                          "AGE",     "RESTARTS", "LAST EXIT" };
+    size_t count = json_array_size(containers);
+    deis_autofree json_t **sorted = sorted_processes(containers);
+    struct columns table;
+
+    deis_buf_addf(out, "=== %s Processes", app);
+    show_count(count, total, out);
+    columns_start(&table, titles, DEIS_COUNT(titles));
+    for (size_t i = 0; i < count; i++) {
+        const json_t *p = sorted[i];
+        deis_autobuf struct deis_buf age = DEIS_BUF_INIT(SMALL_MAX);
+        deis_autobuf struct deis_buf end = DEIS_BUF_INIT(SMALL_MAX);
+        age_format(answer_text(p, "since"), now, &age);
+        add_exit(p, now, &end);
+        columns_addf(&table, "%s.%lld", answer_text(p, "type"), number_of(p, "num"));
+        columns_add(&table, answer_text(p, "state"));
+        columns_add(&table, answer_text(p, "release"));
+        columns_add(&table, answer_text(p, "machine"));
+        columns_add(&table, age.data);
+        columns_addf(&table, "%lld", number_of(p, "restarts"));
+        columns_add(&table, end.data);
+    }
+    columns_finish(&table, out);
+}
+
+void show_tokens(const json_t *tokens, struct deis_buf *out)
+{
+    static const char *const titles[] = { "ID", "CREATED", "LAST USED", "THIS LOGIN" };
+    struct columns table;
+
+    columns_start(&table, titles, DEIS_COUNT(titles));
+    for (size_t i = 0; i < json_array_size(tokens); i++) {
+        const json_t *t = json_array_get(tokens, i);
+        columns_add(&table, answer_text(t, "id"));
+        columns_add(&table, answer_text(t, "created"));
+        columns_add(&table, answer_text(t, "last_used"));
+        columns_add(&table, json_is_true(json_object_get(t, "current")) ? "yes" : "no");
+    }
+    columns_finish(&table, out);
+}
+
+void show_audit(const json_t *entries, struct deis_buf *out)
+{
+    static const char *const titles[] = { "TIME", "USER", "ACTION", "OBJECT", "RESULT" };
+    static const char *const members[] = { "time", "user", "action", "object", "result" };
+    struct columns table;
+
+    columns_start(&table, titles, DEIS_COUNT(titles));
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        for (size_t m = 0; m < DEIS_COUNT(members); m++) {
+            columns_add(&table, answer_text(json_array_get(entries, i), members[m]));
+        }
+    }
+    columns_finish(&table, out);
 }
 
 void show_config(const char *app, const json_t *config, bool oneline, struct deis_buf *out)

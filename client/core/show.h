@@ -16,6 +16,11 @@ void show_table(json_t *map, size_t gap, struct deis_buf *out);
 
 void show_app(const json_t *app, struct deis_buf *out);
 void show_processes(const char *app, const json_t *containers, long total, struct deis_buf *out);
+/* With machine, age, restarts and how the last one ended; now: Unix seconds. */
+void show_process_details(const char *app, const json_t *containers, long total, uint64_t now,
+                          struct deis_buf *out);
+void show_tokens(const json_t *tokens, struct deis_buf *out);
+void show_audit(const json_t *entries, struct deis_buf *out);
 void show_config(const char *app, const json_t *config, bool oneline, struct deis_buf *out);
 void show_limits(const char *app, const json_t *config, struct deis_buf *out);
 void show_tags(const char *app, const json_t *config, struct deis_buf *out);

@@ -9,6 +9,7 @@
 #include "client/core/show.h"
 
 #define OUT_MAX (1024 * 1024)
+#define NOW     1772730867
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,6 +30,9 @@ static void show_all(struct deis_str text, struct deis_buf *out)
     if (answer_list(value, &results, &total, &err) == 0) {
         show_count(json_array_size(results), total, out);
         show_processes("app", results, total, out);
+        show_process_details("app", results, total, NOW, out);
+        show_tokens(results, out);
+        show_audit(results, out);
         show_builds(results, out);
         show_releases(results, out);
         show_keys(results, out);
@@ -70,7 +74,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     switch (data[0] % 4) {
     case 0: answer_error(400, "BAD REQUEST", text, &out, &other); break;
     case 1: show_all(text, &out); break;
-    case 2: logline_add_all(text, true, &out); break;
+    case 2:
+        logline_add_all(text, LOGLINE_COLOURED, true, &out);
+        logline_add_all(text, LOGLINE_JSON, true, &out);
+        break;
     case 3: read_files(text, &out); break;
     }
     return 0;

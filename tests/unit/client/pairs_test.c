@@ -161,6 +161,43 @@ static void pairs__numbers(void **state)
     assert_int_equal(pairs_number("", &n, NULL), DEIS_INVALID);
 }
 
+static void pairs__values_that_are_read(void **state)
+{
+    deis_autojson json_t *map = pairs_config((const char *const[]){ "A=1" }, 1, NULL);
+    struct deis_err err;
+
+    assert_int_equal(pairs_set_read(map, "B", DEIS_STR("two\nlines\n"), &err), 0);
+    assert_int_equal(pairs_set_read(map, "C", DEIS_STR("x\n\n"), &err), 0);
+    assert_int_equal(pairs_set_read(map, "D", DEIS_STR_NONE, &err), 0);
+    deis_autofree char *got = deis_json_dump(map);
+    assert_string_equal(got, "{\"A\":\"1\",\"B\":\"two\\nlines\",\"C\":\"x\\n\",\"D\":\"\"}");
+    assert_int_equal(pairs_set_read(map, "A", DEIS_STR("2"), &err), DEIS_INVALID);
+    assert_string_equal(err.msg, "A is given twice");
+    assert_int_equal(pairs_set_read(map, "E", DEIS_STR("secret\xff"), &err), DEIS_INVALID);
+    assert_null(strstr(err.msg, "secret"));
+    assert_int_equal(pairs_set_read(map, "E", DEIS_STR("nul\0"), &err), DEIS_INVALID);
+}
+
+static void pairs__from_file(void **state)
+{
+    static const char *const bad[] = { "", "A", "A=", "=x", "1A=x", "A-B=x" };
+    char *key = NULL;
+    char *path = NULL;
+    struct deis_err err;
+
+    assert_int_equal(pairs_from_file("TLS_KEY=a=b.pem", &key, &path, &err), 0);
+    assert_string_equal(key, "TLS_KEY");
+    assert_string_equal(path, "a=b.pem");
+    free(key);
+    free(path);
+    for (size_t i = 0; i < DEIS_COUNT(bad); i++) {
+        assert_int_equal(pairs_from_file(bad[i], &key, &path, &err), DEIS_INVALID);
+    }
+    assert_true(pairs_is_key(DEIS_STR("A_1")));
+    assert_false(pairs_is_key(DEIS_STR("A=1")));
+    assert_false(pairs_is_key(DEIS_STR_NONE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +211,8 @@ int main(void)
         cmocka_unit_test(pairs__versions),
         cmocka_unit_test(pairs__processes),
         cmocka_unit_test(pairs__numbers),
+        cmocka_unit_test(pairs__values_that_are_read),
+        cmocka_unit_test(pairs__from_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,10 +46,12 @@ static void request__apps(void **state)
     request_is(request_app_destroy("blog"), "DELETE", "/v1/apps/blog/", NULL);
     request_is(request_app_transfer("blog", "ivo"), "POST", "/v1/apps/blog/",
                "{\"owner\":\"ivo\"}");
-    request_is(request_logs("blog", 0, false), "GET", "/v1/apps/blog/logs", NULL);
-    request_is(request_logs("blog", 5, false), "GET", "/v1/apps/blog/logs?log_lines=5", NULL);
-    request_is(request_logs("blog", 0, true), "GET", "/v1/apps/blog/logs?follow=true", NULL);
-    request_is(request_logs("blog", 5, true), "GET", "/v1/apps/blog/logs?log_lines=5&follow=true",
+    request_is(request_logs("blog", 0, NULL, false), "GET", "/v1/apps/blog/logs", NULL);
+    request_is(request_logs("blog", 5, NULL, false), "GET", "/v1/apps/blog/logs?log_lines=5", NULL);
+    request_is(request_logs("blog", 0, NULL, true), "GET", "/v1/apps/blog/logs?follow=true", NULL);
+    request_is(request_logs("blog", 5, "web.1", true), "GET",
+               "/v1/apps/blog/logs?log_lines=5&process=web.1&follow=true", NULL);
+    request_is(request_logs("blog", 0, "a&b", false), "GET", "/v1/apps/blog/logs?process=a%26b",
                NULL);
     request_is(request_run("blog", "ls -al"), "POST", "/v1/apps/blog/run",
                "{\"command\":\"ls -al\"}");
@@ -132,6 +134,25 @@ static void request__perms_and_users(void **state)
     request_is(request_list("users", 100), "GET", "/v1/users/?page_size=100", NULL);
 }
 
+static void request__further_pages(void **state)
+{
+    request_auto struct request r = request_audit("blog", "mira", 20);
+
+    assert_string_equal(r.path, "/v1/audit/?page_size=20&app=blog&user=mira");
+    request_set_page(&r, 2);
+    request_set_page(&r, 10);
+    assert_string_equal(r.path, "/v1/audit/?page_size=20&app=blog&user=mira&page=10");
+}
+
+static void request__beyond_the_original(void **state)
+{
+    request_is(request_containers_detail("blog", 7), "GET",
+               "/v1/apps/blog/containers/?page_size=7&detail=true", NULL);
+    request_is(request_audit(NULL, NULL, 100), "GET", "/v1/audit/?page_size=100", NULL);
+    request_is(request_list("auth/tokens", 100), "GET", "/v1/auth/tokens/?page_size=100", NULL);
+    request_is(request_token_revoke("../x"), "DELETE", "/v1/auth/tokens/..%2Fx", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +163,8 @@ int main(void)
         cmocka_unit_test(request__releases),
         cmocka_unit_test(request__domains_certs_keys),
         cmocka_unit_test(request__perms_and_users),
+        cmocka_unit_test(request__further_pages),
+        cmocka_unit_test(request__beyond_the_original),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is printed: answers, failures, log lines. */
+#include "client/core/age.h"
 #include "client/core/answer.h"
-#include "client/core/logline.h"
 #include "client/core/show.h"
 #include "tests/support/test.h"
 
@@ -211,39 +211,94 @@ static void show__certs_in_two_columns(void **state)
                                   "shop.example.org     2027-01-02T03:04:05UTC\n");
 }
 
-static void logline_is(const char *body, bool safe, const char *want)
+static void show__processes_in_detail(void **state)
 {
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(OUT_MAX);
+    deis_autojson json_t *list = parse(
+        "[{\"type\":\"web\",\"num\":2,\"state\":\"up\",\"release\":\"v4\",\"machine\":\"node-1\","
+        "\"since\":\"2026-01-02T03:04:05UTC\",\"restarts\":3,\"reason\":\"\","
+        "\"exit\":{\"code\":137,\"oom\":true,\"error\":\"\",\"at\":\"2026-01-02T03:04:04UTC\"}},"
+        "{\"type\":\"web\",\"num\":1,\"state\":\"error\",\"release\":\"v4\",\"machine\":null,"
+        "\"since\":null,\"restarts\":0,\"reason\":\"no such image\",\"exit\":null}]");
+    uint64_t now = 0;
+    struct deis_err err;
 
-    logline_add_all(deis_str(body), safe, &out);
-    assert_string_equal(out.data, want);
+    assert_int_equal(age_parse(DEIS_STR("2026-01-02T06:04:05UTC"), &now, &err), 0);
+    show_process_details("plum", list, 2, now, &out);
+    assert_string_equal(
+        out.data,
+        "=== plum Processes\n"
+        "PROCESS  STATE  RELEASE  MACHINE  AGE  RESTARTS  LAST EXIT\n"
+        "web.1    error  v4       -        -    0         no such image\n"
+        "web.2    up     v4       node-1   3h   3         code 137, out of memory, 3h ago\n");
+    /* What a controller without these details sends. */
+    deis_autojson json_t *bare =
+        parse("[{\"type\":\"web\",\"num\":1,\"state\":\"up\",\"release\":\"v4\"}]");
+    deis_buf_reset(&out);
+    show_process_details("plum", bare, 1, now, &out);
+    assert_non_null(strstr(out.data, "\nweb.1    up     v4       -        -    0         -\n"));
 }
 
-static void logline__colour_is_of_the_process(void **state)
+static void show__tokens_and_audit(void **state)
 {
-    /* "a" is 97, 97 mod 7 + 1 = 7, which is shown as 9; "b" is one more. */
-    assert_int_equal(logline_colour(DEIS_STR("time a: text")), 9);
-    assert_int_equal(logline_colour(DEIS_STR("time b: text")), 1);
-    assert_int_equal(logline_colour(DEIS_STR("oneword")), logline_colour(DEIS_STR("t unknown: x")));
-    assert_int_equal(logline_colour(DEIS_STR("t plum[web.1]: a")),
-                     logline_colour(DEIS_STR("u plum[web.1]: b: c")));
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(OUT_MAX);
+    deis_autojson json_t *tokens =
+        parse("[{\"id\":\"0a1b\",\"created\":\"then\",\"last_used\":null,\"current\":true}]");
+    deis_autojson json_t *audit =
+        parse("[{\"time\":\"then\",\"user\":\"mir\u00e0\",\"action\":\"app.create\","
+              "\"object\":\"app/blog\",\"result\":\"done\",\"request\":\"r\"}]");
+
+    show_tokens(tokens, &out);
+    assert_string_equal(out.data, "ID    CREATED  LAST USED  THIS LOGIN\n"
+                                  "0a1b  then     -          yes\n");
+    deis_buf_reset(&out);
+    show_audit(audit, &out);
+    assert_string_equal(out.data, "TIME  USER  ACTION      OBJECT    RESULT\n"
+                                  "then  mir\u00e0  app.create  app/blog  done\n");
 }
 
-/* V-09 */
-static void logline__odd_content_is_kept(void **state)
+static void age__of_times(void **state)
 {
-    logline_is("t b: 100% {{x}} \\n %s", false, "\033[31mt b: 100% {{x}} \\n %s\033[0m\n");
-    logline_is("t b: x\n", false, "\033[31mt b: x\033[0m\n\033[33m\033[0m\n");
-    logline_is("", false, "\033[33m\033[0m\n");
-    logline_is("\"t b: x\"", false, "\033[31mt b: x\033[0m\n");
-}
+    static const struct {
+        const char *text;
+        uint64_t seconds;
+    } good[] = {
+        { "1970-01-01T00:00:00UTC", 0 },
+        { "2000-02-29T12:34:56UTC", 951827696 },
+        { "2026-03-05T17:14:27UTC", 1772730867 },
+    };
 
-static void logline__terminal_is_protected(void **state)
-{
-    logline_is("t b: \033[32mok\033[0m", true, "\033[31mt b: \033[32mok\033[0m\033[0m\n");
-    logline_is("t b: \033]0;title\a\033[2J\ttab\r", true,
-               "\033[31mt b: \\x1b]0;title\\x07\\x1b[2J\ttab\\x0d\033[0m\n");
-    logline_is("t b: \033[2J", false, "\033[31mt b: \033[2J\033[0m\n");
+    static const char *const bad[] = { "",
+                                       "2026-03-05",
+                                       "2026-03-05T17:14:27Z",
+                                       "2026-13-05T17:14:27UTC",
+                                       "1969-03-05T17:14:27UTC",
+                                       "2026-03-05T17:14:2xUTC",
+                                       "2026-03-05T17:14:27UTC " };
+
+    static const struct {
+        uint64_t seconds;
+        const char *age;
+    } ages[] = { { 0, "0s" },    { 119, "119s" },   { 120, "2m" },    { 7199, "119m" },
+                 { 7200, "2h" }, { 172799, "47h" }, { 172800, "2d" }, { 31536000, "365d" } };
+    struct deis_err err;
+    uint64_t seconds = 0;
+
+    for (size_t i = 0; i < DEIS_COUNT(good); i++) {
+        assert_int_equal(age_parse(deis_str(good[i].text), &seconds, &err), 0);
+        assert_int_equal(seconds, good[i].seconds);
+    }
+    for (size_t i = 0; i < DEIS_COUNT(bad); i++) {
+        assert_int_equal(age_parse(deis_str(bad[i]), &seconds, &err), DEIS_INVALID);
+    }
+    for (size_t i = 0; i < DEIS_COUNT(ages); i++) {
+        deis_autobuf struct deis_buf out = DEIS_BUF_INIT(OUT_MAX);
+        age_format(good[1].text, good[1].seconds + ages[i].seconds, &out);
+        assert_string_equal(out.data, ages[i].age);
+    }
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(OUT_MAX);
+    age_format(good[1].text, 0, &out); /* this machine's clock is behind */
+    assert_string_equal(out.data, "0s");
 }
 
 int main(void)
@@ -262,9 +317,9 @@ int main(void)
         cmocka_unit_test(show__releases),
         cmocka_unit_test(show__keys_are_cut),
         cmocka_unit_test(show__certs_in_two_columns),
-        cmocka_unit_test(logline__colour_is_of_the_process),
-        cmocka_unit_test(logline__odd_content_is_kept),
-        cmocka_unit_test(logline__terminal_is_protected),
+        cmocka_unit_test(show__processes_in_detail),
+        cmocka_unit_test(show__tokens_and_audit),
+        cmocka_unit_test(age__of_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
