@@ -89,10 +89,11 @@ static int write_html(char *out, size_t cap, const struct page_info *p, struct d
         "border-top:4px solid #2f7dc1;border-radius:4px;box-shadow:0 2px 12px #0001}"
         "h1{margin:0 0 .6rem;font-size:1.5rem;font-weight:600}p{margin:0 0 1.4rem}"
         "small{color:#7a8794;font-family:ui-monospace,monospace;word-break:break-all}"
-        "</style></head><body><main><h1>%s</h1><p>%s</p><small>%d%s%s%s%.*s</small></main></body>"
+        "</style></head><body><main><h1>%s</h1><p>%s</p><small>%d %s%s%s%s%.*s</small></main></body>"
         "</html>\n",
-        p->title, p->title, p->text, p->status, p->code ? " &middot; " : "", p->code ? p->code : "",
-        id.len > 0 ? " &middot; " : "", DEIS_STR_ARG(id));
+        p->title, p->title, p->text, p->status, deis_h1_reason(p->status),
+        p->code ? " &middot; " : "", p->code ? p->code : "", id.len > 0 ? " &middot; " : "",
+        DEIS_STR_ARG(id));
 }
 
 size_t page_write(char *out, size_t cap, enum page page, const struct page_opts *opts,

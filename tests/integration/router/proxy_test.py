@@ -249,6 +249,7 @@ class Requests(Proxy):
         status, fields, body = rig.get(self.router.http, 'nobody.test')
         self.assertEqual((status, fields['content-type']), (404, 'text/html; charset=utf-8'))
         self.assertIn(b'No such app', body)
+        self.assertIn(b'404 Not Found', body)
         status, fields, body = rig.get(self.router.http, 'nobody.test', extra='Accept: application/json\r\n')
         self.assertEqual(fields['content-type'], 'application/json')
         self.assertEqual(rig.get(self.router.http, 'nobody.test', method='HEAD')[2], b'')
