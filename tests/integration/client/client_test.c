@@ -1,229 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The real deis command, against a real controller and against scripted answers. */
-#include "tests/integration/controller/harness.h"
+#include "tests/integration/client/person.h"
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define OUT_MAX (1024 * 1024)
-#define WAIT_MS 20000
-
-/* Somebody at a keyboard: a home with a profile, and a folder with a repository. */
-struct person {
-    struct world *w;
-    const char *name;
-    char *home;
-    char *folder;
-};
-
-struct outcome {
-    int status;
-    struct deis_buf out;
-    struct deis_buf err;
-};
-
-#define outcome_auto __attribute__((cleanup(outcome_clear)))
-
-static void outcome_clear(struct outcome *o)
-{
-    deis_buf_clear(&o->out);
-    deis_buf_clear(&o->err);
-}
-
-/* --- running programs --- */
-
-static pid_t spawn(const struct person *p, const char *const *argv, int in, int out, int err)
-{
-    pid_t pid = fork();
-
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        char path[4096];
-        signal(SIGPIPE, SIG_DFL);
-        snprintf(path, sizeof(path), "%s:%s:%s", p->home, getenv("DEIS_BIN"), getenv("PATH"));
-        setenv("PATH", path, 1);
-        setenv("HOME", p->home, 1);
-        setenv("http_proxy", "http://127.0.0.1:1", 1); /* must not be used */
-        if (chdir(p->folder) < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) {
-            _exit(126);
-        }
-        execvp(argv[0], (char *const *)(uintptr_t)argv);
-        _exit(127);
-    }
-    return pid;
-}
-
-static void drain(int fds[2], struct deis_buf *bufs[2])
-{
-    struct pollfd polls[2] = { { fds[0], POLLIN, 0 }, { fds[1], POLLIN, 0 } };
-
-    while (polls[0].fd >= 0 || polls[1].fd >= 0) {
-        assert_true(poll(polls, 2, WAIT_MS) > 0);
-        for (int i = 0; i < 2; i++) {
-            char chunk[4096];
-            if (polls[i].fd < 0 || polls[i].revents == 0) {
-                continue;
-            }
-            ssize_t n = read(polls[i].fd, chunk, sizeof(chunk));
-            if (n <= 0) {
-                polls[i].fd = -1;
-            } else {
-                deis_buf_add(bufs[i], chunk, (size_t)n);
-            }
-        }
-    }
-}
-
-static void run_with(const struct person *p, const char *input, const char *const *argv,
-                     struct outcome *ret)
-{
-    int in[2];
-    int out[2];
-    int err[2];
-    int status = 0;
-
-    deis_buf_init(&ret->out, OUT_MAX);
-    deis_buf_init(&ret->err, OUT_MAX);
-    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(err, O_CLOEXEC), 0);
-    pid_t pid = spawn(p, argv, in[0], out[1], err[1]);
-    close(in[0]);
-    close(out[1]);
-    close(err[1]);
-    assert_int_equal(write(in[1], input, strlen(input)), (ssize_t)strlen(input));
-    close(in[1]);
-    int fds[2] = { out[0], err[0] };
-    struct deis_buf *bufs[2] = { &ret->out, &ret->err };
-    drain(fds, bufs);
-    close(out[0]);
-    close(err[0]);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    ret->status = WEXITSTATUS(status);
-}
-
-#define RUN(p, o, ...)                                                                             \
-    outcome_auto struct outcome o;                                                                 \
-    run_with(p, "", (const char *const[]){ __VA_ARGS__, NULL }, &(o))
-
-static void has(const struct deis_buf *b, const char *part)
-{
-    if (!strstr(b->data, part)) {
-        print_error("'%s' is not in:\n%s\n", part, b->data);
-        fail();
-    }
-}
-
-/* The command must succeed and print this (among else). */
-static void works_(const struct person *p, const char *part, const char *const *argv)
-{
-    outcome_auto struct outcome o;
-
-    run_with(p, "", argv, &o);
-    if (o.status != 0 || strstr(o.out.data, "WARNING")) {
-        print_error("%s %s: status %d\n%s\n%s\n", argv[0], argv[1], o.status, o.out.data,
-                    o.err.data);
-        fail();
-    }
-    has(&o.out, part);
-}
-
-/* The command must end with status 1 and say this on stderr. */
-static void fails_(const struct person *p, const char *part, const char *const *argv)
-{
-    outcome_auto struct outcome o;
-
-    run_with(p, "", argv, &o);
-    assert_int_equal(o.status, 1);
-    has(&o.err, "Error: ");
-    has(&o.err, part);
-}
-
-#define WORKS(p, part, ...) works_(p, part, (const char *const[]){ "deis", __VA_ARGS__, NULL })
-#define FAILS(p, part, ...) fails_(p, part, (const char *const[]){ "deis", __VA_ARGS__, NULL })
-
-/* --- people --- */
-
-static void write_text(const char *folder, const char *name, const char *text, mode_t mode)
-{
-    deis_autofree char *path = deis_asprintf("%s/%s", folder, name);
-    deis_autoclose int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-}
-
-static struct person person_new(struct world *w, const char *name)
-{
-    struct person p = { .w = w, .name = name };
-
-    p.home = deis_asprintf("%s/%s", w->folder, name);
-    p.folder = deis_asprintf("%s/%s/Work", w->folder, name);
-    assert_int_equal(mkdir(p.home, 0700), 0);
-    assert_int_equal(mkdir(p.folder, 0700), 0);
-    RUN(&p, o, "git", "init", "-q", ".");
-    assert_int_equal(o.status, 0);
-    return p;
-}
-
-/* Who registered first. */
-static struct person administrator(struct world *w)
-{
-    return (struct person){ .w = w,
-                            .name = "admin",
-                            .home = deis_asprintf("%s/admin", w->folder),
-                            .folder = deis_asprintf("%s/admin/Work", w->folder) };
-}
-
-static void person_clear(struct person *p)
-{
-    free(p->home);
-    free(p->folder);
-}
-
-static void person_register(const struct person *p)
-{
-    deis_autofree char *username = deis_asprintf("--username=%s", p->name);
-    deis_autofree char *email = deis_asprintf("--email=%s@example.net", p->name);
-    deis_autofree char *said = deis_asprintf("Registered %s\nLogged in as %s\n", p->name, p->name);
-
-    WORKS(p, said, "register", p->w->first.base, username, "--password=secret", email);
-}
-
-/* --- the world of all cases: one controller, an administrator who is not used --- */
-
-static int start_all(void **state)
-{
-    struct world *w = deis_alloc(sizeof(*w));
-
-    world_start(w);
-    struct person admin = person_new(w, "admin");
-    person_register(&admin);
-    person_clear(&admin);
-    *state = w;
-    return 0;
-}
-
-static int stop_all(void **state)
-{
-    struct world *w = *state;
-
-    world_stop(w);
-    free(w);
-    return 0;
-}
 
 /* --- cases --- */
 
@@ -243,7 +30,7 @@ static void client__account(void **state)
     RUN(&p, twice, "deis", "register", p.w->first.base, "--username=mira", "--password=x",
         "--email=");
     assert_int_equal(twice.status, 1);
-    has(&twice.err, "Registration failed: Error: \n400 BAD REQUEST\nusername: ");
+    text_has(&twice.err, "Registration failed: Error: \n400 BAD REQUEST\nusername: ");
     WORKS(&p, "Token Regenerated\n", "auth:regenerate");
     WORKS(&p, "=== Apps\n", "apps");
     FAILS(&p, "403 FORBIDDEN", "auth:regenerate", "--username=admin");
@@ -255,7 +42,7 @@ static void client__account(void **state)
           "--password=secret");
     RUN(&p, passwd, "deis", "passwd", "--password=wrong", "--new-password=next");
     assert_int_equal(passwd.status, 1);
-    has(&passwd.err, "Password change failed: Error: \n400 BAD REQUEST\n");
+    text_has(&passwd.err, "Password change failed: Error: \n400 BAD REQUEST\n");
     WORKS(&p, "Password change succeeded.\n", "passwd", "--password=secret", "--new-password=next");
     FAILS(&p, "403 FORBIDDEN", "users");
     WORKS(&p, "Logged out\n", "logout");
@@ -275,20 +62,20 @@ static void client__questions(void **state)
 
     person_register(&p);
     outcome_auto struct outcome no;
-    run_with(&p, "n\n", cancel, &no);
+    person_run(&p, "n\n", cancel, &no);
     assert_int_equal(no.status, 0);
-    has(&no.out, "cancel account asked at http://");
+    text_has(&no.out, "cancel account asked at http://");
     assert_string_equal(no.err.data, "Account not changed\n");
     /* A password is asked of a terminal only. */
     outcome_auto struct outcome blind;
-    run_with(&p, "asked\nsecret\n", login, &blind);
+    person_run(&p, "asked\nsecret\n", login, &blind);
     assert_int_equal(blind.status, 1);
-    has(&blind.out, "username: password: \n");
-    has(&blind.err, "Error: inappropriate ioctl for device");
+    text_has(&blind.out, "username: password: \n");
+    text_has(&blind.err, "Error: inappropriate ioctl for device");
     outcome_auto struct outcome yes;
-    run_with(&p, "y\n", cancel, &yes);
+    person_run(&p, "y\n", cancel, &yes);
     assert_int_equal(yes.status, 0);
-    has(&yes.out, "Account cancelled\n");
+    text_has(&yes.out, "Account cancelled\n");
     FAILS(&p, "Not logged in", "whoami");
     person_clear(&p);
 }
@@ -305,23 +92,23 @@ static void client__keys(void **state)
     FAILS(&p, "This field must be unique.", "keys:add", "key.pub");
     WORKS(&p, "=== keyed Keys\nkeyed@desk ssh-ed25519 AAAA...", "keys:list");
     WORKS(&p, "Removing keyed@desk SSH Key... done\n", "keys:remove", "keyed@desk");
-    write_text(p.folder, "bad.pub", "hello\n", 0600);
+    person_write(p.folder, "bad.pub", "hello\n", 0600);
     FAILS(&p, "bad.pub is not a valid ssh key", "keys:add", "bad.pub");
     deis_autofree char *ssh = deis_asprintf("%s/.ssh", p.home);
     assert_int_equal(mkdir(ssh, 0700), 0);
     RUN(&p, moved, "cp", "key.pub", "../.ssh/id_test.pub");
     assert_int_equal(moved.status, 0);
     outcome_auto struct outcome chosen;
-    run_with(&p, "1\n", menu, &chosen);
+    person_run(&p, "1\n", menu, &chosen);
     assert_int_equal(chosen.status, 0);
-    has(&chosen.out,
-        "Found the following SSH public keys:\n1) id_test.pub keyed@desk\n"
-        "0) Enter path to pubfile (or use keys:add <key_path>)\n"
-        "Which would you like to use with Deis? Uploading id_test.pub to deis... done");
+    text_has(&chosen.out,
+             "Found the following SSH public keys:\n1) id_test.pub keyed@desk\n"
+             "0) Enter path to pubfile (or use keys:add <key_path>)\n"
+             "Which would you like to use with Deis? Uploading id_test.pub to deis... done");
     outcome_auto struct outcome beyond;
-    run_with(&p, "5\n", menu, &beyond);
+    person_run(&p, "5\n", menu, &beyond);
     assert_int_equal(beyond.status, 1);
-    has(&beyond.err, "Error: 5 is not a valid option\n");
+    text_has(&beyond.err, "Error: 5 is not a valid option\n");
     person_clear(&p);
 }
 
@@ -344,8 +131,8 @@ static void client__app_and_its_remote(void **state)
           "info");
     RUN(&p, again, "deis", "create", "peach");
     assert_int_equal(again.status, 1);
-    has(&again.out, "done, created peach\n");
-    has(&again.out, "git remote rename deis deis.old && deis git:remote -a peach\n");
+    text_has(&again.out, "done, created peach\n");
+    text_has(&again.out, "git remote rename deis deis.old && deis git:remote -a peach\n");
     WORKS(&p, "remote available at", "create", "--no-remote");
     FAILS(&other, "403 FORBIDDEN", "info", "-a", "plum");
     FAILS(&other, "404 NOT FOUND\ndetail: Not found\n", "info"); /* the folder is "Work" */
@@ -378,17 +165,17 @@ static void client__config(void **state)
     WORKS(&p, "A=1 LINES=two\nlines \n", "config", "--oneline");
     WORKS(&p, "Removing config... ...\b\b\bdone\n\n=== fig Config\nA      1\n", "config:unset",
           "LINES");
-    write_text(p.folder, ".env", "B=2\nC=lost", 0644);
+    person_write(p.folder, ".env", "B=2\nC=lost", 0644);
     WORKS(&p, "=== fig Config\nA      1\nB      2\n", "config:push");
     FAILS(&p, ".env already exists, pass -o to overwrite", "config:pull");
     WORKS(&p, "", "config:pull", "-o");
     RUN(&p, env, "sort", ".env");
     assert_string_equal(env.out.data, "A=1\nB=2\n");
-    write_text(p.folder, ".env", "A=mine\nB=mine\nD=4\n", 0644);
+    person_write(p.folder, ".env", "A=mine\nB=mine\nD=4\n", 0644);
     outcome_auto struct outcome merged;
-    run_with(&p, "y\nn\n", (const char *const[]){ "deis", "config:pull", "-io", NULL }, &merged);
+    person_run(&p, "y\nn\n", (const char *const[]){ "deis", "config:pull", "-io", NULL }, &merged);
     assert_int_equal(merged.status, 0);
-    has(&merged.out, "A: overwrite mine with 1? (y/N) ");
+    text_has(&merged.out, "A: overwrite mine with 1? (y/N) ");
     RUN(&p, env2, "sort", ".env");
     assert_string_equal(env2.out.data, "A=1\nB=mine\nD=4\n");
     FAILS(&p, "Could not parse SSH private key:\n nokey", "config:set", "SSH_KEY=nokey");
@@ -418,7 +205,7 @@ static void client__build_processes_and_releases(void **state)
     person_register(&p);
     WORKS(&p, "created kiwi", "create", "kiwi");
     FAILS(&p, "No build associated with this release", "scale", "cmd=1");
-    write_text(p.folder, "Procfile", "worker: sleep 1000\n", 0644);
+    person_write(p.folder, "Procfile", "worker: sleep 1000\n", 0644);
     WORKS(&p, "Creating build... ...\b\b\bdone\n", "pull", "acme/kiwi:1");
     FAILS(&p, "Error: yaml: ", "builds:create", "acme/kiwi:1", "-p", "{");
     WORKS(&p, "=== kiwi Builds\n", "builds");
@@ -441,11 +228,11 @@ static void client__build_processes_and_releases(void **state)
     WORKS(&p, "cmd.1 up (v5)", "ps");
     RUN(&p, ran, "deis", "run", "--", "echo", "-n", "x");
     assert_int_equal(ran.status, 3); /* as the fake agent says */
-    has(&ran.out, "Running 'echo -n x'...\nhello \"there\"");
+    text_has(&ran.out, "Running 'echo -n x'...\nhello \"there\"");
     RUN(&p, gone, "deis", "scale", "cmd=1", "-a", "nowhere");
     assert_int_equal(gone.status, 1);
-    has(&gone.out, "but first, coffee!");
-    has(&gone.err, "404 NOT FOUND");
+    text_has(&gone.out, "but first, coffee!");
+    text_has(&gone.err, "404 NOT FOUND");
     person_clear(&p);
 }
 
@@ -480,7 +267,7 @@ static void client__logs_and_their_tail(void **state)
     FAILS(&p, "'x' is no number", "logs", "-n", "x");
     FAILS(&p, "404 NOT FOUND\ndetail: Not found\n", "logs", "--tail", "-a", "nowhere");
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    pid_t pid = spawn(&p, argv, STDIN_FILENO, out[1], STDERR_FILENO);
+    pid_t pid = person_spawn(&p, argv, STDIN_FILENO, out[1], STDERR_FILENO);
     close(out[1]);
     wait_for(out[0], &text, "created initial release\033[0m\n");
     WORKS(&p, "done", "config:set", "TAILED=1");
@@ -533,7 +320,7 @@ static void client__usage_and_plugins(void **state)
     RUN(&p, group, "deis", "zap");
     assert_int_equal(group.status, 1);
     WORKS(&p, "1.13.4\n", "--version");
-    write_text(p.home, "deis-zap", "#!/bin/sh\necho \"zap: $*\"\nexit 7\n", 0755);
+    person_write(p.home, "deis-zap", "#!/bin/sh\necho \"zap: $*\"\nexit 7\n", 0755);
     RUN(&p, plugin, "deis", "zap:now", "a b", "--c");
     assert_int_equal(plugin.status, 7);
     assert_string_equal(plugin.out.data, "zap: now a b --c\n");
@@ -542,63 +329,7 @@ static void client__usage_and_plugins(void **state)
     person_clear(&p);
 }
 
-/* --- a server that says one thing --- */
-
-struct script {
-    int listener;
-    uint16_t port;
-    const char *answer;
-    struct deis_buf request;
-};
-
-static void *serve_script(void *arg)
-{
-    struct script *s = arg;
-    char chunk[4096];
-    deis_autoclose int fd = accept(s->listener, NULL, NULL);
-
-    while (fd >= 0 && !strstr(s->request.data, "\r\n\r\n")) {
-        ssize_t n = read(fd, chunk, sizeof(chunk));
-        if (n <= 0) {
-            return NULL;
-        }
-        deis_buf_add(&s->request, chunk, (size_t)n);
-    }
-    if (write(fd, s->answer, strlen(s->answer)) < 0) {
-        return NULL;
-    }
-    shutdown(fd, SHUT_WR);
-    while (read(fd, chunk, sizeof(chunk)) > 0) {
-    }
-    return NULL;
-}
-
-/* Run a command against a server with that answer. */
-static void run_scripted(struct person *p, const char *answer, const char *const *argv,
-                         struct outcome *ret, struct deis_buf *ret_request)
-{
-    struct script s = { .answer = answer, .request = DEIS_BUF_INIT(65536) };
-    struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof(in);
-    pthread_t thread;
-
-    s.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(s.listener, (struct sockaddr *)&in, sizeof(in)), 0);
-    assert_int_equal(listen(s.listener, 4), 0);
-    assert_int_equal(getsockname(s.listener, (struct sockaddr *)&in, &len), 0);
-    deis_autofree char *profile = deis_asprintf(
-        "{\"username\":\"mira\",\"ssl_verify\":false,\"controller\":\"http://127.0.0.1:%u\","
-        "\"token\":\"abc\",\"response_limit\":0}",
-        ntohs(in.sin_port));
-    deis_autofree char *folder = deis_asprintf("%s/.deis", p->home);
-    (void)mkdir(folder, 0700);
-    write_text(folder, "client.json", profile, 0600);
-    assert_int_equal(pthread_create(&thread, NULL, serve_script, &s), 0);
-    run_with(p, "", argv, ret);
-    pthread_join(thread, NULL);
-    close(s.listener);
-    *ret_request = s.request;
-}
+/* --- odd servers --- */
 
 #define HEAD       "HTTP/1.1 200 OK\r\nDEIS_API_VERSION: 1.7\r\n"
 #define EMPTY_LIST "{\"count\":0,\"next\":null,\"previous\":null,\"results\":[]}"
@@ -633,14 +364,14 @@ static void client__headers_and_odd_servers(void **state)
     for (size_t i = 0; i < DEIS_COUNT(rows); i++) {
         outcome_auto struct outcome o;
         deis_autobuf struct deis_buf request;
-        run_scripted(&p, rows[i].answer, apps, &o, &request);
+        person_run_scripted(&p, rows[i].answer, apps, &o, &request);
         assert_int_equal(o.status, rows[i].status);
-        has(&o.out, rows[i].out);
-        has(&o.err, rows[i].err);
-        has(&request, "GET /v1/apps/?page_size=100 HTTP/1.1\r\n");
-        has(&request, "\r\nAuthorization: token abc\r\n");
-        has(&request, "\r\nContent-Type: application/json\r\n");
-        has(&request, "\r\nUser-Agent: Deis Client v1.13.4\r\n");
+        text_has(&o.out, rows[i].out);
+        text_has(&o.err, rows[i].err);
+        text_has(&request, "GET /v1/apps/?page_size=100 HTTP/1.1\r\n");
+        text_has(&request, "\r\nAuthorization: token abc\r\n");
+        text_has(&request, "\r\nContent-Type: application/json\r\n");
+        text_has(&request, "\r\nUser-Agent: Deis Client v1.13.4\r\n");
     }
     person_clear(&p);
 }
@@ -652,12 +383,13 @@ static void client__token_goes_to_no_other_host(void **state)
     outcome_auto struct outcome o;
     deis_autobuf struct deis_buf request;
 
-    run_scripted(&p,
-                 "HTTP/1.1 302 FOUND\r\nLocation: http://localhost.example.invalid/v1/apps/\r\n"
-                 "Content-Length: 0\r\n\r\n",
-                 apps, &o, &request);
+    person_run_scripted(
+        &p,
+        "HTTP/1.1 302 FOUND\r\nLocation: http://localhost.example.invalid/v1/apps/\r\n"
+        "Content-Length: 0\r\n\r\n",
+        apps, &o, &request);
     assert_int_equal(o.status, 1);
-    has(&o.err, "Error: the controller's answer is no list");
+    text_has(&o.err, "Error: the controller's answer is no list");
     person_clear(&p);
 }
 
@@ -680,5 +412,5 @@ int main(void)
     if (!test_etcd_installed("client")) {
         return 0;
     }
-    return cmocka_run_group_tests(tests, start_all, stop_all);
+    return cmocka_run_group_tests(tests, people_start, people_stop);
 }

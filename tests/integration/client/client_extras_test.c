@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* What our command has beyond the one whose contract it keeps. */
+#include "tests/integration/client/person.h"
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COMMAND_WORDS 6
+
+/* Run deis with these words; what it prints must be JSON. Yours. */
+static json_t *json_of(const struct person *p, const char *const *words)
+{
+    const char *argv[COMMAND_WORDS + 3] = { "deis" };
+    outcome_auto struct outcome o;
+    struct deis_err err;
+    size_t n = 0;
+
+    for (; words[n]; n++) {
+        argv[n + 1] = words[n];
+    }
+    argv[n + 1] = "--json";
+    person_run(p, "", argv, &o);
+    if (o.status != 0) {
+        print_error("deis %s: %s\n", words[0], o.err.data);
+        fail();
+    }
+    json_t *value = deis_json_parse(deis_buf_str(&o.out), &err);
+    assert_non_null(value);
+    return value;
+}
+
+#define JSON_OF(p, ...) json_of(p, (const char *const[]){ __VA_ARGS__, NULL })
+
+static void json_is(const struct person *p, const char *want, const char *const *words)
+{
+    deis_autojson json_t *value = json_of(p, words);
+    deis_autofree char *text = deis_json_dump(value);
+
+    assert_string_equal(text, want);
+}
+
+#define JSON_IS(p, want, ...) json_is(p, want, (const char *const[]){ __VA_ARGS__, NULL })
+
+static const char *text_in(const json_t *list, size_t i, const char *member)
+{
+    const char *text = json_string_value(json_object_get(json_array_get(list, i), member));
+
+    return text ? text : "";
+}
+
+static void extras__json_of_an_app(void **state)
+{
+    struct person p = person_new(*state, "json");
+    deis_autofree char *who =
+        deis_asprintf("{\"username\":\"json\",\"controller\":\"%s\"}", p.w->first.base);
+
+    person_register(&p);
+    JSON_IS(&p, who, "whoami");
+    JSON_IS(&p, "[]", "apps");
+    WORKS(&p, "created lime", "create", "lime");
+    WORKS(&p, "done", "config:set", "A=1", "B=two\nlines");
+    WORKS(&p, "done", "domains:add", "lime.example.org");
+    WORKS(&p, "done", "tags:set", "rack=2");
+    WORKS(&p, "done", "tags:unset", "rack");
+    WORKS(&p, "done", "limits:set", "web=64M");
+    JSON_IS(&p, "{\"A\":\"1\",\"B\":\"two\\nlines\"}", "config");
+    JSON_IS(&p, "{\"B\":\"two\\nlines\"}", "config:get", "B");
+    JSON_IS(&p, "{\"memory\":{\"web\":\"64M\"},\"cpu\":{}}", "limits");
+    JSON_IS(&p, "{}", "tags");
+    JSON_IS(&p, "[]", "perms");
+    JSON_IS(&p, "[]", "builds");
+    JSON_IS(&p, "[]", "keys");
+    JSON_IS(&p, "[]", "certs");
+    JSON_IS(&p, "[]", "ps");
+    deis_autojson json_t *apps = JSON_OF(&p, "apps:list");
+    assert_int_equal(json_array_size(apps), 1);
+    assert_string_equal(text_in(apps, 0, "id"), "lime");
+    assert_int_equal(json_object_size(json_array_get(apps, 0)), 7);
+    deis_autojson json_t *domains = JSON_OF(&p, "domains");
+    assert_string_equal(text_in(domains, 0, "domain"), "lime.example.org");
+    deis_autojson json_t *release = JSON_OF(&p, "releases:info", "v2");
+    assert_int_equal(json_integer_value(json_object_get(release, "version")), 2);
+    deis_autojson json_t *info = JSON_OF(&p, "info");
+    assert_string_equal(json_string_value(json_object_get(info, "owner")), "json");
+    assert_int_equal(json_array_size(json_object_get(info, "domains")), 1);
+    assert_int_equal(json_array_size(json_object_get(info, "processes")), 0);
+    FAILS(&p, "404 NOT FOUND", "ps", "--json", "-a", "nowhere");
+    person_clear(&p);
+}
+
+/* A limit in the profile cuts what people see, not what programs get. */
+static void extras__json_lists_are_whole(void **state)
+{
+    struct person p = person_new(*state, "pager");
+    deis_autofree char *profile = deis_asprintf("%s/.deis/client.json", p.home);
+
+    person_register(&p);
+    WORKS(&p, "created mango", "create", "mango");
+    for (int i = 0; i < 4; i++) {
+        deis_autofree char *pair = deis_asprintf("N=%d", i);
+        WORKS(&p, "done", "config:set", pair);
+    }
+    RUN(&p, edit, "sed", "-i", "s/\"response_limit\":100/\"response_limit\":2/", profile);
+    assert_int_equal(edit.status, 0);
+    WORKS(&p, "=== mango Releases (2 of 5)\n", "releases");
+    deis_autojson json_t *all = JSON_OF(&p, "releases");
+    assert_int_equal(json_array_size(all), 5);
+    for (size_t i = 0; i < 5; i++) {
+        const json_t *version = json_object_get(json_array_get(all, i), "version");
+        assert_int_equal(json_integer_value(version), 5 - i);
+    }
+    deis_autojson json_t *three = JSON_OF(&p, "releases", "-l", "3");
+    assert_int_equal(json_array_size(three), 3);
+    person_clear(&p);
+}
+
+static void extras__json_of_the_platform(void **state)
+{
+    struct person admin = administrator(*state);
+
+    JSON_IS(&admin, "[\"admin\"]", "perms:list", "--admin");
+    deis_autojson json_t *users = JSON_OF(&admin, "users");
+    assert_string_equal(text_in(users, 0, "username"), "admin");
+    assert_int_equal(json_object_size(json_array_get(users, 0)), 8);
+    person_clear(&admin);
+}
+
+static void extras__config_from_files_and_stdin(void **state)
+{
+    struct person p = person_new(*state, "filer");
+    const char *const from_stdin[] = { "deis", "config:set", "--stdin", "PIPED", "C=3", NULL };
+
+    person_register(&p);
+    WORKS(&p, "created olive", "create", "olive");
+    person_write(p.folder, "key.pem", "line one\nline two\n", 0600);
+    person_write(p.folder, "@literal", "from a file", 0600);
+    WORKS(&p, "done", "config:set", "--from-file=KEY=key.pem", "--from-file", "OTHER=@literal");
+    WORKS(&p, "line one\nline two\n", "config:get", "KEY");
+    WORKS(&p, "from a file\n", "config:get", "OTHER");
+    outcome_auto struct outcome piped;
+    person_run(&p, "so secret\n", from_stdin, &piped);
+    assert_int_equal(piped.status, 0);
+    JSON_IS(&p, "{\"PIPED\":\"so secret\"}", "config:get", "PIPED");
+    /* The contract's words mean what they meant. */
+    WORKS(&p, "done", "config:set", "A=@key.pem", "B=-");
+    WORKS(&p, "@key.pem\n", "config:get", "A");
+    WORKS(&p, "-\n", "config:get", "B");
+    FAILS(&p, "--from-file 'KEY' must be <var>=<path>", "config:set", "--from-file=KEY");
+    FAILS(&p, "can't open 'none.pem'", "config:set", "--from-file=KEY=none.pem");
+    FAILS(&p, "KEY is given twice", "config:set", "KEY=1", "--from-file=KEY=key.pem");
+    FAILS(&p, "--stdin 'A-B' must be the name of a variable", "config:set", "--stdin=A-B");
+    FAILS(&p, "olive has no variable 'NONE'; 'deis config -a olive' lists them", "config:get",
+          "NONE");
+    RUN(&p, nothing, "deis", "config:set");
+    assert_int_equal(nothing.status, 1);
+    assert_string_equal(nothing.out.data, "Usage: deis config:set [<var>=<value>...] [options]\n");
+    person_clear(&p);
+}
+
+static void extras__logs_without_colour(void **state)
+{
+    struct person p = person_new(*state, "plain");
+    deis_autobuf struct deis_buf request = DEIS_BUF_INIT(0);
+
+    person_register(&p);
+    WORKS(&p, "created papaya", "create", "papaya");
+    assert_true(fake_platform_logged(p.w->platform, "papaya", "initial release"));
+    WORKS(&p, "\033[3", "logs");
+    RUN(&p, plain, "env", "NO_COLOR=1", "deis", "logs");
+    assert_int_equal(plain.status, 0);
+    assert_null(strchr(plain.out.data, '\033'));
+    text_has(&plain.out, " papaya[deis-controller]: plain created initial release\n");
+    assert_null(strstr(plain.out.data, "\n\n"));
+    RUN(&p, empty, "env", "NO_COLOR=", "deis", "logs");
+    text_has(&empty.out, "\033[3");
+    RUN(&p, json, "deis", "logs", "--json");
+    assert_int_equal(json.status, 0);
+    text_has(&json.out, "UTC\",\"process\":\"deis-controller\","
+                        "\"text\":\"plain created initial release\"}\n");
+    outcome_auto struct outcome asked;
+    person_run_scripted(
+        &p,
+        "HTTP/1.1 204 NO CONTENT\r\nDEIS_API_VERSION: 1.7\r\n"
+        "Content-Length: 0\r\n\r\n",
+        (const char *const[]){ "deis", "logs", "-a", "papaya", "-p", "web.1", NULL }, &asked,
+        &request);
+    assert_int_equal(asked.status, 0);
+    text_has(&request, "GET /v1/apps/papaya/logs?process=web.1 HTTP/1.1\r\n");
+    person_clear(&p);
+}
+
+static void extras__processes_in_detail(void **state)
+{
+    struct person p = person_new(*state, "detail");
+
+    person_register(&p);
+    WORKS(&p, "created quince", "create", "quince");
+    WORKS(&p, "done", "pull", "acme/quince:1");
+    WORKS(&p, "=== quince Processes\nPROCESS  STATE  RELEASE  MACHINE", "ps", "--detail");
+    WORKS(&p, "\ncmd.1    up     v2 ", "ps:list", "--detail");
+    deis_autojson json_t *list = JSON_OF(&p, "ps");
+    assert_int_equal(json_array_size(list), 1);
+    assert_string_equal(text_in(list, 0, "type"), "cmd");
+    assert_int_equal(json_object_size(json_array_get(list, 0)), 12);
+    person_clear(&p);
+}
+
+static void extras__what_to_do_next(void **state)
+{
+    struct person p = person_new(*state, "lost");
+    struct person other = person_new(*state, "helper");
+    deis_autofree char *folder = deis_asprintf("%s/.deis", p.home);
+    deis_autofree char *again = deis_asprintf("Log in again: deis login %s\n", p.w->first.base);
+
+    person_register(&p);
+    person_register(&other);
+    WORKS(&other, "created raisin", "create", "raisin");
+    FAILS(&p, "Name the app with -a <app>", "info");
+    FAILS(&p, "Is 'nowhere' the app you mean? 'deis apps' lists yours.\n", "info", "-a", "nowhere");
+    FAILS(&p, "deis perms:create lost -a raisin\n", "info", "-a", "raisin");
+    FAILS(&p, "An administrator may do this.\n", "users");
+    FAILS(&other, "'deis logs -a raisin' and ", "pull", "acme/broken:1");
+    RUN(&p, edit, "sed", "-i", "s/\"token\":\"[0-9a-f]*/&0/", "../.deis/client.json");
+    assert_int_equal(edit.status, 0);
+    FAILS(&p, again, "apps");
+    person_write(folder, "client.json",
+                 "{\"username\":\"lost\",\"controller\":\"http://127.0.0.1:1\",\"token\":\"a\"}",
+                 0600);
+    FAILS(&p, "Is a controller running at http://127.0.0.1:1, and can this machine reach it?\n",
+          "apps");
+    person_clear(&other);
+    person_clear(&p);
+}
+
+/* What the shell's own completion makes of our script. */
+static void extras__completion_in_bash(void **state)
+{
+    struct person p = person_new(*state, "shell");
+    static const char *const rows[][2] = {
+        { "deis apps:cr", "create" },        { "deis log", "login logout logs" },
+        { "deis logs --t", "--tail" },       { "deis completion z", "zsh" },
+        { "deis config:push -p ne", "net" }, { "deis login --ssl-verify=f", "false" },
+        { "deis help ps:sc", "scale" },      { "deis logs -a x", "" },
+    };
+
+    person_write(p.folder, "net", "", 0600);
+    for (size_t i = 0; i < DEIS_COUNT(rows); i++) {
+        deis_autofree char *script =
+            deis_asprintf("eval \"$(deis completion bash)\"; COMP_LINE='%s'; "
+                          "COMP_POINT=${#COMP_LINE}; _deis 2>&1; "
+                          "echo $(printf '%%s\\n' \"${COMPREPLY[@]}\" | sort)",
+                          rows[i][0]);
+        RUN(&p, o, "bash", "-c", script);
+        deis_autofree char *want = deis_asprintf("%s\n", rows[i][1]);
+        assert_string_equal(o.out.data, want);
+    }
+    FAILS(&p, "no completion for 'csh': must be bash, zsh or fish", "completion", "csh");
+    person_clear(&p);
+}
+
+/* Other shells and the manual's reader only where they are installed. */
+static void extras__scripts_and_manual_are_read(void **state)
+{
+    struct person p = person_new(*state, "reader2");
+    static const char *const checks[] = {
+        "deis completion bash | bash -n",
+        "! command -v zsh >/dev/null || deis completion zsh | zsh -n",
+        "! command -v fish >/dev/null || deis completion fish | fish -n",
+        "! command -v groff >/dev/null || deis man | groff -man -ww -z",
+        "deis man | head -n 1 | grep -q '^\\.TH DEIS 1'",
+    };
+
+    for (size_t i = 0; i < DEIS_COUNT(checks); i++) {
+        RUN(&p, o, "bash", "-o", "pipefail", "-c", checks[i]);
+        if (o.status != 0 || o.err.len > 0) {
+            print_error("%s: %s%s\n", checks[i], o.out.data, o.err.data);
+            fail();
+        }
+    }
+    person_clear(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(extras__json_of_an_app),
+        cmocka_unit_test(extras__json_lists_are_whole),
+        cmocka_unit_test(extras__json_of_the_platform),
+        cmocka_unit_test(extras__config_from_files_and_stdin),
+        cmocka_unit_test(extras__logs_without_colour),
+        cmocka_unit_test(extras__processes_in_detail),
+        cmocka_unit_test(extras__what_to_do_next),
+        cmocka_unit_test(extras__completion_in_bash),
+        cmocka_unit_test(extras__scripts_and_manual_are_read),
+    };
+
+    if (!test_etcd_installed("client_extras")) {
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, people_start, people_stop);
+}
