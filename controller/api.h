@@ -40,7 +40,8 @@ struct api {
 
     /* who asks, about what */
     struct access_caller caller;
-    char *user;   /* "" when nobody is known */
+    char *user;     /* "" when nobody is known */
+    char token[65]; /* hash of the caller's token, "" when there is none */
     char *app_id; /* of routes on an app */
     json_t *app;
     int64_t app_revision;

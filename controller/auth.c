@@ -3,6 +3,7 @@
 #include "controller/api.h"
 #include "controller/core/names.h"
 #include "controller/tokencache.h"
+#include "controller/tokens.h"
 
 void auth_token_hash(const char *token, char out[65])
 {
@@ -45,6 +46,7 @@ struct standing {
     json_t *token;
     json_t *app;
     json_t *grant;
+    int64_t token_revision;
     int64_t app_revision;
 };
 
@@ -74,6 +76,7 @@ static int read_standing(struct ctl *ctl, const char *user, const char *token_ha
     }
     s->user = docs[0];
     s->token = token_hash ? docs[1] : NULL;
+    s->token_revision = token_hash ? revisions[1] : 0;
     if (app) {
         s->app = docs[app_at];
         s->app_revision = revisions[app_at];
@@ -112,15 +115,17 @@ static int find_user(struct api *a, const char *token, struct standing *s, struc
         return deis_err_set(err, DEIS_DENIED, "Invalid token");
     }
     auth_token_hash(token, hash);
-    bool cached = tokencache_get(a->ctl->tokens, hash, user);
-    if (!cached) {
+    if (!tokencache_get(a->ctl->tokens, hash, user)) {
         r = read_owner(a->ctl, hash, user, err);
     }
     if (r == DEIS_OK) {
-        r = read_standing(a->ctl, user, cached ? hash : NULL, a->app_id, s, err);
+        r = read_standing(a->ctl, user, hash, a->app_id, s, err);
     }
-    if (r == DEIS_OK && cached && !s->token) {
+    if (r == DEIS_OK && !s->token) {
         r = deis_err_set(err, DEIS_DENIED, "Invalid token");
+    }
+    if (r == DEIS_OK && tokens_expired(a->ctl, s->token)) {
+        r = deis_err_set(err, DEIS_DENIED, "The token has expired, log in again");
     }
     if (r == DEIS_OK && !is_true(s->user, "is_active")) {
         r = deis_err_set(err, DEIS_DENIED, "User inactive or deleted");
@@ -128,6 +133,8 @@ static int find_user(struct api *a, const char *token, struct standing *s, struc
     if (r == DEIS_OK) {
         free(a->user);
         a->user = deis_strdup(user);
+        snprintf(a->token, sizeof(a->token), "%s", hash);
+        tokens_note_use(a->ctl, hash, s->token, s->token_revision);
     }
     return r;
 }

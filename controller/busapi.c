@@ -33,7 +33,11 @@ static void work(void *arg)
 {
     struct call *c = arg;
 
-    c->answer(c);
+    if (settings_await(c->ctl->settings)) {
+        c->answer(c);
+    } else {
+        call_fail(c, DEIS_UNAVAILABLE, "the platform's settings could not be read yet");
+    }
     free(c);
 }
 

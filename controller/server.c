@@ -110,6 +110,10 @@ static void work(void *arg)
     struct api *a = arg;
     json_t *error = NULL;
 
+    if (!settings_await(a->ctl->settings)) {
+        api_detail(a, 503, "The platform's settings could not be read yet, try again");
+        return;
+    }
     if (!auth_admit(a)) {
         return;
     }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/settings.h"
 
+#include "lib/base/clock.h"
 #include "lib/conf/conf.h"
 #include "lib/model/model.h"
 #include "lib/net/log.h"
 
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
+
+#define START_MAX_MS 3000 /* after a start requests wait so long for the settings */
 
 #define ROW(flag, key, type, field, def, flags, help)                                              \
     {                                                                                              \
@@ -52,8 +56,10 @@ static const struct deis_conf_row rows[] = {
 
 struct settings_live {
     pthread_mutex_t lock;
+    pthread_cond_t changed; /* synced */
     struct settings now;
     bool synced;
+    uint64_t born_ms;
     struct deis_etcd_watch *watch;
 };
 
@@ -63,6 +69,8 @@ int settings_load(int argc, char **argv, struct settings_live **ret, struct deis
     char host[256] = "";
 
     pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    s->born_ms = deis_now_ms();
     int r = deis_conf_load(rows, DEIS_COUNT(rows), "deis-controller",
                            "The platform's truth: the REST API, releases, deploys.", argc, argv,
                            &s->now, NULL, err);
@@ -85,6 +93,7 @@ void settings_free(struct settings_live *s)
         return;
     }
     deis_conf_free(rows, DEIS_COUNT(rows), &s->now);
+    pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -118,6 +127,7 @@ static void on_synced(int64_t revision, void *arg)
 
     pthread_mutex_lock(&s->lock);
     s->synced = true;
+    pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
     deis_debug("settings are up to date", KV_I("revision", revision));
 }
@@ -158,12 +168,37 @@ bool settings_synced(struct settings_live *s)
     return synced;
 }
 
+bool settings_await(struct settings_live *s)
+{
+    struct timespec until;
+
+    pthread_mutex_lock(&s->lock);
+    uint64_t age_ms = deis_now_ms() - s->born_ms;
+    uint64_t left_ms = age_ms < START_MAX_MS ? START_MAX_MS - age_ms : 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += (time_t)(left_ms / 1000) + 1;
+    while (!s->synced && left_ms > 0 &&
+           pthread_cond_timedwait(&s->changed, &s->lock, &until) == 0) {
+    }
+    bool synced = s->synced;
+    pthread_mutex_unlock(&s->lock);
+    return synced;
+}
+
 uint32_t settings_ssh_port(struct settings_live *s)
 {
     pthread_mutex_lock(&s->lock);
     uint32_t port = s->now.ssh_port;
     pthread_mutex_unlock(&s->lock);
     return port;
+}
+
+uint64_t settings_token_life_ms(struct settings_live *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t life = s->now.token_life_ms;
+    pthread_mutex_unlock(&s->lock);
+    return life;
 }
 
 void settings_clear(struct settings *s)

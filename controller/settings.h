@@ -41,8 +41,11 @@ void settings_clear(struct settings *s);
 #define settings_auto __attribute__((cleanup(settings_clear)))
 /* Have the settings in etcd been read? Before that only flags and defaults are known. thread: any */
 bool settings_synced(struct settings_live *s);
-/* Just ssh_port. thread: any */
+/* As settings_synced(), but after a start it waits a moment for them. thread: a worker */
+bool settings_await(struct settings_live *s);
+/* Just one of them. thread: any */
 uint32_t settings_ssh_port(struct settings_live *s);
+uint64_t settings_token_life_ms(struct settings_live *s);
 /* "blog.example.com" and "http://blog.example.com:8080" for a label; yours. thread: any */
 char *settings_host(const struct settings *s, const char *label);
 char *settings_url(const struct settings *s, const char *label);

@@ -8,12 +8,17 @@
 #define GETS_MAX      100 /* in one transaction */
 #define READ_BACK_MAX 4
 
-void store_now(char out[32])
+void store_time(uint64_t ms, char out[32])
 {
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(32);
 
-    deis_time_format_model(deis_wall_ms(), &text);
+    deis_time_format_model(ms, &text);
     snprintf(out, 32, "%s", text.data);
+}
+
+void store_now(char out[32])
+{
+    store_time(deis_wall_ms(), out);
 }
 
 static int parse(const struct deis_etcd_kv *kv, json_t **ret, struct deis_err *err)

@@ -40,7 +40,8 @@ void change_put_text(struct change *c, const char *key, const char *text);
 /* DEIS_CONFLICT: a guard did not hold. DEIS_TIMEOUT: nobody can say whether it happened. */
 int change_commit(struct ctl *ctl, struct change *c, struct deis_err *err) deis_must_check;
 
-/* Now in the layout of the documents. */
+/* Now, and a wall time in ms, in the layout of the documents: texts sort as the times do. */
 void store_now(char out[32]);
+void store_time(uint64_t ms, char out[32]);
 
 #endif

@@ -12,6 +12,10 @@
  * revoked, else the oldest ones beyond the bound. */
 int tokens_issue(struct ctl *ctl, struct change *c, const char *user, bool all,
                  char out[TOKEN_LEN + 1], struct deis_err *err) deis_must_check;
+/* Has a token (its document) outlived the setting tokenLife? */
+bool tokens_expired(struct ctl *ctl, const json_t *doc);
+/* Note that it was used, unless that was noted within the last hour. Failures don't matter. */
+void tokens_note_use(struct ctl *ctl, const char *hash, const json_t *doc, int64_t revision);
 /* Add to the change: the user has no token any more. */
 int tokens_revoke(struct ctl *ctl, struct change *c, const char *user,
                   struct deis_err *err) deis_must_check;

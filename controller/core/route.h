@@ -18,9 +18,12 @@
     X(POST,   "/v1/auth/register",                           auth_register,     ACCESS_ANYONE)       \
     X(POST,   "/v1/auth/login",                              auth_login,        ACCESS_ANYONE)       \
     X(POST,   "/v1/auth/tokens",                             auth_tokens,       ACCESS_USER)         \
+    X(GET,    "/v1/auth/tokens",                             tokens_list,       ACCESS_USER)         \
+    X(DELETE, "/v1/auth/tokens/:token",                      tokens_remove,     ACCESS_USER)         \
     X(POST,   "/v1/auth/passwd",                             auth_passwd,       ACCESS_USER)         \
     X(DELETE, "/v1/auth/cancel",                             auth_cancel,       ACCESS_USER)         \
     X(GET,    "/v1/users",                                   users_list,        ACCESS_ADMIN)        \
+    X(GET,    "/v1/audit",                                   audit_list,        ACCESS_ADMIN)        \
     X(GET,    "/v1/admin/perms",                             admins_list,       ACCESS_ADMIN)        \
     X(POST,   "/v1/admin/perms",                             admins_add,        ACCESS_ADMIN)        \
     X(DELETE, "/v1/admin/perms/:user",                       admins_remove,     ACCESS_ADMIN)        \

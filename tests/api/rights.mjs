@@ -12,10 +12,12 @@ const ROUTES = {
   '': { GET: 'user' },
   'auth/register': { POST: 'all' },
   'auth/login/': { POST: 'all' },
-  'auth/tokens/': { POST: 'user' },
+  'auth/tokens/': { GET: 'user', POST: 'user' },
+  'auth/tokens/none': { DELETE: 'user' },
   'auth/passwd': { POST: 'user' },
   'auth/cancel': { DELETE: 'user' },
   users: { GET: 'admin' },
+  audit: { GET: 'admin' },
   'admin/perms': { GET: 'admin', POST: 'admin' },
   'admin/perms/nobody': { DELETE: 'admin' },
   keys: { GET: 'user', POST: 'user' },
@@ -106,7 +108,7 @@ describe('Y rights', () => {
       for (const [method, right] of Object.entries(rights)) {
         for (const caller of CALLERS) {
           // These are about the caller, or end what the others need.
-          const other = { 'auth/cancel': 'in', 'auth/tokens/': 'in', 'auth/passwd': 'in' }[route] && caller !== 'anonymous' && caller !== 'admin';
+          const other = { 'auth/cancel': 'in', 'auth/tokens/': 'in', 'auth/passwd': 'in' }[route] && method !== 'GET' && caller !== 'anonymous' && caller !== 'admin';
           faults.push(...await wrong(method, route.replace('APP', app), caller, [other ? 403 : verdict(right, caller)]));
           if (method === 'GET') {
             faults.push(...await wrong('HEAD', route.replace('APP', app), caller, [verdict(right, caller)]));

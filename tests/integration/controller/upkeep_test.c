@@ -4,6 +4,7 @@
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
+#include "lib/crypto/secret.h"
 
 #include <time.h>
 
@@ -109,11 +110,126 @@ static void retention__a_start_tidies_up(void **state)
     assert_true(count_keys("/deis/outcomes/") > 0);
 }
 
+/* --- tokens --- */
+
+static char *login(const char *body)
+{
+    answer_auto struct answer a = api(C, "POST", "/v1/auth/login/", NULL, body);
+
+    assert_int_equal(a.status, 200);
+    return deis_strdup(text_of(a.json, "token"));
+}
+
+#define PAT "{\"username\":\"pat\",\"password\":\"pw-pat\",\"email\":\"\"}"
+
+static void tokens__are_listed_and_revoked_on_all_controllers(void **state)
+{
+    char path[128];
+    char *first = api_user(C, "pat", "pw-pat");
+    char *second = login(PAT);
+    answer_auto struct answer list = api(&world.second, "GET", "/v1/auth/tokens/", first, NULL);
+    const json_t *rows = json_object_get(list.json, "results");
+
+    assert_int_equal(list.status, 200);
+    assert_int_equal(json_array_size(rows), 2);
+    const json_t *newer = json_array_get(rows, 0);
+    const json_t *older = json_array_get(rows, 1);
+    assert_true(json_is_null(json_object_get(newer, "last_used")));
+    assert_true(json_is_false(json_object_get(newer, "current")));
+    assert_true(json_is_true(json_object_get(older, "current")));
+    assert_int_equal(strlen(text_of(older, "created")), strlen("2026-11-22T15:00:44UTC"));
+
+    snprintf(path, sizeof(path), "/v1/auth/tokens/%s", text_of(newer, "id"));
+    assert_int_equal(api_status(C, "GET", "/v1/apps", second, NULL), 200);
+    assert_int_equal(api_status(C, "DELETE", path, ivo, NULL), 404);
+    assert_int_equal(api_status(C, "DELETE", "/v1/auth/tokens/00000000", first, NULL), 404);
+    assert_int_equal(api_status(&world.second, "DELETE", path, first, NULL), 204);
+    assert_int_equal(api_status(C, "GET", "/v1/apps", second, NULL), 401);
+    assert_int_equal(api_status(&world.second, "DELETE", path, first, NULL), 404);
+
+    answer_auto struct answer again = api(C, "GET", "/v1/auth/tokens", first, NULL);
+    rows = json_object_get(again.json, "results");
+    assert_int_equal(json_array_size(rows), 1);
+    assert_true(json_is_string(json_object_get(json_array_get(rows, 0), "last_used")));
+    free(first);
+    free(second);
+}
+
+/* One write an hour: the second request of a token writes nothing. */
+static void tokens__use_is_noted_once(void **state)
+{
+    deis_autorange struct deis_etcd_range before = { 0 }, after = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    assert_int_equal(api_status(C, "GET", "/v1/apps", mira, NULL), 200);
+    assert_int_equal(deis_etcd_list(world.etcd, "/deis/tokens/", 0, &before, &err), DEIS_OK);
+    assert_int_equal(api_status(&world.second, "GET", "/v1/apps", mira, NULL), 200);
+    assert_int_equal(deis_etcd_list(world.etcd, "/deis/tokens/", 0, &after, &err), DEIS_OK);
+    assert_int_equal(before.count, after.count);
+    for (size_t i = 0; i < before.count; i++) {
+        assert_int_equal(before.kvs[i].mod_revision, after.kvs[i].mod_revision);
+    }
+}
+
+static void tokens__end_after_their_life(void **state)
+{
+    char hash[65], key[128];
+    char *token = login(PAT);
+    char *value;
+
+    deis_sha256_hex(deis_str(token), hash);
+    snprintf(key, sizeof(key), "/deis/tokens/%s", hash);
+    value = deis_asprintf("{\"user\":\"pat\",\"created\":\"%s\",\"last_used\":null}",
+                          "2020-01-01T00:00:00UTC");
+    put(key, value);
+    assert_int_equal(api_status(C, "GET", "/v1/apps", token, NULL), 200);
+    put("/deis/config/controller/tokenLife", "1h");
+    uint64_t until = deis_now_ms() + WAIT_MS;
+    while (api_status(C, "GET", "/v1/apps", token, NULL) != 401) {
+        assert_true(deis_now_ms() < until);
+    }
+    assert_int_equal(api_status(C, "GET", "/v1/apps", ivo, NULL), 200);
+    free(token);
+    free(value);
+}
+
+/* --- audit --- */
+
+static void audit__is_for_administrators_newest_first_and_filtered(void **state)
+{
+    assert_int_equal(api_status(C, "POST", "/v1/apps", ivo, "{\"id\":\"seen\"}"), 201);
+    assert_int_equal(api_status(C, "POST", "/v1/apps", mira, "{\"id\":\"seen-too\"}"), 201);
+    assert_int_equal(
+        api_status(C, "POST", "/v1/apps/seen/domains", ivo, "{\"domain\":\"seen.example.org\"}"),
+        201);
+    assert_int_equal(api_status(C, "GET", "/v1/audit", ivo, NULL), 403);
+    assert_int_equal(api_status(C, "GET", "/v1/audit", NULL, NULL), 401);
+
+    answer_auto struct answer app = api(C, "GET", "/v1/audit?app=seen&user=ivo", mira, NULL);
+    const json_t *rows = json_object_get(app.json, "results");
+    assert_int_equal(app.status, 200);
+    assert_int_equal(json_array_size(rows), 2);
+    assert_string_equal(text_of(json_array_get(rows, 0), "action"), "domain.add");
+    assert_string_equal(text_of(json_array_get(rows, 1), "action"), "app.create");
+    assert_string_equal(text_of(json_array_get(rows, 1), "object"), "app/seen");
+
+    answer_auto struct answer none = api(C, "GET", "/v1/audit?app=seen&user=mira", mira, NULL);
+    assert_int_equal(json_integer_value(json_object_get(none.json, "count")), 0);
+    answer_auto struct answer page = api(C, "GET", "/v1/audit?page_size=1", mira, NULL);
+    rows = json_object_get(page.json, "results");
+    assert_int_equal(json_array_size(rows), 1);
+    assert_string_equal(text_of(json_array_get(rows, 0), "action"), "domain.add");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(retention__old_releases_go_with_what_only_they_need),
         cmocka_unit_test(retention__a_start_tidies_up),
+        cmocka_unit_test(tokens__are_listed_and_revoked_on_all_controllers),
+        cmocka_unit_test(tokens__use_is_noted_once),
+        cmocka_unit_test(tokens__end_after_their_life),
+        cmocka_unit_test(audit__is_for_administrators_newest_first_and_filtered),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
