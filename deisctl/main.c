@@ -20,6 +20,8 @@ static const struct command commands[] = {
       command_config },
     { "list", "list", "the services, and the units of all apps with their machines", command_list },
     { "machines", "machines", "the machines and whether they are present", command_machines },
+    { "router:set", "router:set --control SOCKET HOST ADDR:PORT",
+      "change a backend of a router that runs from a file", command_router_set },
     { "status", "status [<component>|<unit>]", "health of the platform, one service or one unit",
       command_status },
 };

@@ -173,7 +173,7 @@ static void on_lease_lost(void *arg)
 
 int machine_start(const struct context *ctx, struct machine **ret, struct deis_err *err)
 {
-    json_t *metadata;
+    json_t *metadata = NULL;
     int r = parse_metadata(ctx->settings->metadata, &metadata, err);
 
     if (r < 0) {
