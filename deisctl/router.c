@@ -75,7 +75,8 @@ int command_router_set(struct deis_etcd *etcd, int argc, char **argv, struct dei
     }
     r = read_answer(fd, answer, err);
     if (r == 0 && strcmp(answer, "ok") != 0) {
-        return deis_err_set(err, DEIS_CONFLICT, "the router says: %s", answer);
+        const char *why = strncmp(answer, "error: ", 7) == 0 ? answer + 7 : answer;
+        return deis_err_set(err, DEIS_CONFLICT, "%s", why);
     }
     return r;
 }
