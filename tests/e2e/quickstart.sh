@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
 # One command, a platform.
 
+busybox nc -l -p "$http_port" >/dev/null &
+holder=$!
+until_true 5 sh -c "ss -ltnH 'sport = :$http_port' | grep -q ."
+check "a port that is taken is named with its holder" fail_with "port $http_port is taken by \"busybox\"" "$root/deploy/quickstart"
+kill "$holder"
+wait "$holder" 2>/dev/null
 started=$(date +%s)
 check "quickstart ends with a deployed app" "$root/deploy/quickstart" || {
     docker ps -a --filter label=deis.component --format '#   {{.Names}} {{.Status}}'
