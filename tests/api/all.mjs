@@ -12,6 +12,7 @@ import './domains.mjs';
 import './keys.mjs';
 import './hooks.mjs';
 import './rights.mjs';
+import './beyond.mjs';
 import './hostile.mjs';
 import './client.mjs';
 import './scenarios.mjs';

@@ -207,9 +207,10 @@ describe('N hostile inputs', () => {
       ['apps', { text: '{"id":"x"}', token: 'a'.repeat(10000) }],
     ];
     for (const [path, options] of cases) {
+      // A body over 1 MiB may be refused, and the connection closed, while it is still on its way.
+      const long = (options.text || JSON.stringify(options.json)).length > MIB;
       await send('POST', path, options, `too much for ${path}`).catch((error) => {
-        // A body that is far too long may be refused while it is still sent.
-        if (!/EPIPE|ECONNRESET/.test(error.message) || (options.text || '').length < MIB) {
+        if (!long || !/EPIPE|ECONNRESET/.test(error.message)) {
           throw error;
         }
       });

@@ -15,8 +15,8 @@ export const bin = process.env.DEIS_BIN || join(root, 'build/asan/bin');
 export const DOMAIN = 'example.net';
 
 export class World {
-  // options: users (names to register, in order)
-  static async start({ users = ['admin', 'ivo', 'eve'] } = {}) {
+  // options: users (names to register, in order), settings ({"controller/bootstrap": "operator"}, there before it starts)
+  static async start({ users = ['admin', 'ivo', 'eve'], settings = {} } = {}) {
     const world = new World();
     world.folder = makeFolder();
     world.key = randomBytes(32);
@@ -25,6 +25,9 @@ export class World {
     world.etcd = await Etcd.start(world.folder);
     world.platform = await Platform.start(world.etcd, world.key);
     world.tokens = {};
+    for (const [name, value] of Object.entries(settings)) {
+      await world.etcd.put(`/deis/config/${name}`, value);
+    }
     await world.startController();
     for (const name of users) {
       await world.addUser(name);

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+// What the contract says beside its checklist, and where this platform is stricter than the original.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { BUILDPACK, World } from './support/world.mjs';
+import { until } from './support/process.mjs';
+
+describe('E beside the checklist', () => {
+  let w;
+  const set = (app, values, as = 'ivo') => w.post(`apps/${app}/config`, as, { values });
+  const login = (username, password) => w.post('auth/login/', undefined, { username, password });
+
+  before(async () => {
+    w = await World.start();
+  });
+  after(() => w.stop());
+
+  it('E-01 HEAD answers as GET, without the body', async () => {
+    const app = await w.built();
+    for (const path of ['', 'apps', `apps/${app}`, `apps/${app}/config`, `apps/${app}/releases/v1`, 'keys', 'users']) {
+      const [get, head] = [await w.get(path, 'admin'), await w.send('HEAD', path, 'admin')];
+      assert.deepEqual([head.status, head.text, head.type, head.headers['content-length']],
+        [get.status, '', get.type, String(get.bytes.length)], path);
+    }
+  });
+
+  it('E-02 browsers of any origin may ask', async () => {
+    const Origin = 'https://console.example.org';
+    const got = (await w.get('apps', 'ivo', { headers: { Origin } })).is(200);
+    assert.ok(['*', Origin].includes(got.headers['access-control-allow-origin']), `${got}`);
+    assert.match(got.headers['access-control-expose-headers'], /DEIS_API_VERSION/i);
+    const asked = await w.send('OPTIONS', 'apps', undefined, undefined,
+      { headers: { Origin, 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'authorization, content-type' } });
+    assert.ok(asked.status === 200 || asked.status === 204, `${asked}`);
+    for (const name of ['content-type', 'accept', 'origin', 'authorization', 'host']) {
+      assert.ok(asked.headers['access-control-allow-headers'].toLowerCase().includes(name), `${name} in ${asked.headers['access-control-allow-headers']}`);
+    }
+    assert.match(asked.headers['access-control-allow-methods'], /POST/);
+  });
+
+  it('E-03 links do not follow the Host of the request', async () => {
+    const app = await w.app('eve');
+    await w.app('eve');
+    const got = (await w.get('apps?page_size=1', 'eve', { headers: { Host: 'evil.example.org' } })).is(200);
+    assert.equal(new URL(got.json.next).host, 'deis.example.net');
+    assert.equal((await w.get(`apps/${app}`, 'eve', { headers: { Host: 'evil.example.org' } })).json.url, `${app}.example.net`);
+  });
+
+  it('E-04 each login has a token of its own', async () => {
+    await w.addUser('kim');
+    const [one, two] = [await w.login('kim'), await w.login('kim')];
+    assert.notEqual(one, two);
+    (await w.get('', one)).is(200);
+    (await w.get('', two)).is(200);
+    const { token } = (await w.post('auth/tokens/', two, {})).is(200).json;
+    for (const [old, status] of [[one, 401], [two, 401], [w.tokens.kim, 401], [token, 200]]) {
+      (await w.get('', old)).is(status);
+    }
+  });
+
+  it('E-05 no secret is stored or logged in clear', async () => {
+    const app = await w.built();
+    (await set(app, { SECRET: 'open-sesame-4711' })).is(201);
+    (await w.post(`apps/${app}/run`, 'ivo', { command: 'env' })).is(200);
+    const stored = JSON.stringify((await w.etcd.list('/deis/')).docs);
+    const logged = w.controller.log();
+    for (const secret of ['open-sesame-4711', 'pw-ivo', w.tokens.ivo, w.tokens.admin]) {
+      assert.ok(!stored.includes(secret) && !logged.includes(secret), secret);
+    }
+    const { password } = JSON.parse(await w.etcd.get('/deis/users/ivo'));
+    assert.match(password, /^scrypt\$/);
+  });
+
+  it('E-06 a login is noted', async () => {
+    const row = async () => (await w.rows('users')).find((user) => user.username === 'eve');
+    const before = await row();
+    await w.login('eve');
+    const now = await row();
+    assert.ok(now.last_login > before.last_login, `${before.last_login} ${now.last_login}`);
+    assert.equal(now.date_joined, before.date_joined);
+  });
+
+  it('E-07 too many failed logins are held off, others are not', async () => {
+    await w.addUser('lee');
+    let refused;
+    for (let i = 0; i < 30 && !refused; i++) {
+      const got = await login('lee', 'wrong');
+      refused = got.status === 429 ? got : undefined;
+    }
+    assert.ok(refused, 'thirty failures in a row');
+    assert.match(refused.json.detail, /try again in \d+ second/);
+    (await login('lee', 'pw-lee')).is(429);
+    (await login('ivo', 'pw-ivo')).is(200);
+    (await w.get('', 'lee')).is(200);
+  });
+
+  it("E-08 who leaves takes along only what is the own", async () => {
+    await w.addUser('max');
+    const app = await w.app('ivo');
+    (await w.post(`apps/${app}/perms`, 'ivo', { username: 'max' })).is(201);
+    (await set(app, { A: '1' }, 'max')).is(201);
+    (await w.post(`apps/${app}/builds`, 'max', { image: 'x:1' })).is(201);
+    (await w.post(`apps/${app}/domains`, 'max', { domain: 'max.example.org' })).is(201);
+    (await w.delete('auth/cancel', 'max')).is(204);
+    assert.equal(await w.count(`apps/${app}/builds`, 'ivo'), 1);
+    assert.equal(await w.count(`apps/${app}/releases`, 'ivo'), 3);
+    assert.equal(await w.count(`apps/${app}/containers`, 'ivo'), 1);
+    assert.deepEqual((await w.get(`apps/${app}/config`, 'ivo')).json.values, { A: '1' });
+    assert.deepEqual((await w.rows(`apps/${app}/domains`, 'ivo')).map((d) => d.domain), ['max.example.org']);
+    assert.deepEqual((await w.get(`apps/${app}/perms`, 'ivo')).json, { users: [] });
+    await w.addUser('max');
+    (await w.get(`apps/${app}`, 'max')).is(403);
+  });
+
+  it('E-09 limits and tags reach what runs', async () => {
+    const app = await w.built('ivo', BUILDPACK);
+    (await w.post(`apps/${app}/config`, 'ivo', { memory: { web: '256MB' }, cpu: { web: 512 }, tags: { rack: '2' } })).is(201);
+    const { web } = w.platform.formations.get(app).processes;
+    assert.deepEqual([web.memory_bytes, web.cpu_shares, web.tags, web.routable], [268435456, 512, { rack: '2' }, true]);
+  });
+
+  it('E-10 how many log lines', async () => {
+    const app = await w.app();
+    await w.platform.logged(app, 'initial release');
+    for (let i = 0; i < 250; i++) {
+      w.platform.lines.push({ app, process: i % 2 ? 'web.1' : 'worker.1', time_ms: 0, text: Buffer.from(`line ${i}`) });
+    }
+    const lines = async (query) => (await w.get(`apps/${app}/logs${query}`, 'ivo')).is(200).text.split('\n').length - 1;
+    assert.deepEqual([await lines(''), await lines('?log_lines=1'), await lines('?log_lines=7'), await lines('?log_lines=x'), await lines('?log_lines=0')],
+      [251, 1, 7, 100, 100]);
+    assert.equal(await lines('?process=web'), 125);
+  });
+
+  it('E-11 a destroyed app leaves nothing', async () => {
+    const app = await w.built('ivo', BUILDPACK);
+    (await set(app, { A: '1' })).is(201);
+    (await w.post(`apps/${app}/domains`, 'ivo', { domain: `${app}.example.org` })).is(201);
+    (await w.post(`apps/${app}/perms`, 'ivo', { username: 'eve' })).is(201);
+    (await w.post(`apps/${app}/run`, 'ivo', { command: 'ls' })).is(200);
+    (await w.delete(`apps/${app}`, 'ivo')).is(204);
+    await w.platform.queue;
+    const { docs } = await w.etcd.list('/deis/');
+    const left = Object.keys(docs).filter((key) => key.includes(app) && !/^\/deis\/(rollouts|audit)\//.test(key));
+    assert.deepEqual(left, []);
+    assert.ok(!w.platform.lines.some((line) => line.app === app && line.text.includes('initial release')), 'its log is gone');
+  });
+
+  it('E-12 a deploy outlives its controller', async () => {
+    const app = await w.built();
+    let release;
+    w.platform.mode(app, { hold: new Promise((resolve) => {
+      release = resolve;
+    }) });
+    const lost = set(app, { SURVIVES: 'yes' }).catch((error) => error);
+    await until('the operation', () => w.etcd.get(`/deis/operations/${app}`));
+    await w.controller.stop('SIGKILL');
+    assert.match(String(await lost), /ECONNRESET|socket hang up/);
+    w.client.close();
+    await w.startController();
+    release();
+    await until('the end of the operation', async () => !(await w.etcd.get(`/deis/operations/${app}`)), 20000);
+    assert.deepEqual((await w.rows(`apps/${app}/releases`, 'ivo')).map((r) => r.version), [3, 2, 1]);
+    assert.deepEqual((await w.get(`apps/${app}/config`, 'ivo')).json.values, { SURVIVES: 'yes' });
+    assert.deepEqual((await w.rows(`apps/${app}/containers`, 'ivo')).map((c) => c.release), ['v3']);
+  });
+
+  it('E-13 many changes of one config at once: each that is taken is one release', async () => {
+    const app = await w.app();
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => set(app, { [`K${i}`]: String(i) })));
+    const taken = answers.filter((a) => a.status === 201);
+    for (const answer of answers.filter((a) => a.status !== 201)) {
+      answer.is(409, /Config changes already in progress/);
+    }
+    assert.ok(taken.length > 0);
+    const rows = await w.rows(`apps/${app}/releases`, 'ivo');
+    assert.deepEqual(rows.map((r) => r.version), Array.from({ length: taken.length + 1 }, (_, i) => taken.length + 1 - i));
+    assert.equal(new Set(taken.map((a) => a.headers['deis-release'])).size, taken.length);
+    const { values } = (await w.get(`apps/${app}/config`, 'ivo')).json;
+    assert.deepEqual(Object.keys(values).length, taken.length);
+  });
+
+  it('E-14 without etcd: 503 with a reason, at once; afterwards all is well', async () => {
+    const app = await w.app();
+    w.etcd.program.child.kill('SIGSTOP');
+    const started = Date.now();
+    const answers = await Promise.all([w.get(`apps/${app}`, 'ivo'), set(app, { A: '1' })].map((p) => p.catch((error) => error)));
+    const waited = Date.now() - started;
+    w.etcd.program.child.kill('SIGCONT');
+    for (const answer of answers) {
+      answer.detail(503, /./);
+    }
+    assert.ok(waited < 15000, `${waited} ms`);
+    await until('the API', async () => (await w.get(`apps/${app}`, 'ivo')).status === 200, 20000);
+    (await set(app, { B: '2' })).is(201);
+  });
+
+  it('E-15 the last admin gone, the next to register is one', async () => {
+    (await w.delete('admin/perms/admin', 'admin')).is(204);
+    (await w.get('users', 'admin')).is(403);
+    const got = (await w.post('auth/register', undefined, { username: 'heir', password: 'x', email: '' })).is(201);
+    assert.equal(got.json.is_superuser, true);
+  });
+
+  it('E-16 two who register first at once: one admin', async () => {
+    const fresh = await World.start({ users: [] });
+    try {
+      const answers = await Promise.all(['a', 'b', 'c', 'd'].map((username) =>
+        fresh.post('auth/register', undefined, { username, password: 'x', email: '' })));
+      assert.deepEqual(answers.map((a) => a.status), [201, 201, 201, 201]);
+      assert.equal(answers.filter((a) => a.json.is_superuser).length, 1);
+    } finally {
+      await fresh.stop();
+    }
+  });
+
+  it('E-17 what an operator set holds from the first request on', async () => {
+    const closed = await World.start({ users: [], settings: { 'controller/registrationMode': 'disabled' } });
+    try {
+      (await closed.post('auth/register', undefined, { username: 'a', password: 'x', email: '' })).detail(403, 'Registration is disabled');
+    } finally {
+      await closed.stop();
+    }
+    const fresh = await World.start({ users: [], settings: { 'controller/bootstrap': 'operator' } });
+    try {
+      const got = (await fresh.post('auth/register', undefined, { username: 'a', password: 'x', email: '' })).is(201);
+      assert.equal(got.json.is_superuser, false);
+    } finally {
+      await fresh.stop();
+    }
+  });
+});
