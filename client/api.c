@@ -132,6 +132,16 @@ static int fail_without_answer(struct client *c, const struct request *r,
     return client_fail_err(c, err);
 }
 
+/* What the contract has on stdout, and programs must not read there. */
+static void remark(const struct client *c, const struct deis_buf *text)
+{
+    if (c->json) {
+        fwrite(text->data, 1, text->len, stderr);
+    } else {
+        term_print(text);
+    }
+}
+
 static int fail_with_answer(struct client *c, const struct request *r,
                             const struct deis_httpc_answer *a, struct deis_str body)
 {
@@ -139,16 +149,16 @@ static int fail_with_answer(struct client *c, const struct request *r,
 
     answer_error(a->status, a->reason, body, &c->error, &complaint);
     add_hint(c, r, DEIS_OK, a);
-    term_print(&complaint);
+    remark(c, &complaint);
     return -1;
 }
 
-static void warn_of_version(const struct deis_httpc_answer *a)
+static void warn_of_version(const struct client *c, const struct deis_httpc_answer *a)
 {
     deis_autobuf struct deis_buf warning = DEIS_BUF_INIT(COMPLAINT_MAX);
 
     answer_version_warning(deis_httpc_header(a, "DEIS_API_VERSION"), &warning);
-    term_print(&warning);
+    remark(c, &warning);
 }
 
 /* A platform that takes pushes elsewhere than usual says so. */
@@ -174,7 +184,7 @@ static int ask(struct client *c, const struct request *r, struct deis_httpc_answ
     if (answer_is_error(ret->status)) {
         return fail_with_answer(c, r, ret, deis_buf_str(&ret->body));
     }
-    warn_of_version(ret);
+    warn_of_version(c, ret);
     return 0;
 }
 
@@ -234,7 +244,7 @@ int api_stream(struct client *c, struct request r, void (*on_data)(struct deis_s
     } else if (answer_is_error(a.status)) {
         code = fail_with_answer(c, &r, &a, deis_buf_str(&s.failure));
     } else {
-        warn_of_version(&a);
+        warn_of_version(c, &a);
     }
     request_clear(&r);
     deis_buf_clear(&s.failure);

@@ -84,7 +84,9 @@ int client_fail_err(struct client *c, const struct deis_err *err)
 
 static int run_command(const struct options *o)
 {
-    struct client c = { .error = DEIS_BUF_INIT(ERROR_MAX), .hint = DEIS_BUF_INIT(ERROR_MAX) };
+    struct client c = { .json = o->given[OPTION_JSON],
+                        .error = DEIS_BUF_INIT(ERROR_MAX),
+                        .hint = DEIS_BUF_INIT(ERROR_MAX) };
 
     int r = command_functions[command_id_of(o->command)](&c, o);
     fflush(stdout);

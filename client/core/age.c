@@ -2,9 +2,9 @@
 #include "client/core/age.h"
 
 #define LAYOUT   "0000-00-00T00:00:00UTC"
-#define MINUTE_S 60U
-#define HOUR_S   3600U
-#define DAY_S    86400U
+#define MINUTE_S 60ULL
+#define HOUR_S   3600ULL
+#define DAY_S    86400ULL
 
 /* Days from 1970-01-01 to that day of the Gregorian calendar, year >= 1970: whole years, counted
  * from March so that a leap day ends one. */

@@ -207,6 +207,66 @@ static void extras__processes_in_detail(void **state)
     person_clear(&p);
 }
 
+#define HEAD "HTTP/1.1 200 OK\r\nDEIS_API_VERSION: 1.7\r\nConnection: close\r\n\r\n"
+#define LIST "{\"count\":1,\"next\":null,\"previous\":null,\"results\":["
+#define END  "]}"
+
+/* Each command asks this of the controller and makes that of its answer. */
+static void extras__answers_of_new_endpoints(void **state)
+{
+    struct person p = person_new(*state, "fresh");
+
+    const struct {
+        const char *const *argv;
+        const char *request;
+        const char *answer;
+        const char *out;
+    } rows[] = {
+        { (const char *const[]){ "deis", "auth:tokens", NULL },
+          "GET /v1/auth/tokens/?page_size=100 HTTP/1.1\r\n",
+          HEAD LIST
+          "{\"id\":\"0a1b\",\"created\":\"then\",\"last_used\":null,\"current\":true}" END,
+          "=== mira Tokens\n"
+          "ID    CREATED  LAST USED  THIS LOGIN\n"
+          "0a1b  then     -          yes\n" },
+        { (const char *const[]){ "deis", "auth:revoke", "0a1b", NULL },
+          "DELETE /v1/auth/tokens/0a1b HTTP/1.1\r\n",
+          "HTTP/1.1 204 NO CONTENT\r\nDEIS_API_VERSION: 1.7\r\n\r\n", "Revoking 0a1b... done\n" },
+        { (const char *const[]){ "deis", "audit", "-a", "blog", "-u", "ivo", "-l", "5", NULL },
+          "GET /v1/audit/?page_size=5&app=blog&user=ivo HTTP/1.1\r\n",
+          HEAD LIST "{\"time\":\"then\",\"user\":\"ivo\",\"action\":\"app.create\","
+                    "\"object\":\"app/blog\",\"result\":\"done\",\"request\":\"r1\"}" END,
+          "=== Audit\n"
+          "TIME  USER  ACTION      OBJECT    RESULT\n"
+          "then  ivo   app.create  app/blog  done\n" },
+        { (const char *const[]){ "deis", "ps", "--detail", "-a", "blog", NULL },
+          "GET /v1/apps/blog/containers/?page_size=100&detail=true HTTP/1.1\r\n",
+          HEAD LIST "{\"type\":\"web\",\"num\":1,\"state\":\"up\",\"release\":\"v2\","
+                    "\"machine\":\"node-1\",\"restarts\":2}" END,
+          "=== blog Processes\n"
+          "PROCESS  STATE  RELEASE  MACHINE  AGE  RESTARTS  LAST EXIT\n"
+          "web.1    up     v2       node-1   -    2         -\n" },
+    };
+
+    for (size_t i = 0; i < DEIS_COUNT(rows); i++) {
+        outcome_auto struct outcome o;
+        deis_autobuf struct deis_buf request;
+        person_run_scripted(&p, rows[i].answer, rows[i].argv, &o, &request);
+        text_has(&request, rows[i].request);
+        assert_string_equal(o.out.data, rows[i].out);
+        assert_int_equal(o.status, 0);
+    }
+    /* A warning is nothing for a program that reads JSON. */
+    outcome_auto struct outcome old;
+    deis_autobuf struct deis_buf request;
+    person_run_scripted(
+        &p, "HTTP/1.1 200 OK\r\nDEIS_API_VERSION: 1.8\r\n\r\n" LIST "{\"id\":\"a\"}" END,
+        (const char *const[]){ "deis", "apps", "--json", NULL }, &old, &request);
+    assert_int_equal(old.out.data[0], '[');
+    text_has(&old.err, "!    WARNING: Client and server API versions do not match.");
+    person_clear(&p);
+}
+
 static void extras__what_to_do_next(void **state)
 {
     struct person p = person_new(*state, "lost");
@@ -291,6 +351,7 @@ int main(void)
         cmocka_unit_test(extras__config_from_files_and_stdin),
         cmocka_unit_test(extras__logs_without_colour),
         cmocka_unit_test(extras__processes_in_detail),
+        cmocka_unit_test(extras__answers_of_new_endpoints),
         cmocka_unit_test(extras__what_to_do_next),
         cmocka_unit_test(extras__completion_in_bash),
         cmocka_unit_test(extras__scripts_and_manual_are_read),
