@@ -3,6 +3,8 @@
 #include "controller/core/container.h"
 #include "controller/deploy.h"
 
+#include "lib/wire/url.h"
+
 #define PATIENCE_MS 1000
 #define STATES_MAX  100
 
@@ -112,6 +114,54 @@ static int by_creation(const void *a, const void *b)
     return x->create_revision < y->create_revision ? -1 : x->create_revision > y->create_revision;
 }
 
+/* Does the request ask for details? */
+static bool wants_detail(const struct api *a)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(8);
+
+    return deis_url_query_get(deis_str(a->query), "detail", &text, NULL) == DEIS_OK &&
+           !deis_buf_failed(&text) && strcmp(text.data, "true") == 0;
+}
+
+/* Host names in the place of machine ids, where the machines are known. */
+static int name_machines(struct ctl *ctl, json_t *rows, struct deis_err *err)
+{
+    deis_autojson json_t *ids = json_object();
+    deis_autojson json_t *names = json_array();
+    deis_autojson json_t *machines = NULL;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        const char *id = json_string_value(json_object_get(row, "machine"));
+        if (id && !json_object_get(ids, id)) {
+            json_object_set_new(ids, id, json_string(id));
+            json_array_append_new(names, json_string(id));
+        }
+    }
+    int r = store_get_named(ctl, "/deis/machines/", names, &machines, err);
+    if (r < 0) {
+        return r;
+    }
+    json_array_foreach(machines, i, row)
+    {
+        const char *id = json_string_value(json_object_get(row, "id"));
+        const char *host = json_string_value(json_object_get(row, "hostname"));
+        if (id && host && *host) {
+            json_object_set_new(ids, id, json_string(host));
+        }
+    }
+    json_array_foreach(rows, i, row)
+    {
+        const char *id = json_string_value(json_object_get(row, "machine"));
+        if (id) {
+            json_object_set(row, "machine", json_object_get(ids, id));
+        }
+    }
+    return DEIS_OK;
+}
+
 /* The app's containers, oldest first; type NULL and num 0 = all. */
 static int load_containers(struct api *a, const char *type, uint32_t num, json_t **ret,
                            struct deis_err *err)
@@ -144,16 +194,32 @@ static int load_containers(struct api *a, const char *type, uint32_t num, json_t
     }
     const char *owner = json_string_value(json_object_get(a->app, "owner"));
     const char *since = json_string_value(json_object_get(a->app, "updated"));
+    bool detail = wants_detail(a);
     *ret = json_array();
     for (size_t i = 0; i < count; i++) {
         const struct deis_unit_state *state = states[i].unit ? &states[i] : NULL;
-        json_array_append_new(*ret, container_document(&units[i], state, owner, since));
+        json_t *doc = container_document(&units[i], state, owner, since);
+        if (detail) {
+            container_add_detail(doc, units[i].machine, state);
+        }
+        json_array_append_new(*ret, doc);
         deis_unit_clear(&units[i]);
         deis_unit_state_clear(&states[i]);
     }
     free(units);
     free(states);
-    return r;
+    return r == DEIS_OK && detail ? name_machines(a->ctl, *ret, err) : r;
+}
+
+/* Of one-off commands nothing more is kept than what is shown. */
+static void add_run_details(struct api *a, const char *type, json_t *rows)
+{
+    if (!type || strcmp(type, "run") != 0 || !wants_detail(a)) {
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        container_add_detail(json_array_get(rows, i), NULL, NULL);
+    }
 }
 
 static void list_containers(struct api *a, const char *type)
@@ -170,6 +236,7 @@ static void list_containers(struct api *a, const char *type)
         api_error(a, &err);
         return;
     }
+    add_run_details(a, type, rows);
     api_page(a, rows);
 }
 
@@ -201,6 +268,9 @@ void handle_containers_get(struct api *a)
     if (strcmp(type, "run") == 0) {
         r = store_get(a->ctl, deis_key(key, "apps/%s/runs/%010u", a->app_id, num), &doc, NULL,
                       &err);
+        if (r == DEIS_OK && wants_detail(a)) {
+            container_add_detail(doc, NULL, NULL);
+        }
     } else {
         r = num > 0 ? load_containers(a, type, num, &rows, &err) : DEIS_OK;
         doc = json_incref(json_array_get(rows, json_array_size(rows) - 1));

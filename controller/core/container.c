@@ -56,3 +56,37 @@ json_t *container_document(const struct deis_unit *unit, const struct deis_unit_
                      (json_int_t)unit->num, "state", container_state(unit, state), "created", since,
                      "updated", since, "uuid", uuid);
 }
+
+static json_t *time_or_null(uint64_t ms)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(64);
+
+    if (ms == 0) {
+        return json_null();
+    }
+    deis_time_format_model(ms, &text);
+    return json_string(text.data);
+}
+
+static json_t *last_end(const struct deis_unit_state *state)
+{
+    if (state->exit_at_ms == 0) {
+        return json_null();
+    }
+    return json_pack("{s:i, s:b, s:s, s:o}", "code", (int)state->exit_code, "oom", state->exit_oom,
+                     "error", state->exit_error ? state->exit_error : "", "at",
+                     time_or_null(state->exit_at_ms));
+}
+
+void container_add_detail(json_t *doc, const char *machine, const struct deis_unit_state *state)
+{
+    static const struct deis_unit_state silent;
+    const struct deis_unit_state *s = state ? state : &silent;
+
+    json_object_set_new(doc, "machine", machine ? json_string(machine) : json_null());
+    json_object_set_new(doc, "ready", json_boolean(s->ready));
+    json_object_set_new(doc, "since", time_or_null(s->since_ms));
+    json_object_set_new(doc, "restarts", json_integer((json_int_t)s->exits));
+    json_object_set_new(doc, "exit", last_end(s));
+    json_object_set_new(doc, "reason", json_string(s->reason ? s->reason : ""));
+}

@@ -8,6 +8,9 @@
 /* state: what the agent says, or NULL. since: used for the times when it says nothing. */
 json_t *container_document(const struct deis_unit *unit, const struct deis_unit_state *state,
                            const char *owner, const char *since);
+/* What a document has besides where details are asked for: the machine (its id; NULL = none),
+ * readiness, ends. state may be NULL. */
+void container_add_detail(json_t *doc, const char *machine, const struct deis_unit_state *state);
 /* The API's word for what the agent reports; state may be NULL. */
 const char *container_state(const struct deis_unit *unit, const struct deis_unit_state *state);
 /* A UUID that belongs to this text for ever. */

@@ -339,10 +339,10 @@ static void *run_loop(void *arg)
 static void publish(struct fake_platform *p)
 {
     char key[DEIS_KEY_MAX];
-    static char id[] = MACHINE, local[] = "127.0.0.1";
+    static char id[] = MACHINE, host[] = "fake-host", local[] = "127.0.0.1";
     const struct deis_service logger = { .bus = p->bus_address };
     struct deis_machine machine = { .id = id,
-                                    .hostname = id,
+                                    .hostname = host,
                                     .address = local,
                                     .bus = p->bus_address,
                                     .metadata = json_object(),

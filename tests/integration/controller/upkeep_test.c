@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What piles up and ends: old releases, tokens, the audit. */
+/* What piles up and ends: old releases, tokens, the audit; containers in detail. */
 #include "tests/integration/controller/harness.h"
 #include "tests/support/test.h"
 
@@ -221,6 +221,26 @@ static void audit__is_for_administrators_newest_first_and_filtered(void **state)
     assert_string_equal(text_of(json_array_get(rows, 0), "action"), "domain.add");
 }
 
+/* --- containers --- */
+
+static void containers__tell_details_when_asked(void **state)
+{
+    assert_int_equal(api_status(C, "POST", "/v1/apps", ivo, "{\"id\":\"detail\"}"), 201);
+    assert_int_equal(api_status(C, "POST", "/v1/apps/detail/builds", ivo, "{\"image\":\"ok\"}"),
+                     201);
+    answer_auto struct answer plain = api(C, "GET", "/v1/apps/detail/containers", ivo, NULL);
+    answer_auto struct answer more =
+        api(C, "GET", "/v1/apps/detail/containers?detail=true", ivo, NULL);
+    const json_t *row = json_array_get(json_object_get(plain.json, "results"), 0);
+    const json_t *full = json_array_get(json_object_get(more.json, "results"), 0);
+
+    assert_null(json_object_get(row, "machine"));
+    assert_string_equal(text_of(full, "machine"), "fake-host");
+    assert_true(json_is_true(json_object_get(full, "ready")));
+    assert_true(json_is_null(json_object_get(full, "exit")));
+    assert_int_equal(json_object_size(full), json_object_size(row) + 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +249,7 @@ int main(void)
         cmocka_unit_test(tokens__are_listed_and_revoked_on_all_controllers),
         cmocka_unit_test(tokens__use_is_noted_once),
         cmocka_unit_test(tokens__end_after_their_life),
+        cmocka_unit_test(containers__tell_details_when_asked),
         cmocka_unit_test(audit__is_for_administrators_newest_first_and_filtered),
     };
 

@@ -477,6 +477,33 @@ static void container__uuid_belongs_to_the_unit(void **state)
     assert_int_equal(a[14], '4');
 }
 
+static void container__details_of_a_unit_that_crashed_and_of_a_silent_one(void **state)
+{
+    char reason[] = "back-off", error[] = "";
+    const struct deis_unit_state s = { .ready = false,
+                                       .exits = 3,
+                                       .exit_code = 137,
+                                       .exit_oom = true,
+                                       .exit_error = error,
+                                       .exit_at_ms = 1700000000000,
+                                       .since_ms = 1700000001000,
+                                       .reason = reason };
+    deis_autojson json_t *doc = json_object();
+    deis_autojson json_t *silent = json_object();
+    deis_autojson json_t *want = obj(
+        "{\"machine\":\"m\",\"ready\":false,\"since\":\"2023-11-14T22:13:21UTC\",\"restarts\":3,"
+        "\"exit\":{\"code\":137,\"oom\":true,\"error\":\"\",\"at\":\"2023-11-14T22:13:20UTC\"},"
+        "\"reason\":\"back-off\"}");
+    deis_autojson json_t *want_silent =
+        obj("{\"machine\":null,\"ready\":false,\"since\":null,\"restarts\":0,\"exit\":null,"
+            "\"reason\":\"\"}");
+
+    container_add_detail(doc, "m", &s);
+    container_add_detail(silent, NULL, NULL);
+    assert_true(json_equal(doc, want));
+    assert_true(json_equal(silent, want_silent));
+}
+
 static void keep__surplus_leaves_two_at_least(void **state)
 {
     assert_int_equal(keep_surplus(0, 3), 0);
@@ -519,6 +546,7 @@ int main(void)
         cmocka_unit_test(outcome__causes_of_the_engines_words),
         cmocka_unit_test(container__states_as_the_api_names_them),
         cmocka_unit_test(container__uuid_belongs_to_the_unit),
+        cmocka_unit_test(container__details_of_a_unit_that_crashed_and_of_a_silent_one),
         cmocka_unit_test(keep__surplus_leaves_two_at_least),
         cmocka_unit_test(keep__what_the_app_or_a_release_means_stays),
     };
