@@ -147,8 +147,7 @@ int auth_register(struct client *c, const struct options *o)
 
 int auth_login(struct client *c, const struct options *o)
 {
-    if (session_load_if_any(c) < 0 ||
-        use_controller(c, o->words[0], options_get(o, OPTION_SSL_VERIFY, NULL)) < 0) {
+    if (use_controller(c, o->words[0], options_get(o, OPTION_SSL_VERIFY, NULL)) < 0) {
         return -1;
     }
     return log_in_asking(c, options_get(o, OPTION_USERNAME, NULL),

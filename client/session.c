@@ -116,6 +116,10 @@ static int find_app(struct client *c)
     }
     c->folder_app = remote_app_of_folder(folder);
     c->app_guessed = true;
+    if (!c->folder_app[0]) {
+        return client_fail(c, "no app is named. Use -a <app>, or run this in a folder with the "
+                              "app's git remote.");
+    }
     return 0;
 }
 

@@ -128,15 +128,15 @@ static int by_type_and_number(const void *a, const void *b)
 }
 
 /* Array yours, values borrowed. */
-static json_t **sorted_processes(const json_t *containers)
+static json_t **sorted_objects(const json_t *objects, int (*compare)(const void *a, const void *b))
 {
-    size_t count = json_array_size(containers);
+    size_t count = json_array_size(objects);
     json_t **sorted = deis_realloc_array(NULL, count + 1, sizeof(json_t *));
 
     for (size_t i = 0; i < count; i++) {
-        sorted[i] = json_array_get(containers, i);
+        sorted[i] = json_array_get(objects, i);
     }
-    qsort(sorted, count, sizeof(json_t *), by_type_and_number);
+    qsort(sorted, count, sizeof(json_t *), compare);
     return sorted;
 }
 
@@ -148,7 +148,7 @@ static long long number_of(const json_t *obj, const char *key)
 void show_processes(const char *app, const json_t *containers, long total, struct deis_buf *out)
 {
     size_t count = json_array_size(containers);
-    deis_autofree json_t **sorted = sorted_processes(containers);
+    deis_autofree json_t **sorted = sorted_objects(containers, by_type_and_number);
     const char *type = NULL;
 
     deis_buf_addf(out, "=== %s Processes", app);
@@ -197,7 +197,7 @@ void show_process_details(const char *app, const json_t *containers, long total,
     static const char *const titles[] = { "PROCESS", "STATE",    "RELEASE",  "MACHINE",
                                           "AGE",     "RESTARTS", "LAST EXIT" };
     size_t count = json_array_size(containers);
-    deis_autofree json_t **sorted = sorted_processes(containers);
+    deis_autofree json_t **sorted = sorted_objects(containers, by_type_and_number);
     struct columns table;
 
     deis_buf_addf(out, "=== %s Processes", app);
@@ -329,14 +329,21 @@ void show_release(const char *app, const json_t *release, struct deis_buf *out)
     }
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(answer_text(*(json_t *const *)a, "id"), answer_text(*(json_t *const *)b, "id"));
+}
+
 void show_keys(const json_t *keys, struct deis_buf *out)
 {
-    for (size_t i = 0; i < json_array_size(keys); i++) {
-        const json_t *k = json_array_get(keys, i);
-        struct deis_str text = deis_str(answer_text(k, "public"));
+    size_t count = json_array_size(keys);
+    deis_autofree json_t **sorted = sorted_objects(keys, by_id);
+
+    for (size_t i = 0; i < count; i++) {
+        struct deis_str text = deis_str(answer_text(sorted[i], "public"));
         size_t tail = text.len < KEY_TAIL ? text.len : KEY_TAIL;
         struct deis_str head = deis_str_first(text, KEY_HEAD);
-        deis_buf_addf(out, "%s %.*s...%.*s\n", answer_text(k, "id"), DEIS_STR_ARG(head),
+        deis_buf_addf(out, "%s %.*s...%.*s\n", answer_text(sorted[i], "id"), DEIS_STR_ARG(head),
                       DEIS_STR_ARG(deis_str_skip(text, text.len - tail)));
     }
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What the client reads from a controller and from files; the first byte chooses the reader. */
 #include "client/core/answer.h"
+#include "client/core/command.h"
 #include "client/core/logline.h"
 #include "client/core/pairs.h"
 #include "client/core/profile.h"
 #include "client/core/pubkey.h"
 #include "client/core/remote.h"
+#include "client/core/shape.h"
 #include "client/core/show.h"
 
 #define OUT_MAX (1024 * 1024)
@@ -20,6 +22,12 @@ static void show_all(struct deis_str text, struct deis_buf *out)
     long total = 0;
     deis_autojson json_t *value = deis_json_parse(text, &err);
 
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (command_table[i].json) {
+            json_decref(shape_apply(command_table[i].json, value));
+            json_decref(shape_apply(command_table[i].json, json_object_get(value, "results")));
+        }
+    }
     show_app(value, out);
     show_release("app", value, out);
     show_config("app", value, true, out);

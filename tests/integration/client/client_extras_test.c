@@ -204,7 +204,77 @@ static void extras__processes_in_detail(void **state)
     assert_int_equal(json_array_size(list), 1);
     assert_string_equal(text_in(list, 0, "type"), "cmd");
     assert_int_equal(json_object_size(json_array_get(list, 0)), 12);
+    assert_true(json_is_true(json_object_get(json_array_get(list, 0), "ready")));
+    assert_string_not_equal(text_in(list, 0, "machine"), "");
+    assert_string_not_equal(text_in(list, 0, "since"), "");
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "restarts")), 0);
     person_clear(&p);
+}
+
+/* The id of the login that asks, or of another one; "" when there is none. */
+static const char *token_id(const json_t *tokens, bool current)
+{
+    for (size_t i = 0; i < json_array_size(tokens); i++) {
+        const json_t *mark = json_object_get(json_array_get(tokens, i), "current");
+        assert_true(json_is_boolean(mark));
+        if (json_is_true(mark) == current) {
+            return text_in(tokens, i, "id");
+        }
+    }
+    return "";
+}
+
+static void extras__logins_are_listed_and_ended(void **state)
+{
+    struct person p = person_new(*state, "twice");
+    struct person other = person_new(*state, "stranger");
+
+    person_register(&p);
+    person_register(&other);
+    WORKS(&p, "Logged in as twice\n", "login", p.w->first.base, "--username=twice",
+          "--password=secret");
+    WORKS(&p, "=== twice Tokens\nID ", "auth:tokens");
+    deis_autojson json_t *two = JSON_OF(&p, "auth:tokens");
+    assert_int_equal(json_array_size(two), 2);
+    assert_string_not_equal(text_in(two, 0, "created"), "");
+    const char *old = token_id(two, false);
+    FAILS(&other, "404 NOT FOUND", "auth:revoke", old);
+    WORKS(&p, "... done\n", "auth:revoke", old);
+    deis_autojson json_t *one = JSON_OF(&p, "auth:tokens");
+    assert_int_equal(json_array_size(one), 1);
+    assert_string_equal(token_id(one, true), token_id(two, true));
+    FAILS(&p, "404 NOT FOUND", "auth:revoke", old);
+    WORKS(&p, "... done\n", "auth:revoke", token_id(two, true));
+    FAILS(&p, "Log in again: deis login ", "auth:tokens");
+    person_clear(&other);
+    person_clear(&p);
+}
+
+static void extras__audit(void **state)
+{
+    struct person admin = administrator(*state);
+    struct person p = person_new(*state, "watched");
+
+    person_register(&p);
+    WORKS(&p, "created satsuma", "create", "satsuma");
+    WORKS(&p, "done", "domains:add", "satsuma.example.org");
+    FAILS(&p, "403 FORBIDDEN", "audit");
+    WORKS(&admin, "app.create  app/satsuma", "audit", "-a", "satsuma");
+    WORKS(&admin, "=== Audit (1 of ", "audit", "-l", "1");
+    deis_autojson json_t *of_app = JSON_OF(&admin, "audit", "--app=satsuma");
+    assert_true(json_array_size(of_app) >= 2);
+    for (size_t i = 0; i < json_array_size(of_app); i++) {
+        assert_int_equal(strncmp(text_in(of_app, i, "object"), "app/satsuma", 11), 0);
+        assert_string_not_equal(text_in(of_app, i, "request"), "");
+    }
+    assert_string_equal(text_in(of_app, 0, "action"), "domain.add");
+    deis_autojson json_t *of_user = JSON_OF(&admin, "audit", "-u", "watched");
+    assert_true(json_array_size(of_user) > json_array_size(of_app));
+    for (size_t i = 0; i < json_array_size(of_user); i++) {
+        assert_string_equal(text_in(of_user, i, "user"), "watched");
+    }
+    person_clear(&p);
+    person_clear(&admin);
 }
 
 #define HEAD "HTTP/1.1 200 OK\r\nDEIS_API_VERSION: 1.7\r\nConnection: close\r\n\r\n"
@@ -278,6 +348,9 @@ static void extras__what_to_do_next(void **state)
     person_register(&other);
     WORKS(&other, "created raisin", "create", "raisin");
     FAILS(&p, "Name the app with -a <app>", "info");
+    RUN(&p, root, "env", "-C", "/", "deis", "config");
+    assert_int_equal(root.status, 1);
+    text_has(&root.err, "Error: no app is named. Use -a <app>");
     FAILS(&p, "Is 'nowhere' the app you mean? 'deis apps' lists yours.\n", "info", "-a", "nowhere");
     FAILS(&p, "deis perms:create lost -a raisin\n", "info", "-a", "raisin");
     FAILS(&p, "An administrator may do this.\n", "users");
@@ -351,6 +424,8 @@ int main(void)
         cmocka_unit_test(extras__config_from_files_and_stdin),
         cmocka_unit_test(extras__logs_without_colour),
         cmocka_unit_test(extras__processes_in_detail),
+        cmocka_unit_test(extras__logins_are_listed_and_ended),
+        cmocka_unit_test(extras__audit),
         cmocka_unit_test(extras__answers_of_new_endpoints),
         cmocka_unit_test(extras__what_to_do_next),
         cmocka_unit_test(extras__completion_in_bash),
