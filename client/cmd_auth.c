@@ -147,6 +147,9 @@ int auth_register(struct client *c, const struct options *o)
 
 int auth_login(struct client *c, const struct options *o)
 {
+    /* The profile that is there is not looked at: a broken one is mended by logging in again. */
+    c->profile.response_limit = PROFILE_LIMIT_DEFAULT;
+    c->profile.ssh_port = PROFILE_SSH_PORT;
     if (use_controller(c, o->words[0], options_get(o, OPTION_SSL_VERIFY, NULL)) < 0) {
         return -1;
     }

@@ -124,7 +124,6 @@ describe('T and V: the client', () => {
     assert.deepEqual(await asked(['apps']), ['GET /v1/apps/?page_size=7']);
     p.writeProfile('{');
     assert.equal((await p.run(['apps'])).rc, 1);
-    p.login();
     p.reply = ({ method, path }) => (method === 'GET' ? refuse(401, 'UNAUTHORIZED', { detail: 'x' })
       : { status: path.includes('login') ? 200 : 201, body: { token: 'fresh' } });
     assert.equal((await ok(['auth:login', p.controller, '--username=ivo', '--password=x'])).out, 'Logged in as ivo\n');
