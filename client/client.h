@@ -21,7 +21,7 @@ struct client {
     char *folder_app; /* app that was found out here */
     const char *app;  /* that the command is about, or NULL; see session_app() */
     bool app_guessed; /* it is the folder's name only */
-    bool json;           /* stdout is for a program: nothing but JSON */
+    bool json;        /* stdout is for a program: nothing but JSON */
     struct deis_httpc *http;
     struct deis_buf error; /* text after "Error: " */
     struct deis_buf hint;  /* what to do next, or nothing */

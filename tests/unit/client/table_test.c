@@ -18,26 +18,33 @@ static bool has_json(const struct command *c)
     return false;
 }
 
+static void options_are_sound(const struct command *c)
+{
+    size_t many = 0;
+
+    for (const struct option *o = NULL; (o = command_next_option(c, o)) != NULL;) {
+        many += o->many;
+        assert_non_null(o->help);
+        assert_true(!o->many || o->value);
+        for (const struct option *p = o; (p = command_next_option(c, p)) != NULL;) {
+            assert_string_not_equal(o->name, p->name);
+            assert_true(o->letter == 0 || o->letter != p->letter);
+            assert_int_not_equal(o->id, p->id);
+        }
+    }
+    assert_true(many <= 1);
+}
+
 static void table__rows_are_sound(void **state)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command *c = &command_table[i];
-        size_t many = 0;
         assert_ptr_equal(command_find(deis_str(c->name)), c);
         assert_true(c->summary[0] >= 'a' && c->summary[0] <= 'z');
         assert_true(c->min_words <= c->max_words);
         assert_int_equal(c->words[0] == '\0', c->max_words == 0);
         assert_int_equal(has_json(c), c->json != NULL);
-        for (const struct option *o = NULL; (o = command_next_option(c, o)) != NULL;) {
-            many += o->many;
-            assert_true(!o->many || o->value);
-            for (const struct option *p = o; (p = command_next_option(c, p)) != NULL;) {
-                assert_string_not_equal(o->name, p->name);
-                assert_true(o->letter == 0 || o->letter != p->letter);
-                assert_int_not_equal(o->id, p->id);
-            }
-        }
-        assert_true(many <= 1);
+        options_are_sound(c);
     }
     for (size_t i = 0; i < command_shortcut_count; i++) {
         assert_non_null(command_find(deis_str(command_shortcuts[i].full)));
