@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Registration, login, tokens, passwords, leaving. */
 #include "controller/core/names.h"
+#include "controller/core/openapi.h"
 #include "controller/logins.h"
 #include "controller/tokens.h"
 #include "controller/users.h"
@@ -12,6 +13,15 @@
 void handle_root(struct api *a)
 {
     api_json(a, 200, json_object());
+}
+
+void handle_openapi(struct api *a)
+{
+    settings_auto struct settings s = { 0 };
+
+    settings_get(a->ctl->settings, &s);
+    deis_autofree char *server = settings_url(&s, s.subdomain);
+    api_json(a, 200, openapi_document(server));
 }
 
 /* May the caller register somebody now? False: answered. */

@@ -11,5 +11,6 @@ int command_machines(struct deis_etcd *etcd, int argc, char **argv, struct deis_
 /* Talks to a router's control socket; etcd is not used. */
 int command_router_set(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
 int command_status(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
+int command_users_bootstrap(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
 
 #endif

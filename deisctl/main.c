@@ -24,6 +24,9 @@ static const struct command commands[] = {
       "change a backend of a router that runs from a file", command_router_set },
     { "status", "status [<component>|<unit>]", "health of the platform, one service or one unit",
       command_status },
+    { "users:bootstrap", "users:bootstrap NAME [--email E] [--password-file F]",
+      "make the first administrator (password: a line of standard input)",
+      command_users_bootstrap },
 };
 
 static void print_help(void)

@@ -15,6 +15,7 @@
 /* clang-format off */
 #define CONTROLLER_ROUTES(X)                                                                         \
     X(GET,    "/v1",                                         root,              ACCESS_USER)         \
+    X(GET,    "/v1/openapi.json",                            openapi,           ACCESS_ANYONE)       \
     X(POST,   "/v1/auth/register",                           auth_register,     ACCESS_ANYONE)       \
     X(POST,   "/v1/auth/login",                              auth_login,        ACCESS_ANYONE)       \
     X(POST,   "/v1/auth/tokens",                             auth_tokens,       ACCESS_USER)         \

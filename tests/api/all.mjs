@@ -12,6 +12,8 @@ import './domains.mjs';
 import './keys.mjs';
 import './hooks.mjs';
 import './rights.mjs';
+import './openapi.mjs';
+import './bootstrap.mjs';
 import './beyond.mjs';
 import './hostile.mjs';
 import './client.mjs';

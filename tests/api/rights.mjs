@@ -10,6 +10,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 // self (as own, and a collaborator about himself), hook (the builder's key).
 const ROUTES = {
   '': { GET: 'user' },
+  'openapi.json': { GET: 'all' },
   'auth/register': { POST: 'all' },
   'auth/login/': { POST: 'all' },
   'auth/tokens/': { GET: 'user', POST: 'user' },

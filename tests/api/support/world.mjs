@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Etcd } from './etcd.mjs';
 import { Client } from './http.mjs';
+import { OpenApi } from './openapi.mjs';
 import { Platform } from './platform.mjs';
 import { Program, freePort, makeFolder, removeFolder, until } from './process.mjs';
 
@@ -49,6 +50,7 @@ export class World {
     await this.controller.waitPort(port);
     this.port = port;
     this.client = new Client(port);
+    this.openapi = new OpenApi((await this.client.send('GET', '/v1/openapi.json')).is(200).json);
   }
 
   // Fails when the controller did not end well or a sanitizer complained.
@@ -72,7 +74,9 @@ export class World {
 
   async send(method, path, as, json, options = {}) {
     const answer = await this.client.send(method, `/v1/${path}`, { token: this.token(as), json, ...options });
-    return answer.checkFrame();
+    answer.checkFrame();
+    this.openapi.check(method, `/v1/${path}`, answer);
+    return answer;
   }
 
   get(path, as, options) {
