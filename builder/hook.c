@@ -10,6 +10,7 @@
 #include "builder/control.h"
 #include "builder/core/push_output.h"
 #include "builder/core/push_policy.h"
+#include "builder/file.h"
 #include "builder/image.h"
 #include "builder/layers.h"
 #include "builder/roles.h"
@@ -196,11 +197,24 @@ static int set_phase(struct hook *h, enum record_phase phase, struct deis_err *e
     return record_save(&h->settings, &h->record, err);
 }
 
+/* The folder below objects/ that git keeps the pushed objects in until we have judged them. */
+static const char *quarantine_name(void)
+{
+    const char *path = getenv("GIT_QUARANTINE_PATH");
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    return slash ? slash + 1 : "";
+}
+
 static int begin_record(struct hook *h, struct deis_err *err)
 {
     deis_random_hex(h->record.id, RECORD_ID_BYTES);
     h->record.app = deis_strdup(h->app);
     h->record.tag = deis_asprintf("git-%.8s", h->update.commit);
+    h->record.branch = deis_strdup(h->update.branch);
+    h->record.commit = deis_strdup(h->update.commit);
+    h->record.old = deis_strdup(h->update.old);
+    h->record.quarantine = deis_strdup(quarantine_name());
     h->record.pid = getpid();
     return set_phase(h, RECORD_BUILDING, err);
 }
@@ -385,6 +399,21 @@ static void settle(struct hook *h, int rc)
     }
 }
 
+/*
+ * git drops what it has in quarantine when we refuse, but not when its client is gone: then it dies
+ * of telling so.
+ */
+static void drop_quarantine(const struct hook *h)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    const char *path = getenv("GIT_QUARANTINE_PATH");
+
+    if ((h->gone || stop_wanted) && path && strstr(path, "/objects/")) {
+        /* The daemon looks for what is left. */
+        (void)!folder_remove(path, &err);
+    }
+}
+
 static int run(struct hook *h, struct deis_err *err)
 {
     int rc = read_update(h, err);
@@ -443,6 +472,7 @@ int pre_receive_main(void)
     }
     if (rc < 0) {
         print_error(&h, &err);
+        drop_quarantine(&h);
     }
     procfile_clear(&h.procfile);
     tree_tar_free(h.tree);

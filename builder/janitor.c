@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "builder/janitor.h"
 
+#include "builder/complete.h"
 #include "builder/image.h"
 #include "builder/layers.h"
 #include "builder/repo.h"
@@ -78,12 +79,26 @@ static enum fate fate_of_deploy(const struct janitor *j, const struct record *r)
     return age > DEPLOY_SETTLE_MS ? FATE_FORGET : FATE_LATER;
 }
 
+/* There is a release of it, so the branch has to name its commit. */
+static bool complete(const struct janitor *j, const struct record *r)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+
+    int rc = complete_push(j->settings, r, &err);
+    if (rc < 0) {
+        deis_warn("can't move the branch of an interrupted push to its release",
+                  KV_S("app", r->app), KV_S("commit", r->commit), KV_ERR(&err));
+    }
+    /* What is lost can only be pushed again. */
+    return rc == DEIS_OK || rc == DEIS_NOT_FOUND || rc == DEIS_INVALID;
+}
+
 static bool settle(const struct janitor *j, const struct record *r)
 {
     struct deis_err err = DEIS_ERR_INIT;
     enum fate fate = r->phase == RECORD_DEPLOYING ? fate_of_deploy(j, r) : FATE_FORGET;
 
-    if (fate == FATE_LATER) {
+    if (fate == FATE_LATER || (fate == FATE_KEEP && !complete(j, r))) {
         return false;
     }
     if (fate == FATE_FORGET && (image_forget_build(j->settings, j->docker, r, &err) < 0 ||
@@ -95,6 +110,7 @@ static bool settle(const struct janitor *j, const struct record *r)
     deis_info("interrupted build settled", KV_S("app", r->app), KV_S("build", r->id),
               KV_S("image", fate == FATE_KEEP ? "kept" : "removed"));
     record_remove(j->settings, r->id);
+    repo_tidy(j->settings, r->app);
     return true;
 }
 
@@ -152,6 +168,36 @@ static bool remove_app(const struct janitor *j, const char *app)
     return true;
 }
 
+struct pending {
+    const struct settings *settings;
+    const char *app;
+    bool found;
+};
+
+static void match_record(const char *id, void *arg)
+{
+    struct pending *p = arg;
+    struct deis_err err = DEIS_ERR_INIT;
+    struct record r;
+
+    if (record_load(p->settings, id, &r, &err) == DEIS_OK) {
+        p->found = p->found || strcmp(r.app, p->app) == 0;
+        record_clear(&r);
+    }
+}
+
+/* With the lock held. A build that is not settled yet may need what its push left. */
+static void look_after(const struct settings *s, const char *app, int lock)
+{
+    struct pending p = { s, app, false };
+
+    record_each(s, match_record, &p);
+    if (!p.found) {
+        repo_tidy(s, app);
+        upkeep_start(s, app, lock);
+    }
+}
+
 static void each_app(const char *app, void *arg)
 {
     struct round *round = arg;
@@ -164,7 +210,7 @@ static void each_app(const char *app, void *arg)
         return;
     }
     if (!gone) {
-        upkeep_start(round->j->settings, app, lock);
+        look_after(round->j->settings, app, lock);
     } else if (is_gone(round->j, app) && !remove_app(round->j, app)) {
         /* Asked again under the lock: a push may just have made the app's repository. */
         round->left->apps++;

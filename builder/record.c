@@ -20,19 +20,30 @@ int record_save(const struct settings *s, const struct record *r, struct deis_er
 {
     deis_autofree char *path = path_of(s, r->id);
     deis_autojson json_t *object =
-        json_pack("{s:s, s:s, s:s, s:i, s:i}", "app", r->app, "tag", r->tag, "layer", r->layer,
-                  "phase", (int)r->phase, "pid", r->pid);
+        json_pack("{s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:s}", "app", r->app, "tag", r->tag,
+                  "layer", r->layer, "phase", (int)r->phase, "pid", r->pid, "branch", r->branch,
+                  "commit", r->commit, "old", r->old, "quarantine", r->quarantine);
     deis_autofree char *text = deis_json_dump(object);
 
     return file_replace(path, deis_str(text), err);
+}
+
+/* A copy of a text, yours. */
+static int take_text(const json_t *object, const char *name, char **ret, struct deis_err *err)
+{
+    const char *text = NULL;
+
+    int rc = deis_json_get_str(object, name, &text, err);
+    if (rc == DEIS_OK) {
+        *ret = deis_strdup(text);
+    }
+    return rc;
 }
 
 int record_load(const struct settings *s, const char *id, struct record *ret, struct deis_err *err)
 {
     deis_autofree char *path = path_of(s, id);
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(RECORD_MAX_BYTES);
-    const char *app = NULL;
-    const char *tag = NULL;
     const char *layer = NULL;
     uint64_t phase = 0;
     uint64_t pid = 0;
@@ -43,19 +54,21 @@ int record_load(const struct settings *s, const char *id, struct record *ret, st
         return rc;
     }
     deis_autojson json_t *object = deis_json_parse(deis_buf_str(&text), err);
-    if (!object || strlen(id) >= sizeof(ret->id) ||
-        deis_json_get_str(object, "app", &app, err) < 0 ||
-        deis_json_get_str(object, "tag", &tag, err) < 0 ||
+    if (!object || strlen(id) >= sizeof(ret->id) || take_text(object, "app", &ret->app, err) < 0 ||
+        take_text(object, "tag", &ret->tag, err) < 0 ||
+        take_text(object, "branch", &ret->branch, err) < 0 ||
+        take_text(object, "commit", &ret->commit, err) < 0 ||
+        take_text(object, "old", &ret->old, err) < 0 ||
+        take_text(object, "quarantine", &ret->quarantine, err) < 0 ||
         deis_json_get_str(object, "layer", &layer, err) < 0 ||
         strlen(layer) >= sizeof(ret->layer) ||
         deis_json_get_u64(object, "phase", &phase, err) < 0 ||
         deis_json_get_u64(object, "pid", &pid, err) < 0) {
+        record_clear(ret);
         return deis_err_set(err, DEIS_INVALID, "record '%s' can't be read", path);
     }
     memcpy(ret->id, id, strlen(id) + 1);
     memcpy(ret->layer, layer, strlen(layer) + 1);
-    ret->app = deis_strdup(app);
-    ret->tag = deis_strdup(tag);
     ret->phase = phase < RECORD_DEPLOYING ? (enum record_phase)phase : RECORD_DEPLOYING;
     ret->pid = (int)pid;
     return DEIS_OK;
@@ -72,6 +85,10 @@ void record_clear(struct record *r)
 {
     free(r->app);
     free(r->tag);
+    free(r->branch);
+    free(r->commit);
+    free(r->old);
+    free(r->quarantine);
     *r = (struct record){ 0 };
 }
 

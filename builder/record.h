@@ -25,6 +25,10 @@ struct record {
     char layer[PUSH_OUTPUT_LAYER_LEN + 1]; /* last image of a step, "" before the first */
     enum record_phase phase;
     int pid;
+    char *branch;     /* full name of the ref that was pushed */
+    char *commit;     /* its new id */
+    char *old;        /* its old one, all zeros when there was none */
+    char *quarantine; /* folder below objects/ with what was pushed, "" when unknown */
 };
 
 int record_save(const struct settings *s, const struct record *r,

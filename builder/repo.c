@@ -129,6 +129,16 @@ static void sweep_folder(const char *repo, const char *below, bool locks)
     folder_each(folder, sweep_entry, &w);
 }
 
+void repo_tidy(const struct settings *s, const char *app)
+{
+    deis_autofree char *path = repo_path(s, app);
+
+    sweep_folder(path, "objects", false);
+    sweep_folder(path, "objects/pack", false);
+    sweep_folder(path, "refs/heads", true);
+    sweep_folder(path, ".", true);
+}
+
 int repo_prepare(const struct settings *s, const char *app, struct deis_err *err)
 {
     deis_autofree char *path = repo_path(s, app);
@@ -136,10 +146,7 @@ int repo_prepare(const struct settings *s, const char *app, struct deis_err *err
     if (!repo_exists(s, app)) {
         return create(s, app, path, err);
     }
-    sweep_folder(path, "objects", false);
-    sweep_folder(path, "objects/pack", false);
-    sweep_folder(path, "refs/heads", true);
-    sweep_folder(path, ".", true);
+    repo_tidy(s, app);
     return DEIS_OK;
 }
 

@@ -18,9 +18,11 @@ bool repo_exists(const struct settings *s, const char *app);
 int repo_lock(const struct settings *s, const char *app, int *ret_fd,
               struct deis_err *err) deis_must_check;
 
-/* With the lock held: make the repository if it is not there, and remove what an interrupted push
- * left in it (quarantine folders, temporary packs, ref locks). */
+/* With the lock held: make the repository if it is not there, and tidy it: remove quarantine
+ * folders, temporary packs, locks of refs. */
 int repo_prepare(const struct settings *s, const char *app, struct deis_err *err) deis_must_check;
+/* With the lock held: remove what an interrupted push left. */
+void repo_tidy(const struct settings *s, const char *app);
 /* Let HEAD name the branch that is there, master or main, so that a clone checks it out. */
 void repo_fix_head(const struct settings *s, const char *app);
 /* With the lock held: remove the repository and the lock file. */

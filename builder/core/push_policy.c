@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "builder/core/push_policy.h"
 
-#define ID_LEN 40
+#define ID_LEN     40
+#define REF_MASTER "refs/heads/master"
+#define REF_MAIN   "refs/heads/main"
 
 static bool is_object_id(struct deis_str s)
 {
@@ -53,7 +55,8 @@ int push_policy_check(struct deis_str lines, struct push_update *ret, struct dei
     if (!is_object_id(old_id) || !is_object_id(new_id) || ref.len == 0 || !is_printable(ref)) {
         return deis_err_set(err, DEIS_PROTOCOL, "ref update can't be read");
     }
-    if (!deis_str_eq_cstr(ref, "refs/heads/master") && !deis_str_eq_cstr(ref, "refs/heads/main")) {
+    bool is_main = deis_str_eq_cstr(ref, REF_MAIN);
+    if (!is_main && !deis_str_eq_cstr(ref, REF_MASTER)) {
         struct deis_str shown = deis_str_first(ref, 100);
         return deis_err_set(
             err, DEIS_DENIED,
@@ -65,6 +68,8 @@ int push_policy_check(struct deis_str lines, struct push_update *ret, struct dei
         return deis_err_set(err, DEIS_DENIED, "the deployed branch can't be deleted");
     }
     memcpy(ret->commit, new_id.ptr, ID_LEN);
+    memcpy(ret->old, old_id.ptr, ID_LEN);
+    ret->branch = is_main ? REF_MAIN : REF_MASTER;
     ret->first = is_zero_id(old_id);
     return DEIS_OK;
 }

@@ -8,8 +8,10 @@
 #define PUSH_POLICY_INPUT_MAX 65536
 
 struct push_update {
-    char commit[41]; /* full id, NUL-terminated */
-    bool first;      /* the branch did not exist */
+    char commit[41];    /* full id, NUL-terminated */
+    char old[41];       /* what the branch named before, all zeros when it did not exist */
+    const char *branch; /* full name of the ref; static */
+    bool first;         /* the branch did not exist */
 };
 
 /*

@@ -406,7 +406,13 @@ static void kill_during_deploy(const char *outcome)
     world_start_builder(&world);
 }
 
-static void push__release_without_its_ref_is_kept_and_pushed_again(void **state)
+static bool ref_follows(void *arg)
+{
+    return strcmp(world_ref(WORLD_APP, "master"), arg) == 0 && world_records() == 0 &&
+           !world_has_quarantine(WORLD_APP);
+}
+
+static void push__release_made_while_the_builder_died_gets_its_ref(void **state)
 {
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
 
@@ -414,13 +420,17 @@ static void push__release_without_its_ref_is_kept_and_pushed_again(void **state)
         skip();
     }
     size_t before = world_images(&world, "deis.app=" WORLD_APP, false);
+    char old[64];
+    snprintf(old, sizeof(old), "%s", world_ref(WORLD_APP, "master"));
     kill_during_deploy("{\"done\":false,\"reason\":\"it crashed\"}");
     await_images(before);
+    world_await("the branch is as it was", ref_follows, old);
 
     kill_during_deploy("{\"done\":true,\"version\":9}");
-    await_images(before + 1);
-    assert_int_equal(push("app", &out), 0);
-    assert_says(&out, "deployed to Deis");
+    assert_int_equal(world_git(WORLD_DIR "/app", &out, "rev-parse", "HEAD"), 0);
+    out.data[40] = '\0';
+    world_await("the branch follows the release", ref_follows, out.data);
+    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP, false), before + 1);
     assert_int_equal(push("app", &out), 0);
     assert_says(&out, "Everything up-to-date");
 }
@@ -527,7 +537,7 @@ int main(void)
         cmocka_unit_test(push__failed_deploy_is_explained_and_undone),
         cmocka_unit_test(push__client_that_leaves_during_the_deploy_gets_its_ref),
         cmocka_unit_test(push__waits_for_a_controller_that_restarts),
-        cmocka_unit_test(push__release_without_its_ref_is_kept_and_pushed_again),
+        cmocka_unit_test(push__release_made_while_the_builder_died_gets_its_ref),
         cmocka_unit_test(repo__with_many_loose_objects_is_repacked),
         cmocka_unit_test(fetch__gives_back_what_was_pushed),
         cmocka_unit_test(app__that_is_destroyed_loses_exactly_its_repository_and_images),

@@ -123,6 +123,22 @@ const char *world_record(void)
     return id;
 }
 
+static void note_quarantine(const char *name, void *arg)
+{
+    bool *found = arg;
+
+    *found = *found || strstr(name, "incoming-") != NULL;
+}
+
+bool world_has_quarantine(const char *app)
+{
+    deis_autofree char *objects = deis_asprintf(WORLD_DATA "/repos/%s.git/objects", app);
+    bool found = false;
+
+    folder_each(objects, note_quarantine, &found);
+    return found;
+}
+
 static void write_file(const char *path, const char *text, mode_t mode)
 {
     struct deis_err err = DEIS_ERR_INIT;

@@ -74,6 +74,8 @@ void world_read_until(struct world_client *c, const char *text);
 int world_finish(struct world_client *c); /* exit status; out stays until world_client_clear() */
 void world_client_clear(struct world_client *c);
 
+/* Has an app's repository objects that no push has been judged for? */
+bool world_has_quarantine(const char *app);
 /* A new repository in WORLD_DIR/<name> with the remote "deis" for app. */
 void world_new_repo(const struct world *w, const char *name, const char *app);
 /* Write files (path, contents, ..., NULL) and commit them. */

@@ -13,8 +13,12 @@ static void push_policy__deploys_master_and_main(void **state)
 
     assert_int_equal(push_policy_check(deis_str(ZERO " " NEW " refs/heads/master\n"), &u, &err), 0);
     assert_string_equal(u.commit, NEW);
+    assert_string_equal(u.old, ZERO);
+    assert_string_equal(u.branch, "refs/heads/master");
     assert_true(u.first);
     assert_int_equal(push_policy_check(deis_str(OLD " " NEW " refs/heads/main\n"), &u, &err), 0);
+    assert_string_equal(u.old, OLD);
+    assert_string_equal(u.branch, "refs/heads/main");
     assert_false(u.first);
 }
 
