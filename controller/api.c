@@ -3,6 +3,8 @@
 
 #include "lib/net/log.h"
 
+#define KEPT_MAX ((size_t)16 << 20) /* of a page's text */
+
 void api_free(struct api *a)
 {
     route_match_clear(&a->match);
@@ -21,6 +23,7 @@ void api_free(struct api *a)
     free(a->user);
     free(a->app_id);
     json_decref(a->app);
+    deis_etcd_range_clear(&a->ahead);
     json_decref(a->doc);
     free(a->text);
     free(a->follow_process);
@@ -137,6 +140,34 @@ static json_t *page_rows(struct api *a, const json_t *all, struct page *p)
         json_array_append(rows, json_array_get(all, i));
     }
     return rows;
+}
+
+void api_page_kept(struct api *a, const struct deis_etcd_range *docs)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(KEPT_MAX);
+    struct deis_err err = DEIS_ERR_INIT;
+    struct page p;
+    size_t first, count, len;
+
+    if (page_parse(deis_str(a->query), &p, &err) < 0 ||
+        page_window(&p, docs->count, &first, &count, &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    page_answer(a, &p, docs->count, json_array());
+    deis_autofree char *frame = deis_json_dump(a->doc); /* ends with an empty list and "}" */
+    deis_buf_add_str(&text, deis_str_n(frame, strlen(frame) - 2));
+    for (size_t i = first; i < first + count; i++) {
+        deis_buf_add_cstr(&text, i > first ? "," : "");
+        deis_buf_add_str(&text, docs->kvs[i].value);
+    }
+    deis_buf_add_cstr(&text, "]}");
+    if (deis_buf_failed(&text)) {
+        api_detail(a, 413, "The page is too large, ask for a smaller page_size");
+        return;
+    }
+    char *body = deis_buf_take(&text, &len);
+    api_text(a, 200, "application/json", body, len);
 }
 
 void api_page(struct api *a, json_t *docs)

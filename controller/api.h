@@ -42,9 +42,11 @@ struct api {
     struct access_caller caller;
     char *user;     /* "" when nobody is known */
     char token[65]; /* hash of the caller's token, "" when there is none */
-    char *app_id; /* of routes on an app */
+    char *app_id;   /* of routes on an app */
     json_t *app;
     int64_t app_revision;
+    /* what the handler needs, read with the above at the same revision; see ahead.c */
+    struct deis_etcd_range ahead;
 
     /* the answer */
     int status;
@@ -80,6 +82,8 @@ void api_forbidden(struct api *a);
 void api_invalid(struct api *a, struct fields *f);
 /* What a failed call means to the caller. */
 void api_error(struct api *a, const struct deis_err *err);
+/* A page of documents that are shown as they are kept, without looking into them. */
+void api_page_kept(struct api *a, const struct deis_etcd_range *docs);
 /* A page of all rows of `docs` (taken). */
 void api_page(struct api *a, json_t *docs);
 /* A page of the documents `prefix`<name>, for names from an index (taken). */
@@ -92,6 +96,10 @@ void api_change(struct api *a, struct change *c, const char *action, const char 
     deis_printf(4, 5);
 /* Commit; on failure the answer is given (409 for a guard that did not hold) and false returned. */
 bool api_commit(struct api *a, struct change *c);
+
+/* --- reading ahead --- */
+/* The key or prefix that the route's handler will read, if that is known already. */
+bool ahead_key(struct api *a, char out[DEIS_KEY_MAX], bool *ret_prefix);
 
 /* --- authentication --- */
 /* Fill in caller, user, and for routes on an app the app; judge the rights. False: the answer is

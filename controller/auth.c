@@ -2,7 +2,7 @@
 /* Who is asking, and may they? */
 #include "controller/api.h"
 #include "controller/core/names.h"
-#include "controller/tokencache.h"
+#include "controller/memo.h"
 #include "controller/tokens.h"
 
 void auth_token_hash(const char *token, char out[65])
@@ -50,43 +50,66 @@ struct standing {
     int64_t app_revision;
 };
 
-/* token_hash and app may be NULL: then these are not read. */
-static int read_standing(struct ctl *ctl, const char *user, const char *token_hash, const char *app,
-                         struct standing *s, struct deis_err *err)
-{
-    char keys[4][DEIS_KEY_MAX];
-    const char *list[] = { keys[0], keys[1], keys[2], keys[3] };
-    json_t *docs[4] = { NULL };
-    int64_t revisions[4];
-    size_t count = 1;
-    size_t app_at = 0;
+enum { ASK_USER, ASK_TOKEN, ASK_APP, ASK_GRANT, ASK_AHEAD, ASK_MAX };
 
-    deis_key(keys[0], "users/%s", user);
+/* The document that was read; *ret stays NULL when there is none. */
+static int take_answer(struct deis_etcd_range *range, json_t **ret, int64_t *ret_revision,
+                       struct deis_err *err)
+{
+    if (range->count == 0) {
+        return DEIS_OK;
+    }
+    if (ret_revision) {
+        *ret_revision = range->kvs[0].mod_revision;
+    }
+    return store_parse(&range->kvs[0], ret, err);
+}
+
+/* token_hash and app may be NULL: then these are not read. a may be NULL: nothing is read ahead. */
+static int read_standing(struct ctl *ctl, const char *user, const char *token_hash, const char *app,
+                         struct api *a, struct standing *s, struct deis_err *err)
+{
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+    struct deis_etcd_range ranges[ASK_MAX] = { 0 };
+    json_t **docs[ASK_MAX] = { &s->user, &s->token, &s->app, &s->grant };
+    int64_t *revisions[ASK_MAX] = { NULL, &s->token_revision, &s->app_revision, NULL };
+    unsigned asked[ASK_MAX];
+    char key[DEIS_KEY_MAX];
+    size_t count = 0;
+    bool prefix;
+
+    deis_etcd_then_get(txn, deis_key(key, "users/%s", user), false);
+    asked[count++] = ASK_USER;
     if (token_hash) {
-        deis_key(keys[count++], "tokens/%s", token_hash);
+        deis_etcd_then_get(txn, deis_key(key, "tokens/%s", token_hash), false);
+        asked[count++] = ASK_TOKEN;
     }
     if (app) {
-        app_at = count;
-        deis_key(keys[count++], "apps/%s", app);
-        deis_key(keys[count++], "apps/%s/perms/%s", app, user);
+        deis_etcd_then_get(txn, deis_key(key, "apps/%s", app), false);
+        asked[count++] = ASK_APP;
+        deis_etcd_then_get(txn, deis_key(key, "apps/%s/perms/%s", app, user), false);
+        asked[count++] = ASK_GRANT;
     }
-    int r = store_get_all(ctl, list, count, docs, revisions, err);
-    if (r < 0) {
-        return r;
+    if (a && ahead_key(a, key, &prefix)) {
+        deis_etcd_then_get(txn, key, prefix);
+        asked[count++] = ASK_AHEAD;
     }
-    s->user = docs[0];
-    s->token = token_hash ? docs[1] : NULL;
-    s->token_revision = token_hash ? revisions[1] : 0;
-    if (app) {
-        s->app = docs[app_at];
-        s->app_revision = revisions[app_at];
-        s->grant = docs[app_at + 1];
+    int r = deis_etcd_commit(ctl->etcd, txn, ranges, NULL, err);
+    for (size_t i = 0; i < count; i++) {
+        if (r == DEIS_OK && asked[i] == ASK_AHEAD) {
+            a->ahead = ranges[i];
+            continue;
+        }
+        if (r == DEIS_OK) {
+            r = take_answer(&ranges[i], docs[asked[i]], revisions[asked[i]], err);
+        }
+        deis_etcd_range_clear(&ranges[i]);
     }
-    return DEIS_OK;
+    return r;
 }
 
 /* Read the token itself: whose is it? DEIS_DENIED: nobody's. */
-static int read_owner(struct ctl *ctl, const char *hash, char ret_user[TOKENCACHE_USER_MAX],
+static int read_owner(struct ctl *ctl, const char *hash, char ret_user[MEMO_TEXT_MAX],
                       struct deis_err *err)
 {
     char key[DEIS_KEY_MAX];
@@ -98,8 +121,8 @@ static int read_owner(struct ctl *ctl, const char *hash, char ret_user[TOKENCACH
         return deis_err_set(err, DEIS_DENIED, "Invalid token");
     }
     if (r == DEIS_OK) {
-        snprintf(ret_user, TOKENCACHE_USER_MAX, "%s", user);
-        tokencache_put(ctl->tokens, hash, ret_user);
+        snprintf(ret_user, MEMO_TEXT_MAX, "%s", user);
+        memo_put(ctl->tokens, hash, ret_user);
     }
     return r;
 }
@@ -108,18 +131,18 @@ static int read_owner(struct ctl *ctl, const char *hash, char ret_user[TOKENCACH
  * token. */
 static int find_user(struct api *a, const char *token, struct standing *s, struct deis_err *err)
 {
-    char hash[65], user[TOKENCACHE_USER_MAX];
+    char hash[65], user[MEMO_TEXT_MAX];
     int r = DEIS_OK;
 
     if (strlen(token) != 40 || strspn(token, "0123456789abcdef") != 40) {
         return deis_err_set(err, DEIS_DENIED, "Invalid token");
     }
     auth_token_hash(token, hash);
-    if (!tokencache_get(a->ctl->tokens, hash, user)) {
+    if (!memo_get(a->ctl->tokens, hash, user)) {
         r = read_owner(a->ctl, hash, user, err);
     }
     if (r == DEIS_OK) {
-        r = read_standing(a->ctl, user, hash, a->app_id, s, err);
+        r = read_standing(a->ctl, user, hash, a->app_id, a, s, err);
     }
     if (r == DEIS_OK && !s->token) {
         r = deis_err_set(err, DEIS_DENIED, "Invalid token");
@@ -245,7 +268,7 @@ int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum acces
     if (strlen(user) > 30 || !names_is_user(user) || !deis_str_is_label(deis_str(app))) {
         return deis_err_set(err, DEIS_NOT_FOUND, "Not found");
     }
-    int r = read_standing(ctl, user, NULL, app, &s, err);
+    int r = read_standing(ctl, user, NULL, app, NULL, &s, err);
     if (r == DEIS_OK && (!s.user || !s.app)) {
         r = deis_err_set(err, DEIS_NOT_FOUND, "Not found");
     }

@@ -13,7 +13,7 @@ struct applog;
 struct rollouts;
 struct lives;
 struct gate;
-struct tokencache;
+struct memo;
 struct logins;
 
 struct ctl {
@@ -32,8 +32,9 @@ struct ctl {
     struct applog *applog;
     struct rollouts *rollouts;
     struct lives *lives;
-    struct gate *apps; /* one at a time: changes of an app's release */
-    struct tokencache *tokens;
+    struct gate *apps;    /* one at a time: changes of an app's release */
+    struct memo *tokens;  /* hash -> user: a hash belongs to one user for ever */
+    struct memo *configs; /* app -> uuid of its config, when last seen */
     struct logins *logins;
     struct gate *passwords; /* two at a time: scrypt */
 };

@@ -315,11 +315,11 @@ static unsigned version_of(const struct operation *op)
 int deploy_run(struct deploy_request *req, struct outcome *ret, struct deis_err *err)
 {
     struct operation op = { 0 };
-    bool fresh;
+    bool fresh, own = !*req->operation; /* its id is known to nobody else */
     int r = DEIS_INTERNAL;
 
     *ret = (struct outcome){ 0 };
-    if (!*req->operation) {
+    if (own) {
         deis_uuid(req->operation);
     }
     struct live *live = live_get(req->ctl->lives, req->operation, &fresh);
@@ -356,6 +356,9 @@ int deploy_run(struct deploy_request *req, struct outcome *ret, struct deis_err 
     if (r == DEIS_OK && ret->done && ret->version > 0) {
         retention_after_release(req->ctl, req->app, ret->version);
     }
+    if (own) {
+        live_drop(live);
+    }
     live_unref(live);
     operation_clear(&op);
     return r;
@@ -386,13 +389,12 @@ int deploy_destroy(struct deploy_request *req, struct outcome *ret, struct deis_
     r = commit_begin(req->ctl, &op, &view, NULL, err);
     if (r == DEIS_OK) {
         r = carry(req->ctl, &op, live, ret, err);
-    } else {
-        live_drop(live);
     }
     if (r == DEIS_CONFLICT) {
         deis_err_set(err, DEIS_CONFLICT, "%s was changed by others at the same moment, try again",
                      req->app);
     }
+    live_drop(live);
     live_unref(live);
     operation_clear(&op);
     return r;

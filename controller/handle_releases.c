@@ -3,6 +3,7 @@
 #include "controller/core/appconfig.h"
 #include "controller/core/names.h"
 #include "controller/deploy.h"
+#include "controller/memo.h"
 
 #define CONFIG_PATIENCE_MS 5000
 #define OTHER_PATIENCE_MS  1000
@@ -96,12 +97,34 @@ void handle_config_set(struct api *a)
     fields_clear(&f);
 }
 
+/* Is what was read ahead the app's config? Then it is as good as read now: the app named it at the
+ * same revision. */
+static bool read_ahead(const struct api *a, const char *uuid)
+{
+    char key[DEIS_KEY_MAX];
+
+    return a->ahead.count == 1 && uuid &&
+           strcmp(a->ahead.kvs[0].key, deis_key(key, "apps/%s/configs/%s", a->app_id, uuid)) == 0;
+}
+
 void handle_config_get(struct api *a)
 {
     struct deis_err err = DEIS_ERR_INIT;
+    const char *uuid = json_string_value(json_object_get(a->app, "config"));
     json_t *config = NULL;
+    int r;
 
-    if (config_current(a->ctl, a->app_id, a->app, &config, &err) < 0) {
+    if (read_ahead(a, uuid)) {
+        deis_autojson json_t *kept = NULL;
+        r = store_parse(&a->ahead.kvs[0], &kept, &err);
+        r = r == DEIS_OK ? config_open(a->ctl, kept, &config, &err) : r;
+    } else {
+        r = config_current(a->ctl, a->app_id, a->app, &config, &err);
+        if (r == DEIS_OK) {
+            memo_put(a->ctl->configs, a->app_id, uuid);
+        }
+    }
+    if (r < 0) {
         api_error(a, &err);
     } else {
         api_json(a, 200, config);
@@ -194,16 +217,15 @@ void handle_builds_get(struct api *a)
 
 void handle_releases_list(struct api *a)
 {
-    struct deis_err err = DEIS_ERR_INIT;
-    char prefix[DEIS_KEY_MAX];
-    deis_autojson json_t *docs = NULL;
+    /* Small documents in the order of their versions, read with the app. */
+    struct deis_etcd_range *docs = &a->ahead;
 
-    /* Small documents in the order of their versions: one read is cheaper than names first. */
-    if (store_list(a->ctl, deis_key(prefix, "apps/%s/releases/", a->app_id), &docs, &err) < 0) {
-        api_error(a, &err);
-    } else {
-        api_page(a, newest_first(docs));
+    for (size_t i = 0; i < docs->count / 2; i++) {
+        struct deis_etcd_kv kv = docs->kvs[i];
+        docs->kvs[i] = docs->kvs[docs->count - 1 - i];
+        docs->kvs[docs->count - 1 - i] = kv;
     }
+    api_page_kept(a, docs);
 }
 
 void handle_releases_get(struct api *a)

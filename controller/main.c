@@ -5,9 +5,9 @@
 #include "controller/deploy.h"
 #include "controller/gate.h"
 #include "controller/logins.h"
+#include "controller/memo.h"
 #include "controller/rollouts.h"
 #include "controller/server.h"
-#include "controller/tokencache.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -17,6 +17,7 @@
 #define PASSWORDS_WAITING 16 /* more would starve the other requests */
 #define OPERATION_THREADS 32
 #define OPERATION_QUEUE   256
+#define MEMO_ENTRIES      2048
 #define RESUME_EVERY_MS   5000
 #define FLUSH_MAX_MS      2000
 #define FLUSH_TICK_MS     20
@@ -106,7 +107,8 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     ctl->applog = applog_start(ctl);
     ctl->rollouts = rollouts_start(ctl);
     ctl->lives = lives_new();
-    ctl->tokens = tokencache_new();
+    ctl->tokens = memo_new(MEMO_ENTRIES);
+    ctl->configs = memo_new(MEMO_ENTRIES);
     ctl->logins = logins_new();
     ctl->apps = gate_new(1, REQUEST_THREADS);
     ctl->passwords = gate_new(2, PASSWORDS_WAITING);
@@ -151,7 +153,8 @@ static void stop(struct program *p)
         deis_directory_stop(ctl->directory);
     }
     lives_free(ctl->lives);
-    tokencache_free(ctl->tokens);
+    memo_free(ctl->tokens);
+    memo_free(ctl->configs);
     logins_free(ctl->logins);
     gate_free(ctl->apps);
     gate_free(ctl->passwords);

@@ -39,7 +39,8 @@ void settings_unfollow(struct settings_live *s);
 void settings_get(struct settings_live *s, struct settings *ret);
 void settings_clear(struct settings *s);
 #define settings_auto __attribute__((cleanup(settings_clear)))
-/* Have the settings in etcd been read? Before that only flags and defaults are known. thread: any */
+/* Have the settings in etcd been read? Before that only flags and defaults are known. thread: any
+ */
 bool settings_synced(struct settings_live *s);
 /* As settings_synced(), but after a start it waits a moment for them. thread: a worker */
 bool settings_await(struct settings_live *s);

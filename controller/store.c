@@ -21,7 +21,7 @@ void store_now(char out[32])
     store_time(deis_wall_ms(), out);
 }
 
-static int parse(const struct deis_etcd_kv *kv, json_t **ret, struct deis_err *err)
+int store_parse(const struct deis_etcd_kv *kv, json_t **ret, struct deis_err *err)
 {
     *ret = deis_json_parse(kv->value, err);
     if (!*ret) {
@@ -44,7 +44,7 @@ int store_get(struct ctl *ctl, const char *key, json_t **ret, int64_t *ret_revis
     if (ret_revision) {
         *ret_revision = range.kvs[0].mod_revision;
     }
-    return parse(&range.kvs[0], ret, err);
+    return store_parse(&range.kvs[0], ret, err);
 }
 
 int store_get_all(struct ctl *ctl, const char *const *keys, size_t count, json_t **rets,
@@ -67,7 +67,7 @@ int store_get_all(struct ctl *ctl, const char *const *keys, size_t count, json_t
             revisions[i] = r == DEIS_OK && ranges[i].count > 0 ? ranges[i].kvs[0].mod_revision : 0;
         }
         if (r == DEIS_OK && ranges[i].count > 0) {
-            r = parse(&ranges[i].kvs[0], &rets[i], err);
+            r = store_parse(&ranges[i].kvs[0], &rets[i], err);
         }
         deis_etcd_range_clear(&ranges[i]);
     }
@@ -86,7 +86,7 @@ int store_list(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_er
 
     for (size_t i = 0; r == DEIS_OK && i < range.count; i++) {
         json_t *doc = NULL;
-        r = parse(&range.kvs[i], &doc, err);
+        r = store_parse(&range.kvs[i], &doc, err);
         if (r == DEIS_OK) {
             json_array_append_new(out, doc);
         }

@@ -11,6 +11,8 @@
 /* One document. DEIS_NOT_FOUND when absent. *ret is yours; ret_revision may be NULL. */
 int store_get(struct ctl *ctl, const char *key, json_t **ret, int64_t *ret_revision,
               struct deis_err *err) deis_must_check;
+/* The document of a key that was read. */
+int store_parse(const struct deis_etcd_kv *kv, json_t **ret, struct deis_err *err) deis_must_check;
 /* Several keys at one revision; rets[i] is NULL where there is none. revisions may be NULL; is 0
  * then. */
 int store_get_all(struct ctl *ctl, const char *const *keys, size_t count, json_t **rets,

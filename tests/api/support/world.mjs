@@ -36,7 +36,7 @@ export class World {
     return world;
   }
 
-  async startController() {
+  async startController(instance = 'one') {
     const program = join(bin, 'deis-controller');
     if (!existsSync(program)) {
       throw new Error(`${program} is not built`);
@@ -45,7 +45,7 @@ export class World {
     const bus = await freePort();
     this.controller = new Program([
       program, '--http', `127.0.0.1:${port}`, '--bus', `tcp://127.0.0.1:${bus}`, '--etcd', this.etcd.url,
-      '--cluster-key', this.keyFile, '--instance', 'one', '--domain', DOMAIN,
+      '--cluster-key', this.keyFile, '--instance', instance, '--domain', DOMAIN,
     ], join(this.folder, 'controller.log'));
     await this.controller.waitPort(port);
     this.port = port;
