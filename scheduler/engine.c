@@ -13,6 +13,7 @@
 #define RETRY_MS        200
 #define CATCH_UP_MAX_MS 2000 /* for the mirrors to show what was written */
 #define ACTIONS_PER_TXN 40   /* each takes a guard and an operation; etcd allows 128 of both */
+#define BYTES_PER_TXN   ((size_t)768 * 1024) /* etcd takes 1.5 MB in all */
 
 static const char *const prefixes[] = {
     "formations/", "units/",    "states/",  "machines/",
@@ -114,22 +115,50 @@ static int commit(struct execution *x, size_t from, size_t to)
     return rc;
 }
 
+static bool may_pass(int rc)
+{
+    return rc == DEIS_UNAVAILABLE || rc == DEIS_TIMEOUT;
+}
+
+/* false: the rest has to wait for the next plan. */
+static bool write_actions(struct execution *x, size_t from, size_t to)
+{
+    int rc = commit(x, from, to);
+
+    if (rc == 0) {
+        for (size_t i = from; i < to; i++) {
+            deis_info("engine acts", KV_S("action", x->plan->actions[i].note));
+        }
+        return true;
+    }
+    x->deposed = rc == DEIS_CONFLICT && !is_leader_still(x);
+    if (x->deposed || may_pass(rc)) {
+        return false;
+    }
+    /* One app's trouble is no other's. */
+    for (size_t at = from, end; at < to; at = end) {
+        end = plan_app(x->plan, at, to);
+        bool all = at == from && end == to;
+        if (!all && !write_actions(x, at, end)) {
+            return false;
+        }
+        if (all && rc != DEIS_CONFLICT) {
+            deis_warn("engine can't act", KV_S("action", x->plan->actions[at].note),
+                      KV_ERR(&x->err));
+        }
+    }
+    return true;
+}
+
 static void execute(void *arg)
 {
     struct execution *x = arg;
+    size_t to;
 
-    for (size_t from = 0; from < x->plan->count; from += ACTIONS_PER_TXN) {
-        size_t to = from + ACTIONS_PER_TXN;
-        if (to > x->plan->count) {
-            to = x->plan->count;
-        }
-        int rc = commit(x, from, to);
-        if (rc < 0) {
-            x->deposed = rc == DEIS_CONFLICT && !is_leader_still(x);
+    for (size_t from = 0; from < x->plan->count; from = to) {
+        to = plan_batch(x->plan, from, ACTIONS_PER_TXN, BYTES_PER_TXN);
+        if (!write_actions(x, from, to)) {
             return;
-        }
-        for (size_t i = from; i < to; i++) {
-            deis_info("engine acts", KV_S("action", x->plan->actions[i].note));
         }
     }
 }

@@ -130,8 +130,7 @@ static void orphans_plan(struct planner *p)
 {
     WORLD_EACH(p->world->units, struct world_unit, u)
     {
-        if (u->doc.desired != DEIS_DESIRED_STOP &&
-            !deis_map_get(p->world->formations, deis_str(u->doc.app))) {
+        if (u->doc.desired != DEIS_DESIRED_STOP && world_is_gone(p->world, u->doc.app)) {
             planner_put_unit(p, u, DEIS_DESIRED_STOP, u->doc.machine, "stop without formation");
         }
     }
@@ -158,7 +157,7 @@ struct plan *plan_make(const struct world *w, unit_digest_fn *digest, int64_t ep
     }
     WORLD_EACH(w->rollouts, struct world_rollout, r)
     {
-        if (!deis_map_get(w->formations, deis_str(r->doc.app))) {
+        if (world_is_gone(w, r->doc.app)) {
             rollout_plan_gone(&p, r);
         }
     }
@@ -167,6 +166,48 @@ struct plan *plan_make(const struct world *w, unit_digest_fn *digest, int64_t ep
     placement_free(p.placement);
     deis_map_free(p.touched);
     return p.plan;
+}
+
+static size_t bytes_of(const struct plan_action *a)
+{
+    return 2 * strlen(a->key) + (a->value ? strlen(a->value) : 0);
+}
+
+size_t plan_batch(const struct plan *p, size_t from, size_t actions_max, size_t bytes_max)
+{
+    size_t bytes = 0, to = from;
+
+    while (to < p->count && to - from < actions_max) {
+        bytes += bytes_of(&p->actions[to]);
+        if (bytes > bytes_max && to > from) {
+            break;
+        }
+        to++;
+    }
+    return to;
+}
+
+/* Of units/<app>_v... and rollouts/<app>; of other keys all. */
+static struct deis_str app_of(const struct plan_action *a)
+{
+    struct deis_str name = deis_key_below(a->key, "units/");
+
+    if (name.len > 0) {
+        ptrdiff_t end = deis_str_find(name, '_');
+        return end < 0 ? name : deis_str_first(name, (size_t)end);
+    }
+    name = deis_key_below(a->key, "rollouts/");
+    return name.len > 0 ? name : deis_str(a->key);
+}
+
+size_t plan_app(const struct plan *p, size_t from, size_t to)
+{
+    size_t end = from;
+
+    while (end < to && deis_str_eq(app_of(&p->actions[from]), app_of(&p->actions[end]))) {
+        end++;
+    }
+    return end;
 }
 
 void plan_free(struct plan *p)

@@ -32,6 +32,12 @@ struct plan {
         wake_ms; /* plan again then at the latest, even if nothing changes; UINT64_MAX = never */
 };
 
+/* The end of the longest run of actions from `from` on that has at most so many actions and bytes,
+ * but at least one action. */
+size_t plan_batch(const struct plan *p, size_t from, size_t actions_max, size_t bytes_max);
+/* The end of the run of actions from `from` on, before `to`, that concern the same app. */
+size_t plan_app(const struct plan *p, size_t from, size_t to);
+
 /* epoch is written into every unit, wall_ms (Unix time) into records for people. The world must be
  * complete (all prefixes listed). Never NULL. */
 struct plan *plan_make(const struct world *w, unit_digest_fn *digest, int64_t epoch,

@@ -241,8 +241,12 @@ static void looked(struct unit_fsm *f, const struct unit_result *r, struct unit_
             f->wake_ms = f->look_again ? 0 : now.mono_ms + RETRY_MS;
         }
     } else if (r->running) {
+        bool moved = *r->address && strcmp(f->address, r->address) != 0;
         if (f->phase != UNIT_RUN) {
-            run(f, r, known && f->ready, now);
+            run(f, r, known && !moved && f->ready, now);
+        } else if (!known || moved) { /* started again behind our back */
+            f->probe_void = f->probing;
+            run(f, r, false, now);
         }
     } else if (r->exists && r->never_started) {
         set_text(f->container, sizeof(f->container), r->container);

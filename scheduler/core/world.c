@@ -47,6 +47,7 @@ struct world *world_new(void)
     struct world *w = deis_alloc(sizeof(*w));
 
     w->formations = deis_map_new(formation_free);
+    w->unreadable = deis_map_new(NULL);
     w->units = deis_map_new(unit_free);
     w->states = deis_map_new(state_free);
     w->machines = deis_map_new(machine_free);
@@ -62,6 +63,7 @@ void world_free(struct world *w)
         return;
     }
     deis_map_free(w->formations);
+    deis_map_free(w->unreadable);
     deis_map_free(w->units);
     deis_map_free(w->states);
     deis_map_free(w->machines);
@@ -97,6 +99,21 @@ struct world_machine *world_machine(const struct world *w, const char *id)
     return deis_map_get(w->machines, deis_str(id));
 }
 
+bool world_is_gone(const struct world *w, const char *app)
+{
+    return !deis_map_get(w->formations, deis_str(app)) &&
+           !deis_map_get(w->unreadable, deis_str(app));
+}
+
+static void mark(struct deis_map *map, struct deis_str name, bool deleted)
+{
+    if (deleted) {
+        deis_map_remove(map, name);
+    } else {
+        deis_map_set(map, name, map);
+    }
+}
+
 static int formation_apply(struct world *w, struct deis_str app, struct deis_str value,
                            uint64_t now_ms, struct deis_err *err)
 {
@@ -104,6 +121,7 @@ static int formation_apply(struct world *w, struct deis_str app, struct deis_str
     struct deis_formation doc;
     int r = deis_formation_parse(value, &doc, err);
 
+    mark(w->unreadable, app, r == 0);
     if (r < 0) {
         return r;
     }
@@ -255,15 +273,6 @@ static void drained_apply(struct world *w, struct deis_str name, bool deleted, i
     deis_map_set(w->drained, name, revision);
 }
 
-static void mark(struct deis_map *map, struct deis_str name, bool deleted)
-{
-    if (deleted) {
-        deis_map_remove(map, name);
-    } else {
-        deis_map_set(map, name, map);
-    }
-}
-
 int world_apply(struct world *w, const char *key, struct deis_str value, bool deleted,
                 int64_t create_revision, int64_t mod_revision, uint64_t now_ms,
                 struct deis_err *err)
@@ -271,8 +280,12 @@ int world_apply(struct world *w, const char *key, struct deis_str value, bool de
     struct deis_str name;
 
     if ((name = deis_key_below(key, "formations/")).len > 0) {
-        return deleted ? (deis_map_remove(w->formations, name), 0)
-                       : formation_apply(w, name, value, now_ms, err);
+        if (deleted) {
+            deis_map_remove(w->formations, name);
+            deis_map_remove(w->unreadable, name);
+            return 0;
+        }
+        return formation_apply(w, name, value, now_ms, err);
     }
     if ((name = deis_key_below(key, "units/")).len > 0) {
         return deleted ? (deis_map_remove(w->units, name), 0)

@@ -51,6 +51,7 @@ struct world_rollout {
 
 struct world {
     struct deis_map *formations; /* by app: struct world_formation */
+    struct deis_map *unreadable; /* apps whose formation is there and breaks its rules */
     struct deis_map *units;      /* by unit: struct world_unit */
     struct deis_map *states;     /* by "<machine>/<unit>": struct world_state */
     struct deis_map *machines;   /* by id: struct world_machine */
@@ -75,6 +76,9 @@ struct world_unit *world_unit(const struct world *w, const char *unit);
 /* State that the unit's own machine reports; what other machines say about it does not count. */
 struct world_state *world_state_of(const struct world *w, const struct world_unit *unit);
 struct world_machine *world_machine(const struct world *w, const char *id);
+
+/* Is the app to be forgotten: is there no formation, not even one that can't be read? */
+bool world_is_gone(const struct world *w, const char *app);
 
 void *world_next_(const struct deis_map *map, size_t *cursor);
 

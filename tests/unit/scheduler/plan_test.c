@@ -494,6 +494,65 @@ static void unit_id__a_restart_counter_replaces_only_its_units(void **state)
     assert_int_equal(deis_map_count(sim_world(s)->units), 2);
 }
 
+static void plan__a_formation_that_cannot_be_read_stops_nothing(void **state)
+{
+    struct sim *s = *state;
+    struct world *w = world_new();
+    struct deis_err err = DEIS_ERR_INIT;
+    const char *unit;
+
+    sim_machine(s, "m1", "{}");
+    sim_formation(s, "blog", 1, 1, 1, 0);
+    sim_converge(s);
+    unit = sim_unit(s, "blog", 1, "web", 1);
+    deis_autofree char *text = deis_unit_format(&world_unit(sim_world(s), unit)->doc);
+    deis_autofree char *rollout = deis_rollout_format(sim_rollout(s, "blog"));
+    char key[DEIS_KEY_MAX];
+
+    /* as an engine that has just been elected lists them */
+    assert_int_equal(world_apply(w, deis_key(key, "units/%s", unit), deis_str(text), false, 5, 6,
+                                 1000, &err),
+                     0);
+    assert_int_equal(world_apply(w, deis_key(key, "rollouts/blog"), deis_str(rollout), false, 7, 7,
+                                 1000, &err),
+                     0);
+    assert_true(world_apply(w, deis_key(key, "formations/blog"), DEIS_STR("{\"app\":7}"), false, 8,
+                            8, 1000, &err) < 0);
+    struct plan *p = plan_make(w, NULL, 9, 2000, 2000);
+    assert_int_equal(p->count, 0);
+    plan_free(p);
+    assert_int_equal(world_apply(w, deis_key(key, "formations/blog"), DEIS_STR(""), true, 0, 9,
+                                 2000, &err),
+                     0);
+    p = plan_make(w, NULL, 9, 2000, 2000);
+    assert_int_equal(p->count, 2); /* stop the unit, forget the rollout */
+    plan_free(p);
+    world_free(w);
+}
+
+static void plan__is_carried_out_in_pieces_that_etcd_takes(void **state)
+{
+    char large[100] = "";
+    memset(large, 'x', sizeof(large) - 1);
+    struct plan_action actions[] = {
+        { .key = (char *)(uintptr_t) "/deis/rollouts/a", .value = large },
+        { .key = (char *)(uintptr_t) "/deis/units/a_v1.web.1-1", .value = large },
+        { .key = (char *)(uintptr_t) "/deis/units/ab_v1.web.1-1", .value = large },
+        { .key = (char *)(uintptr_t) "/deis/verdicts/m1" },
+    };
+    const struct plan p = { .actions = actions, .count = DEIS_COUNT(actions) };
+
+    assert_int_equal(plan_batch(&p, 0, 40, 10000), 4);
+    assert_int_equal(plan_batch(&p, 0, 3, 10000), 3);
+    assert_int_equal(plan_batch(&p, 0, 40, 300), 2);
+    assert_int_equal(plan_batch(&p, 0, 40, 10), 1); /* one alone goes whatever its size */
+    assert_int_equal(plan_batch(&p, 2, 40, 300), 4);
+    assert_int_equal(plan_app(&p, 0, 4), 2);
+    assert_int_equal(plan_app(&p, 0, 1), 1);
+    assert_int_equal(plan_app(&p, 2, 4), 3);
+    assert_int_equal(plan_app(&p, 3, 4), 4);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -513,6 +572,8 @@ int main(void)
         TEST(plan__a_deleted_formation_stops_everything),
         TEST(plan__up_and_down_quickly_converges_on_the_last),
         TEST(plan__a_unit_on_its_way_out_is_created_anew_only_when_gone),
+        TEST(plan__a_formation_that_cannot_be_read_stops_nothing),
+        TEST(plan__is_carried_out_in_pieces_that_etcd_takes),
         TEST(drain__waits_for_every_router),
         TEST(drain__ignores_what_was_said_about_an_earlier_unit),
         TEST(drain__ends_after_30_seconds_when_a_router_is_silent),

@@ -378,6 +378,26 @@ static void unit_fsm__a_process_without_a_port_is_ready_after_a_second(void **st
     assert_int_equal(unit_fsm_wake(&f), UINT64_MAX);
 }
 
+static void unit_fsm__a_container_restarted_by_others_is_probed_at_its_new_address(void **state)
+{
+    static char other[] = "172.18.0.9:5000";
+    const struct unit_result moved = {
+        .exists = true, .running = true, .container = c1, .address = other
+    };
+    struct unit_fsm f;
+
+    start(&f, 0);
+    probe(&f, NULL, 0);
+    assert_true(f.ready);
+    unit_fsm_hint(&f);
+    job(&f, UNIT_JOB_LOOK, &moved, 3000);
+    assert_string_equal(f.address, other);
+    assert_false(f.ready); /* somebody else may have the old address */
+    probe(&f, NULL, 3000);
+    assert_true(f.ready);
+    assert_int_equal(f.exits, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +410,8 @@ int main(void)
         cmocka_unit_test(unit_fsm__counts_a_crash_once_over_a_restart_of_the_agent),
         cmocka_unit_test(unit_fsm__losing_the_engine_changes_nothing),
         cmocka_unit_test(unit_fsm__a_container_removed_behind_our_back_is_replaced),
+        cmocka_unit_test(
+            unit_fsm__a_container_restarted_by_others_is_probed_at_its_new_address),
         cmocka_unit_test(unit_fsm__a_failing_pull_becomes_an_error_when_it_lasts),
         cmocka_unit_test(unit_fsm__what_can_not_be_started_is_an_error_at_once),
         cmocka_unit_test(unit_fsm__stop_asks_then_kills_after_the_grace_time),
