@@ -82,11 +82,16 @@ static void on_synced(int64_t revision, void *arg)
     struct agent *a = arg;
     bool hold = went_back(a, revision) || a->held;
     bool first = !a->synced;
+    bool older = revision < a->latest;
     size_t cursor = 0;
     struct deis_str id;
     void *value;
 
     a->synced = true;
+    a->latest = revision;
+    if (older) {
+        report_again(a->report); /* with the rest of its history it lost what was told */
+    }
     while (deis_map_next(a->units, &cursor, &id, &value)) {
         struct agent_unit *u = value;
         if (u->leaving && !hold) {

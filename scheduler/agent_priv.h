@@ -39,6 +39,7 @@ struct agent {
     /* what is known of etcd */
     bool synced;      /* units/ was listed: what it does not name may go */
     int64_t revision; /* highest seen, also before a restart */
+    int64_t latest;   /* last seen by this process */
     bool held;        /* etcd went back in time: nothing that it does not know is stopped */
     bool stopping;
     void (*on_container)(const json_t *container, void *arg);

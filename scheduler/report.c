@@ -219,6 +219,18 @@ void report_set(struct report *r, const char *unit, char *text)
     flush_within(r, r->failures > 0 ? RETRY_MS : COALESCE_MS);
 }
 
+void report_again(struct report *r)
+{
+    size_t cursor = 0;
+    struct deis_str unit;
+    void *value;
+
+    while (deis_map_next(r->entries, &cursor, &unit, &value)) {
+        ((struct entry *)value)->dirty = true;
+    }
+    flush_within(r, COALESCE_MS);
+}
+
 const char *report_get(const struct report *r, const char *unit)
 {
     const struct entry *e = deis_map_get(r->entries, deis_str(unit));

@@ -18,6 +18,8 @@ struct report *report_start(const struct context *ctx,
 void report_stop(struct report *r); /* NULL is fine */
 /* text is taken over; NULL removes the key. */
 void report_set(struct report *r, const char *unit, char *text);
+/* Write all of it once more: etcd may have lost what it took. */
+void report_again(struct report *r);
 /* What is or shall be there; NULL = nothing. Borrowed. */
 const char *report_get(const struct report *r, const char *unit);
 /* Remove the keys of units for which keep() is false. */

@@ -280,6 +280,37 @@ void rig_etcd_start(struct rig *r)
     test_etcd_start(&r->etcd_server);
 }
 
+void rig_etcd_backup(struct rig *r)
+{
+    deis_autofree char *data = deis_asprintf("%s/data", r->etcd_server.dir);
+    deis_autofree char *kept = deis_asprintf("%s/kept", r->etcd_server.dir);
+    int status = -1;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execlp("cp", "cp", "-a", data, kept, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+void rig_etcd_restore(struct rig *r)
+{
+    deis_autofree char *data = deis_asprintf("%s/data", r->etcd_server.dir);
+    deis_autofree char *kept = deis_asprintf("%s/kept", r->etcd_server.dir);
+    deis_autofree char *lost = deis_asprintf("%s/lost", r->etcd_server.dir);
+
+    assert_int_equal(rename(data, lost), 0);
+    assert_int_equal(rename(kept, data), 0);
+}
+
+struct deis_etcd *rig_etcd(struct rig *r)
+{
+    return r->etcd;
+}
+
 static void put(struct rig *r, const char *key, const char *value)
 {
     char full[DEIS_KEY_MAX];
@@ -384,7 +415,7 @@ char *rig_seal(struct rig *r, const char *app, const char *name, const char *val
     deis_autojson json_t *env = json_pack("{s:s}", name, value);
     deis_autofree char *plain = deis_json_dump(env);
     deis_autofree char *aad = deis_asprintf("env/%s", app);
-    struct deis_buf sealed = DEIS_BUF_INIT(65536);
+    struct deis_buf sealed = DEIS_BUF_INIT(256 * 1024);
 
     deis_seal(&r->key, deis_str(aad), deis_str(plain), &sealed);
     return deis_buf_take(&sealed, NULL);

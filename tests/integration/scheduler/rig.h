@@ -27,6 +27,11 @@ void rig_scheduler_kill(struct rig *r); /* SIGKILL */
 void rig_scheduler_stop(struct rig *r); /* SIGTERM; must exit with 0 */
 void rig_etcd_kill(struct rig *r);
 void rig_etcd_start(struct rig *r);
+/* Both while it is not running: keep its data, and put back what was kept. */
+void rig_etcd_backup(struct rig *r);
+void rig_etcd_restore(struct rig *r);
+/* A client, to read what etcd holds at this moment. */
+struct deis_etcd *rig_etcd(struct rig *r);
 void rig_logger(struct rig *r, bool on);
 
 /* --- what should run --- */

@@ -6,6 +6,7 @@
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
+#include "lib/etcd/etcd.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -282,6 +283,87 @@ static bool ghost_has_left(struct rig *r, void *arg)
     return rig_count_lines(r, "ghost") > 0 && rig_count_states(r, "ghost", 0) == 0;
 }
 
+static bool crashed_once(struct rig *r, void *arg)
+{
+    struct deis_unit_state s;
+
+    if (!rig_state(r, "blog", "web.1", &s)) {
+        return false;
+    }
+    bool yes = s.exits == 1 && s.ready;
+    deis_unit_state_clear(&s);
+    return yes;
+}
+
+/* Number of ends that etcd itself holds for web.1, -1 = it can't say. */
+static int exits_in_etcd(struct rig *r)
+{
+    deis_autorange struct deis_etcd_range list = { 0 };
+    struct deis_unit_state s;
+    struct deis_err err = DEIS_ERR_INIT;
+    int exits = -1;
+
+    if (deis_etcd_list(rig_etcd(r), "/deis/states/", 0, &list, &err) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        if (deis_unit_state_parse(list.kvs[i].value, &s, &err) == 0) {
+            exits = s.num == 1 ? (int)s.exits : exits;
+            deis_unit_state_clear(&s);
+        }
+    }
+    return exits;
+}
+
+static void scheduler__tells_an_etcd_put_back_to_an_older_state_how_things_are(void **state)
+{
+    struct rig *r = *state;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    deploy(r, 1, 1, 1, SERVE("one"));
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
+    rig_etcd_kill(r);
+    rig_etcd_backup(r);
+    rig_etcd_start(r);
+    deis_autofree char *id = container_of(r, "web.1");
+    deis_autofree char *path = deis_asprintf("/containers/%s/kill", id);
+    assert_int_equal(deis_docker_call(rig_docker(r), "POST", path, NULL, 0, NULL, &err), 0);
+    rig_wait(r, "the unit to be started again", crashed_once, NULL);
+    for (int i = 0; i < 100; i++) { /* the backup is much older */
+        assert_int_equal(deis_etcd_put(rig_etcd(r), "/deis/config/test", DEIS_STR("1"), 0, &err),
+                         0);
+    }
+    deploy(r, 2, 1, 2, SERVE("one"));
+    rig_wait_rollout(r, "blog", 2, DEIS_ROLLOUT_DONE);
+    rig_etcd_kill(r);
+    rig_etcd_restore(r);
+    rig_etcd_start(r);
+    for (uint64_t end = deis_now_ms() + 20000; exits_in_etcd(r) != 1;) {
+        assert_true(deis_now_ms() < end);
+    }
+    assert_int_equal(rig_count_containers(r), 2); /* of the second, etcd knows nothing any more */
+}
+
+static bool all_fat(struct rig *r, void *arg)
+{
+    return rig_count_states(r, "fat", 0) == 12;
+}
+
+static void scheduler__places_many_units_of_a_large_environment(void **state)
+{
+    struct rig *r = *state;
+    deis_autofree char *large = deis_alloc(120001);
+
+    memset(large, 'x', 120000);
+    rig_formation(r, &(struct rig_formation){ .app = "fat",
+                                              .generation = 1,
+                                              .release = 1,
+                                              .worker = 12,
+                                              .script = "exec busybox sleep 1000",
+                                              .config = large });
+    rig_wait(r, "all units to be known to the agent", all_fat, NULL);
+}
+
 static void scheduler__removes_a_container_of_its_own_without_a_unit(void **state)
 {
     struct rig *r = *state;
@@ -446,6 +528,8 @@ int main(int argc, char **argv)
         TEST(scheduler__restarts_in_place_what_crashes),
         TEST(scheduler__adopts_what_runs_when_the_agent_was_killed),
         TEST(scheduler__keeps_units_running_without_etcd),
+        TEST(scheduler__tells_an_etcd_put_back_to_an_older_state_how_things_are),
+        TEST(scheduler__places_many_units_of_a_large_environment),
         TEST(scheduler__removes_a_container_of_its_own_without_a_unit),
         TEST(scheduler__starts_a_component_again),
         TEST(run__gives_output_and_exit_code_and_leaves_nothing),
