@@ -40,7 +40,8 @@ struct agent {
     bool synced;      /* units/ was listed: what it does not name may go */
     int64_t revision; /* highest seen, also before a restart */
     int64_t latest;   /* last seen by this process */
-    bool held;        /* etcd went back in time: nothing that it does not know is stopped */
+    bool held;        /* etcd went back in time, maybe before a restart: nothing that it does not
+                       * know is stopped */
     bool stopping;
     void (*on_container)(const json_t *container, void *arg);
     void *on_container_arg;

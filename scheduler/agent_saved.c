@@ -25,6 +25,7 @@ static char *format(const struct agent *a)
     void *value;
 
     json_object_set_new(obj, "revision", json_integer(a->revision));
+    json_object_set_new(obj, "held", json_boolean(a->held));
     json_object_set_new(obj, "units", units);
     while (deis_map_next(a->units, &cursor, &id, &value)) {
         const struct agent_unit *u = value;
@@ -135,6 +136,7 @@ void agent_saved_start(struct agent *a)
         return;
     }
     a->revision = (int64_t)revision;
+    a->held = json_is_true(json_object_get(obj, "held"));
     json_array_foreach(json_object_get(obj, "units"), i, row)
     {
         load_one(a, row);

@@ -342,6 +342,21 @@ static void scheduler__tells_an_etcd_put_back_to_an_older_state_how_things_are(v
         assert_true(deis_now_ms() < end);
     }
     assert_int_equal(rig_count_containers(r), 2); /* of the second, etcd knows nothing any more */
+    deis_autofree char *first = container_of(r, "web.1");
+    for (int i = 0; i < 200; i++) { /* the new history is longer than the old one */
+        assert_int_equal(deis_etcd_put(rig_etcd(r), "/deis/config/test", DEIS_STR("1"), 0, &err),
+                         0);
+    }
+    rig_scheduler_kill(r);
+    rig_scheduler_start(r);
+    deploy(r, 3, 2, 1, SERVE("two"));
+    rig_wait_rollout(r, "blog", 3, DEIS_ROLLOUT_DONE);
+    deis_autofree char *info = deis_asprintf("/containers/%s/json", first);
+    for (uint64_t end = deis_now_ms() + 20000;
+         deis_docker_call(rig_docker(r), "GET", info, NULL, 0, NULL, &err) == 0;) {
+        assert_true(deis_now_ms() < end);
+    }
+    assert_int_equal(rig_count_containers(r), 2); /* the one of release 2, and web.2 of release 1 */
 }
 
 static bool all_fat(struct rig *r, void *arg)
