@@ -54,10 +54,10 @@ invariants "20 clients at once"
 
 # Row 1: the controller is killed at random instants of changes. What was acknowledged is there; nothing is twice.
 keys=
-for i in $(seq "${CHAOS_KILLS:-6}"); do
+for i in $(seq "$cut_changes"); do
     before=$(latest busy)
     begin change api POST /apps/busy/config/ -d "{\"values\":{\"CUT$i\":\"x\"}}"
-    nap "$(random 2500)"
+    nap "$(random 900)"
     kill_9 controller
     end_of change
     cp "$work/out/change" "$work/out/set_CUT$i"
@@ -70,7 +70,7 @@ done
 check "changes cut by kills of the controller happened once or not at all" each_in_one_release busy $keys
 
 # Row 79: up and down; the last word counts.
-for i in $(seq "${CHAOS_SCALES:-4}"); do
+for i in $(seq "$scales"); do
     api POST /apps/busy/scale/ -d '{"cmd":8}' >"$work/out/up$i" &
     up=$!
     nap "$(random 1200)"

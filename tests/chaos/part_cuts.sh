@@ -14,11 +14,11 @@ head -c 2000000 /dev/urandom >"$work/apps/cut/large"
 change_app cut
 : >"$work/out/cut"
 for at in 0 1 4 100 150 200 $((300 + $(random 1000))) $((1000 + $(random 1000000))); do
-    GIT_SSH_COMMAND=$work/cutter CUT_AT=$at push cut >"$work/out/push" 2>&1 && not_ok "a push cut at byte $at must fail"
+    GIT_SSH_VARIANT=ssh GIT_SSH_COMMAND=$work/cutter CUT_AT=$at push cut >"$work/out/push" 2>&1 && not_ok "a push cut at byte $at must fail"
     [ "$old" = "$(master_of cut)" ] || not_ok "a push cut at byte $at leaves the ref"
 done
 rm "$work/out/cut"
-GIT_SSH_COMMAND=$work/cutter CUT_AT=1000000 begin push push cut
+GIT_SSH_VARIANT=ssh GIT_SSH_COMMAND=$work/cutter CUT_AT=1000000 begin push push cut
 incoming() { find "$work/data/builder/repos/cut.git/objects" -name 'tmp_objdir-incoming-*' | grep -q .; }
 check "half a pack has come" until_true 20 incoming
 kill_9 builder

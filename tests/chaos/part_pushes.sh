@@ -34,7 +34,8 @@ cut_push() {
     invariants "$1 killed at '$2'"
     note "release v$old_release, now v$(latest pushed); ref $([ "$old_ref" = "$(master_of pushed)" ] && echo old || echo new)"
 }
-for phase in "Building" "Step 2" "Pushing image" "Launching"; do
+IFS=: read -ra phases <<<"$cut_phases"
+for phase in "${phases[@]}"; do
     cut_push client "$phase"
     cut_push builder "$phase"
 done
