@@ -19,21 +19,46 @@ export class World {
   // options: users (names to register, in order), settings ({"controller/bootstrap": "operator"}, there before it starts)
   static async start({ users = ['admin', 'ivo', 'eve'], settings = {} } = {}) {
     const world = new World();
-    world.folder = makeFolder();
-    world.key = randomBytes(32);
-    world.keyFile = join(world.folder, 'cluster.key');
-    writeFileSync(world.keyFile, `${world.key.toString('hex')}\n`, { mode: 0o600 });
-    world.etcd = await Etcd.start(world.folder);
-    world.platform = await Platform.start(world.etcd, world.key);
-    world.tokens = {};
-    for (const [name, value] of Object.entries(settings)) {
-      await world.etcd.put(`/deis/config/${name}`, value);
-    }
-    await world.startController();
-    for (const name of users) {
-      await world.addUser(name);
+    try {
+      await world.fill(users, settings);
+    } catch (error) {
+      await world.abandon();
+      throw error;
     }
     return world;
+  }
+
+  async fill(users, settings) {
+    this.folder = makeFolder();
+    this.key = randomBytes(32);
+    this.keyFile = join(this.folder, 'cluster.key');
+    writeFileSync(this.keyFile, `${this.key.toString('hex')}\n`, { mode: 0o600 });
+    this.etcd = await Etcd.start(this.folder);
+    this.platform = await Platform.start(this.etcd, this.key);
+    this.tokens = {};
+    for (const [name, value] of Object.entries(settings)) {
+      await this.etcd.put(`/deis/config/${name}`, value);
+    }
+    await this.startController();
+    for (const name of users) {
+      await this.addUser(name);
+    }
+  }
+
+  // What a start that failed leaves would keep the tests from ending.
+  async abandon() {
+    if (this.client) {
+      this.client.close();
+    }
+    if (this.platform) {
+      await this.platform.stop();
+    }
+    for (const program of [this.controller, this.etcd && this.etcd.program]) {
+      if (program) {
+        await program.stop('SIGKILL');
+      }
+    }
+    removeFolder(this.folder);
   }
 
   async startController(instance = 'one') {
