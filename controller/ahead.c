@@ -3,6 +3,7 @@
  * that one question to etcd is enough. */
 #include "controller/api.h"
 #include "controller/memo.h"
+#include "controller/pages.h"
 
 static bool config_key(struct api *a, char out[DEIS_KEY_MAX])
 {
@@ -26,7 +27,7 @@ bool ahead_key(struct api *a, char out[DEIS_KEY_MAX], bool *ret_prefix)
     if (route->id == ROUTE_config_get) {
         return config_key(a, out);
     }
-    if (route->id == ROUTE_releases_list) {
+    if (route->id == ROUTE_releases_list && !pages_has(a->ctl->releases, a->app_id)) {
         deis_key(out, "apps/%s/releases/", a->app_id);
         *ret_prefix = true;
         return true;

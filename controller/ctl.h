@@ -14,6 +14,7 @@ struct rollouts;
 struct lives;
 struct gate;
 struct memo;
+struct pages;
 struct logins;
 
 struct ctl {
@@ -34,6 +35,7 @@ struct ctl {
     struct lives *lives;
     struct gate *apps;    /* one at a time: changes of an app's release */
     struct memo *tokens;  /* hash -> user: a hash belongs to one user for ever */
+    struct pages *releases;
     struct memo *configs; /* app -> uuid of its config, when last seen */
     struct logins *logins;
     struct gate *passwords; /* two at a time: scrypt */

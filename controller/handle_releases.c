@@ -4,6 +4,7 @@
 #include "controller/core/names.h"
 #include "controller/deploy.h"
 #include "controller/memo.h"
+#include "controller/pages.h"
 
 #define CONFIG_PATIENCE_MS 5000
 #define OTHER_PATIENCE_MS  1000
@@ -215,17 +216,54 @@ void handle_builds_get(struct api *a)
 
 /* --- releases --- */
 
+/* Is the page asked for the only one of this many rows? */
+static bool holds_all(const struct api *a, size_t rows)
+{
+    struct page p;
+
+    return page_parse(deis_str(a->query), &p, NULL) == DEIS_OK && !p.last && p.number == 1 &&
+           rows <= p.size;
+}
+
+/* True: answered. */
+static bool answer_known_releases(struct api *a)
+{
+    size_t rows = 0;
+    char *text = pages_get(a->ctl->releases, a->app_id, a->app_revision, &rows);
+
+    if (!text || !holds_all(a, rows)) {
+        free(text);
+        return false;
+    }
+    api_text(a, 200, "application/json", text, strlen(text));
+    return true;
+}
+
 void handle_releases_list(struct api *a)
 {
-    /* Small documents in the order of their versions, read with the app. */
-    struct deis_etcd_range *docs = &a->ahead;
+    struct deis_err err = DEIS_ERR_INIT;
+    char prefix[DEIS_KEY_MAX];
 
+    if (answer_known_releases(a)) {
+        return;
+    }
+    /* Small documents in the order of their versions, read with the app if they were not known. */
+    if (a->ahead.count == 0 &&
+        deis_etcd_list(a->ctl->etcd, deis_key(prefix, "apps/%s/releases/", a->app_id), 0, &a->ahead,
+                       &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    struct deis_etcd_range *docs = &a->ahead;
     for (size_t i = 0; i < docs->count / 2; i++) {
         struct deis_etcd_kv kv = docs->kvs[i];
         docs->kvs[i] = docs->kvs[docs->count - 1 - i];
         docs->kvs[docs->count - 1 - i] = kv;
     }
     api_page_kept(a, docs);
+    if (a->status == 200 && holds_all(a, docs->count)) {
+        pages_put(a->ctl->releases, a->app_id, a->app_revision, docs->count, a->text);
+    }
 }
 
 void handle_releases_get(struct api *a)

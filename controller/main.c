@@ -6,6 +6,7 @@
 #include "controller/gate.h"
 #include "controller/logins.h"
 #include "controller/memo.h"
+#include "controller/pages.h"
 #include "controller/rollouts.h"
 #include "controller/server.h"
 
@@ -109,6 +110,7 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     ctl->lives = lives_new();
     ctl->tokens = memo_new(MEMO_ENTRIES);
     ctl->configs = memo_new(MEMO_ENTRIES);
+    ctl->releases = pages_new();
     ctl->logins = logins_new();
     ctl->apps = gate_new(1, REQUEST_THREADS);
     ctl->passwords = gate_new(2, PASSWORDS_WAITING);
@@ -155,6 +157,7 @@ static void stop(struct program *p)
     lives_free(ctl->lives);
     memo_free(ctl->tokens);
     memo_free(ctl->configs);
+    pages_free(ctl->releases);
     logins_free(ctl->logins);
     gate_free(ctl->apps);
     gate_free(ctl->passwords);
