@@ -221,6 +221,20 @@ static void audit__is_for_administrators_newest_first_and_filtered(void **state)
     assert_string_equal(text_of(json_array_get(rows, 0), "action"), "domain.add");
 }
 
+/* More changes than a controller remembers operations, in a row. */
+static void operations__ended_ones_make_room(void **state)
+{
+    assert_int_equal(api_status(C, "POST", "/v1/apps", ivo, "{\"id\":\"busy\"}"), 201);
+    for (unsigned i = 0; i < 520; i++) {
+        char body[64];
+        snprintf(body, sizeof(body), "{\"values\":{\"N\":\"%u\"}}", i);
+        answer_auto struct answer a = api(C, "POST", "/v1/apps/busy/config", ivo, body);
+        if (a.status != 201) {
+            fail_msg("change %u: %d %s", i, a.status, a.text);
+        }
+    }
+}
+
 /* --- containers --- */
 
 static void containers__tell_details_when_asked(void **state)
@@ -249,6 +263,7 @@ int main(void)
         cmocka_unit_test(tokens__are_listed_and_revoked_on_all_controllers),
         cmocka_unit_test(tokens__use_is_noted_once),
         cmocka_unit_test(tokens__end_after_their_life),
+        cmocka_unit_test(operations__ended_ones_make_room),
         cmocka_unit_test(containers__tell_details_when_asked),
         cmocka_unit_test(audit__is_for_administrators_newest_first_and_filtered),
     };
