@@ -2,7 +2,7 @@
 # etcd gone for a while, under load.
 
 seconds=${E2E_ETCD_SECONDS:-120}
-units_before=$(docker ps -q --filter label=deis.agent --no-trunc | sort)
+units_before=$(docker ps -q --filter "label=deis.agent=$(cat "$data/scheduler/machine-id")" --no-trunc | sort)
 load_start demo 50 etcd
 docker stop -t 5 deis-etcd >/dev/null
 stopped=$(now_ms)
@@ -15,7 +15,7 @@ api_503() {
 check "without etcd the API answers 503 with a reason at once" api_503
 while [ $(($(now_ms) - stopped)) -lt $((seconds * 1000)) ]; do sleep 1; done # the length of the outage is the test
 check "still so after $seconds s" api_503
-check "no container has stopped" test "$units_before" = "$(docker ps -q --filter label=deis.agent --no-trunc | sort)"
+check "no container has stopped" test "$units_before" = "$(docker ps -q --filter "label=deis.agent=$(cat "$data/scheduler/machine-id")" --no-trunc | sort)"
 docker start deis-etcd >/dev/null
 well() { deisctl status && in_app demo deis ps:list; }
 check "all is well within 10 s after etcd is back" until_true 10 well

@@ -16,7 +16,7 @@ is_back() { # COMPONENT OLD-PID: another process runs and answers
     scheduler) ss -ltnH 'sport = :7003' | grep -q . ;;
     esac
 }
-units_before=$(docker ps -q --filter label=deis.agent --no-trunc | sort)
+units_before=$(docker ps -q --filter "label=deis.agent=$(cat "$data/scheduler/machine-id")" --no-trunc | sort)
 load_start demo 50 kills
 for c in controller builder scheduler logger registry-proxy; do
     old=$(pid_of "$c")
@@ -29,7 +29,7 @@ load_stop "running apps never noticed"
 old=$(pid_of router)
 kill_9 "$old"
 check "deis-router is back within 5 s of kill -9" until_true 5 is_back router "$old"
-check "no unit was restarted" test "$units_before" = "$(docker ps -q --filter label=deis.agent --no-trunc | sort)"
+check "no unit was restarted" test "$units_before" = "$(docker ps -q --filter "label=deis.agent=$(cat "$data/scheduler/machine-id")" --no-trunc | sort)"
 until_true 20 deisctl status || not_ok "all components are registered again"
 
 # A push that is cut while it builds.
