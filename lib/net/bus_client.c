@@ -339,10 +339,26 @@ static void resend_all(struct peer *peer)
     }
 }
 
+/* Without success the peer stays closed until the next tick that has something for it. */
+static void reopen(struct peer *peer)
+{
+    peer_close(peer);
+    if (peer_open(peer, NULL) < 0) {
+        peer_close(peer);
+        peer->blocked = true;
+        peer->silent_since_ms = 0;
+    }
+    resend_all(peer);
+}
+
 /* A connection that was made anew lost what was on its way; one that stays silent is dead, as no
  * keep-alive tells. */
 static void check_connection(struct peer *peer, uint64_t now)
 {
+    if (peer->sock < 0) { /* it could not be opened anew, for lack of descriptors maybe */
+        reopen(peer);
+        return;
+    }
     uint64_t connections = nn_get_statistic(peer->sock, NN_STAT_ESTABLISHED_CONNECTIONS);
 
     if (peer->connections != 0 && connections != peer->connections) {
@@ -350,13 +366,7 @@ static void check_connection(struct peer *peer, uint64_t now)
     }
     peer->connections = connections;
     if (peer->silent_since_ms != 0 && now - peer->silent_since_ms >= DEIS_BUS_SILENT_MS) {
-        peer_close(peer);
-        if (peer_open(peer, NULL) < 0) {
-            peer_close(peer);
-            peer->blocked = true;
-            peer->silent_since_ms = now; /* another attempt later */
-        }
-        resend_all(peer);
+        reopen(peer);
     }
 }
 

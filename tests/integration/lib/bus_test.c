@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -676,7 +677,7 @@ static void bus__request_waits_for_a_server_that_starts_later(void **state)
     struct result r;
     unsigned left = 1;
 
-    end_server(f, SIGTERM);
+    end_server(f, SIGKILL); /* it may not have got as far as to end in order */
     send_text(f, "test.echo", NULL, "patience", 20000, &left, &r);
     f->server = start_self("--serve", f->address);
     run_loop(f);
@@ -757,6 +758,39 @@ static void bus__silent_connection_is_replaced(void **state)
     assert_int_equal(r.code, 0);
     assert_string_equal(r.user, "at last");
     assert_stats(f, "0", "1");
+    end_server(f, SIGTERM);
+    hole_close(&h, thread);
+}
+
+static void on_descriptors_gone(void *arg)
+{
+    const struct rlimit none = { .rlim_cur = 3, .rlim_max = *(rlim_t *)arg };
+
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+static void bus__connection_that_could_not_be_replaced_is_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture through;
+    struct hole h;
+    pthread_t thread;
+    struct result r;
+    struct rlimit before;
+    int other = nn_socket(AF_SP, NN_REQ); /* as a service has: the library stays set up */
+
+    hole_open(&h, f, &through, &thread);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct deis_timer *gone = deis_timer_new(f->loop, on_descriptors_gone, &before.rlim_max);
+    deis_timer_after(gone, 1000);
+    call(&through, "test.echo", NULL, "in vain", DEIS_BUS_SILENT_MS + 1000, &r);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(r.code, DEIS_TIMEOUT);
+    call(&through, "test.echo", NULL, "at last", 8000, &r);
+    assert_int_equal(r.code, 0);
+    assert_string_equal(r.user, "at last");
+    deis_timer_free(gone);
+    nn_close(other);
     end_server(f, SIGTERM);
     hole_close(&h, thread);
 }
@@ -899,6 +933,7 @@ int main(int argc, char **argv)
         CASE(bus__deadline_ends_a_request),
         CASE(bus__request_waits_for_a_server_that_starts_later),
         CASE(bus__silent_connection_is_replaced),
+        CASE(bus__connection_that_could_not_be_replaced_is_tried_again),
         CASE(bus__sync_silent_connection_is_replaced),
         CASE(bus__freed_client_cancels_what_is_pending),
         CASE(bus__address_in_use_is_named),
