@@ -323,7 +323,7 @@ static void on_container(const json_t *container, void *arg)
     json_t *labels = json_object_get(container, "Labels");
     const char *state = text(container, "State");
 
-    if (*text(labels, "deis.run") && strcmp(state, "created") != 0) {
+    if (*text(labels, "deis.run")) {
         run_leftover(arg, text(labels, "deis.run"), text(container, "Id"),
                      strcmp(state, "running") == 0, text(labels, "deis.app"),
                      text(labels, "deis.process"));

@@ -522,6 +522,26 @@ static void run__is_killed_at_its_time_limit(void **state)
     assert_string_equal(out.data, "begins\n");
 }
 
+static void run__that_was_made_and_never_started_is_removed(void **state)
+{
+    struct rig *r = *state;
+    deis_autofree char *machine = deis_asprintf("it-%d", (int)getpid());
+    deis_autofree char *name = deis_asprintf("%s-never", machine);
+    deis_autojson json_t *body = json_pack("{s:s, s:[s], s:{s:s, s:s, s:s, s:s}}", "Image",
+                                           rig_image(r), "Cmd", "true", "Labels", "deis.agent",
+                                           machine, "deis.run", name, "deis.app", "blog",
+                                           "deis.process", "run.9");
+    deis_autofree char *id = NULL;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    rig_scheduler_kill(r); /* between the two calls */
+    assert_int_equal(deis_docker_create(rig_docker(r), name, body, &id, &err), 0);
+    rig_scheduler_start(r);
+    for (uint64_t end = deis_now_ms() + 20000; rig_count_containers(r) > 0;) {
+        assert_true(deis_now_ms() < end);
+    }
+}
+
 static void run__refuses_what_is_no_request(void **state)
 {
     struct rig *r = *state;
@@ -549,6 +569,7 @@ int main(int argc, char **argv)
         TEST(scheduler__starts_a_component_again),
         TEST(run__gives_output_and_exit_code_and_leaves_nothing),
         TEST(run__is_killed_at_its_time_limit),
+        TEST(run__that_was_made_and_never_started_is_removed),
         TEST(run__refuses_what_is_no_request),
     };
 
