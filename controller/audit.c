@@ -10,6 +10,11 @@
 #define PAGE       100 /* read at once */
 #define FILTER_MAX 64
 
+struct wanted {
+    const char *user; /* NULL: any */
+    const char *app;
+};
+
 /* The value of a query parameter, or NULL when it is absent or empty; DEIS_INVALID. */
 static int filter(struct api *a, const char *name, struct deis_buf *out, const char **ret,
                   struct deis_err *err)
@@ -27,8 +32,8 @@ static int filter(struct api *a, const char *name, struct deis_buf *out, const c
 }
 
 /* Append those of names[first .. first + PAGE) whose entries match to out. */
-static int append_matching(struct ctl *ctl, const json_t *names, size_t first, const char *user,
-                           const char *app, json_t *out, struct deis_err *err)
+static int append_matching(struct ctl *ctl, const json_t *names, size_t first,
+                           const struct wanted *wanted, json_t *out, struct deis_err *err)
 {
     char keys[PAGE][DEIS_KEY_MAX];
     const char *list[PAGE];
@@ -42,7 +47,7 @@ static int append_matching(struct ctl *ctl, const json_t *names, size_t first, c
     }
     int r = store_get_all(ctl, list, count, docs, NULL, err);
     for (size_t i = 0; i < count; i++) {
-        if (r == DEIS_OK && docs[i] && audit_matches(docs[i], user, app)) {
+        if (r == DEIS_OK && docs[i] && audit_matches(docs[i], wanted->user, wanted->app)) {
             json_array_append(out, json_array_get(names, first + i));
         }
         json_decref(docs[i]);
@@ -51,8 +56,7 @@ static int append_matching(struct ctl *ctl, const json_t *names, size_t first, c
 }
 
 /* The names of all entries that match, newest first; only names are held. */
-static int find(struct ctl *ctl, const char *user, const char *app, json_t **ret,
-                struct deis_err *err)
+static int find(struct ctl *ctl, const struct wanted *wanted, json_t **ret, struct deis_err *err)
 {
     deis_autojson json_t *names = NULL;
     int r = store_names(ctl, PREFIX, &names, err);
@@ -64,13 +68,13 @@ static int find(struct ctl *ctl, const char *user, const char *app, json_t **ret
     for (size_t i = json_array_size(names); i > 0; i--) {
         json_array_append(newest, json_array_get(names, i - 1));
     }
-    if (!user && !app) {
+    if (!wanted->user && !wanted->app) {
         *ret = DEIS_TAKE(newest);
         return DEIS_OK;
     }
     deis_autojson json_t *out = json_array();
     for (size_t first = 0; r == DEIS_OK && first < json_array_size(newest); first += PAGE) {
-        r = append_matching(ctl, newest, first, user, app, out, err);
+        r = append_matching(ctl, newest, first, wanted, out, err);
     }
     if (r == DEIS_OK) {
         *ret = DEIS_TAKE(out);
@@ -83,15 +87,15 @@ void handle_audit_list(struct api *a)
     deis_autobuf struct deis_buf user_text = DEIS_BUF_INIT(FILTER_MAX);
     deis_autobuf struct deis_buf app_text = DEIS_BUF_INIT(FILTER_MAX);
     struct deis_err err = DEIS_ERR_INIT;
-    const char *user, *app;
+    struct wanted wanted;
     json_t *names = NULL;
 
-    int r = filter(a, "user", &user_text, &user, &err);
+    int r = filter(a, "user", &user_text, &wanted.user, &err);
     if (r == DEIS_OK) {
-        r = filter(a, "app", &app_text, &app, &err);
+        r = filter(a, "app", &app_text, &wanted.app, &err);
     }
     if (r == DEIS_OK) {
-        r = find(a->ctl, user, app, &names, &err);
+        r = find(a->ctl, &wanted, &names, &err);
     }
     if (r < 0) {
         api_error(a, &err);

@@ -65,39 +65,54 @@ static int take_answer(struct deis_etcd_range *range, json_t **ret, int64_t *ret
     return store_parse(&range->kvs[0], ret, err);
 }
 
-/* token_hash and app may be NULL: then these are not read. a may be NULL: nothing is read ahead. */
-static int read_standing(struct ctl *ctl, const char *user, const char *token_hash, const char *app,
-                         struct api *a, struct standing *s, struct deis_err *err)
+/* What is read at once about a request. */
+struct subject {
+    const char *user;
+    const char *token; /* its hash; NULL: not read */
+    const char *app;   /* NULL: not read */
+    struct api *ahead; /* gets what its route reads ahead; NULL: nothing */
+};
+
+/* Returns how many keys are asked for; asked[] says which is which. */
+static size_t ask(struct deis_etcd_txn *txn, const struct subject *of, unsigned asked[ASK_MAX])
+{
+    char key[DEIS_KEY_MAX];
+    size_t count = 0;
+    bool prefix;
+
+    deis_etcd_then_get(txn, deis_key(key, "users/%s", of->user), false);
+    asked[count++] = ASK_USER;
+    if (of->token) {
+        deis_etcd_then_get(txn, deis_key(key, "tokens/%s", of->token), false);
+        asked[count++] = ASK_TOKEN;
+    }
+    if (of->app) {
+        deis_etcd_then_get(txn, deis_key(key, "apps/%s", of->app), false);
+        asked[count++] = ASK_APP;
+        deis_etcd_then_get(txn, deis_key(key, "apps/%s/perms/%s", of->app, of->user), false);
+        asked[count++] = ASK_GRANT;
+    }
+    if (of->ahead && ahead_key(of->ahead, key, &prefix)) {
+        deis_etcd_then_get(txn, key, prefix);
+        asked[count++] = ASK_AHEAD;
+    }
+    return count;
+}
+
+static int read_standing(struct ctl *ctl, const struct subject *of, struct standing *s,
+                         struct deis_err *err)
 {
     deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
     struct deis_etcd_range ranges[ASK_MAX] = { 0 };
     json_t **docs[ASK_MAX] = { &s->user, &s->token, &s->app, &s->grant };
     int64_t *revisions[ASK_MAX] = { NULL, &s->token_revision, &s->app_revision, NULL };
     unsigned asked[ASK_MAX];
-    char key[DEIS_KEY_MAX];
-    size_t count = 0;
-    bool prefix;
+    size_t count = ask(txn, of, asked);
 
-    deis_etcd_then_get(txn, deis_key(key, "users/%s", user), false);
-    asked[count++] = ASK_USER;
-    if (token_hash) {
-        deis_etcd_then_get(txn, deis_key(key, "tokens/%s", token_hash), false);
-        asked[count++] = ASK_TOKEN;
-    }
-    if (app) {
-        deis_etcd_then_get(txn, deis_key(key, "apps/%s", app), false);
-        asked[count++] = ASK_APP;
-        deis_etcd_then_get(txn, deis_key(key, "apps/%s/perms/%s", app, user), false);
-        asked[count++] = ASK_GRANT;
-    }
-    if (a && ahead_key(a, key, &prefix)) {
-        deis_etcd_then_get(txn, key, prefix);
-        asked[count++] = ASK_AHEAD;
-    }
     int r = deis_etcd_commit(ctl->etcd, txn, ranges, NULL, err);
     for (size_t i = 0; i < count; i++) {
         if (r == DEIS_OK && asked[i] == ASK_AHEAD) {
-            a->ahead = ranges[i];
+            of->ahead->ahead = ranges[i];
             continue;
         }
         if (r == DEIS_OK) {
@@ -142,7 +157,8 @@ static int find_user(struct api *a, const char *token, struct standing *s, struc
         r = read_owner(a->ctl, hash, user, err);
     }
     if (r == DEIS_OK) {
-        r = read_standing(a->ctl, user, hash, a->app_id, a, s, err);
+        const struct subject of = { user, hash, a->app_id, a };
+        r = read_standing(a->ctl, &of, s, err);
     }
     if (r == DEIS_OK && !s->token) {
         r = deis_err_set(err, DEIS_DENIED, "Invalid token");
@@ -268,7 +284,8 @@ int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum acces
     if (strlen(user) > 30 || !names_is_user(user) || !deis_str_is_label(deis_str(app))) {
         return deis_err_set(err, DEIS_NOT_FOUND, "Not found");
     }
-    int r = read_standing(ctl, user, NULL, app, NULL, &s, err);
+    const struct subject of = { .user = user, .app = app };
+    int r = read_standing(ctl, &of, &s, err);
     if (r == DEIS_OK && (!s.user || !s.app)) {
         r = deis_err_set(err, DEIS_NOT_FOUND, "Not found");
     }

@@ -144,30 +144,34 @@ void handle_tokens_list(struct api *a)
     api_page(a, rows);
 }
 
+static void revoke_one(struct api *a, const char *hash)
+{
+    change_auto struct change c = { 0 };
+    char key[DEIS_KEY_MAX];
+
+    api_change(a, &c, "token.revoke", "user/%s/token/%.*s", a->user, ID_LEN, hash);
+    deis_etcd_then_delete(c.txn, deis_key(key, "tokens/%s", hash));
+    deis_etcd_then_delete(c.txn, deis_key(key, "index/token/%s/%s", a->user, hash));
+    if (api_commit(a, &c)) {
+        api_empty(a, 204);
+    }
+}
+
 void handle_tokens_remove(struct api *a)
 {
     struct deis_err err = DEIS_ERR_INIT;
     deis_autojson json_t *hashes = NULL;
     const char *id = api_param(a, "token");
-    char prefix[DEIS_KEY_MAX], key[DEIS_KEY_MAX];
-    json_t *name;
-    size_t i;
+    char prefix[DEIS_KEY_MAX];
 
     if (store_names(a->ctl, deis_key(prefix, "index/token/%s/", a->user), &hashes, &err) < 0) {
         api_error(a, &err);
         return;
     }
-    json_array_foreach(hashes, i, name)
-    {
-        const char *hash = json_string_value(name);
-        if (strlen(id) == ID_LEN && strncmp(hash, id, ID_LEN) == 0) {
-            change_auto struct change c = { 0 };
-            api_change(a, &c, "token.revoke", "user/%s/token/%s", a->user, id);
-            deis_etcd_then_delete(c.txn, deis_key(key, "tokens/%s", hash));
-            deis_etcd_then_delete(c.txn, deis_key(key, "index/token/%s/%s", a->user, hash));
-            if (api_commit(a, &c)) {
-                api_empty(a, 204);
-            }
+    for (size_t i = 0; strlen(id) == ID_LEN && i < json_array_size(hashes); i++) {
+        const char *hash = json_string_value(json_array_get(hashes, i));
+        if (strncmp(hash, id, ID_LEN) == 0) {
+            revoke_one(a, hash);
             return;
         }
     }
