@@ -111,7 +111,7 @@ static void leaving_plan(struct planner *p)
     WORLD_EACH(p->world->units, struct world_unit, u)
     {
         const struct world_machine *m = world_machine(p->world, u->doc.machine);
-        bool lost = m && m->verdict == WORLD_VERDICT_LOST;
+        bool lost = !m || !m->known || m->verdict == WORLD_VERDICT_LOST;
 
         if (u->doc.desired == DEIS_DESIRED_RUN) {
             continue;

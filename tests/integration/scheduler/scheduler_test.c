@@ -527,10 +527,9 @@ static void run__that_was_made_and_never_started_is_removed(void **state)
     struct rig *r = *state;
     deis_autofree char *machine = deis_asprintf("it-%d", (int)getpid());
     deis_autofree char *name = deis_asprintf("%s-never", machine);
-    deis_autojson json_t *body = json_pack("{s:s, s:[s], s:{s:s, s:s, s:s, s:s}}", "Image",
-                                           rig_image(r), "Cmd", "true", "Labels", "deis.agent",
-                                           machine, "deis.run", name, "deis.app", "blog",
-                                           "deis.process", "run.9");
+    deis_autojson json_t *body = json_pack(
+        "{s:s, s:[s], s:{s:s, s:s, s:s, s:s}}", "Image", rig_image(r), "Cmd", "true", "Labels",
+        "deis.agent", machine, "deis.run", name, "deis.app", "blog", "deis.process", "run.9");
     deis_autofree char *id = NULL;
     struct deis_err err = DEIS_ERR_INIT;
 

@@ -510,24 +510,37 @@ static void plan__a_formation_that_cannot_be_read_stops_nothing(void **state)
     char key[DEIS_KEY_MAX];
 
     /* as an engine that has just been elected lists them */
-    assert_int_equal(world_apply(w, deis_key(key, "units/%s", unit), deis_str(text), false, 5, 6,
-                                 1000, &err),
-                     0);
-    assert_int_equal(world_apply(w, deis_key(key, "rollouts/blog"), deis_str(rollout), false, 7, 7,
-                                 1000, &err),
-                     0);
+    assert_int_equal(
+        world_apply(w, deis_key(key, "units/%s", unit), deis_str(text), false, 5, 6, 1000, &err),
+        0);
+    assert_int_equal(
+        world_apply(w, deis_key(key, "rollouts/blog"), deis_str(rollout), false, 7, 7, 1000, &err),
+        0);
     assert_true(world_apply(w, deis_key(key, "formations/blog"), DEIS_STR("{\"app\":7}"), false, 8,
                             8, 1000, &err) < 0);
     struct plan *p = plan_make(w, NULL, 9, 2000, 2000);
     assert_int_equal(p->count, 0);
     plan_free(p);
-    assert_int_equal(world_apply(w, deis_key(key, "formations/blog"), DEIS_STR(""), true, 0, 9,
-                                 2000, &err),
-                     0);
+    assert_int_equal(
+        world_apply(w, deis_key(key, "formations/blog"), DEIS_STR(""), true, 0, 9, 2000, &err), 0);
     p = plan_make(w, NULL, 9, 2000, 2000);
     assert_int_equal(p->count, 2); /* stop the unit, forget the rollout */
     plan_free(p);
     world_free(w);
+}
+
+static void machines__a_removed_one_holds_up_no_unit_on_its_way_out(void **state)
+{
+    struct sim *s = *state;
+
+    sim_machine(s, "m1", "{}");
+    sim_formation(s, "blog", 1, 1, 1, 1);
+    sim_converge(s);
+    sim_delete(s, "formations/blog");
+    sim_delete(s, "machines/m1/presence");
+    sim_delete(s, "machines/m1"); /* by an operator; what it said of its units stays */
+    sim_settle(s);
+    assert_int_equal(deis_map_count(sim_world(s)->units), 0);
 }
 
 static void plan__is_carried_out_in_pieces_that_etcd_takes(void **state)
@@ -584,6 +597,7 @@ int main(void)
         TEST(machines__a_single_one_is_never_lost),
         TEST(machines__a_lost_one_gives_its_units_to_others),
         TEST(machines__when_most_vanish_nothing_changes),
+        TEST(machines__a_removed_one_holds_up_no_unit_on_its_way_out),
         TEST(unit_id__depends_on_contents_but_not_on_the_count),
         TEST(unit_id__a_restart_counter_replaces_only_its_units),
     };
