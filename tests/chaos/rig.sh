@@ -183,10 +183,14 @@ remove_traces() {
     found=$(docker network ls -q --filter "label=deis.agent=$machine")
     # shellcheck disable=SC2086
     [ -z "$found" ] || docker network rm $found >/dev/null
-    # Children of an image go before it: repeat until none can go.
+    # An image goes after those that are built on it: repeat while there are fewer each time.
+    local left before=
     while found=$(docker images -aq --filter "label=deis.chaos=$rig_id" | sort -u) && [ -n "$found" ]; do
+        left=$(printf '%s\n' "$found" | wc -l)
+        [ "$left" != "$before" ] || break
+        before=$left
         # shellcheck disable=SC2086
-        docker rmi -f $found >/dev/null 2>&1 || break
+        docker rmi -f $found >/dev/null 2>&1
     done
 }
 
