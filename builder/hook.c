@@ -16,6 +16,7 @@
 #include "builder/roles.h"
 #include "builder/tree_tar.h"
 
+#include "lib/base/clock.h"
 #include "lib/crypto/secret.h"
 
 #include <errno.h>
@@ -30,6 +31,9 @@
 #define ENTRIES_MAX       100000
 #define DISK_FREE_PERCENT 3
 #define TEXT_MAX          (1u << 20)
+#define PUSH_ATTEMPTS     5
+#define PUSH_RETRY_MS     500
+#define PUSH_RETRY_MAX_MS 4000
 #define BUILD_TEXT_MAX    (4u << 20)
 
 struct hook {
@@ -304,8 +308,14 @@ static int push_image(struct hook *h, char **ret_image, struct deis_err *err)
 
     print_phase(h, "Pushing image to private registry");
     int rc = set_phase(h, RECORD_PUSHING, err);
-    if (rc == DEIS_OK) {
+    /* A push may be repeated: the registry has what it got. It may be about to start again. */
+    for (unsigned attempt = 0; rc == DEIS_OK; attempt++) {
         rc = deis_docker_push(h->docker, repository, h->record.tag, NULL, NULL, &digest, err);
+        if (rc == DEIS_OK || attempt + 1 == PUSH_ATTEMPTS || is_interrupted(h)) {
+            break;
+        }
+        poll(NULL, 0, (int)deis_backoff_ms(attempt, PUSH_RETRY_MS, PUSH_RETRY_MAX_MS));
+        rc = DEIS_OK;
     }
     if (rc < 0) {
         return deis_err_wrap(err, "the image could not be stored");
