@@ -3,6 +3,7 @@
 
 #include "router/exchange.h"
 #include "router/sock.h"
+#include "router/tls.h"
 
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -56,6 +57,21 @@ static void client_settle(struct client *c)
     }
 }
 
+static inline bool is_secure(const struct client *c)
+{
+    return __builtin_expect(c->tls != NULL, 0);
+}
+
+ssize_t client_recv(struct client *c, void *data, size_t len)
+{
+    return is_secure(c) ? tls_recv(c->tls, data, len) : sock_recv(c->fd, data, len);
+}
+
+ssize_t client_send(struct client *c, const void *data, size_t len)
+{
+    return is_secure(c) ? tls_send(c->tls, data, len) : sock_send(c->fd, data, len);
+}
+
 static void client_let_go(struct client *c)
 {
     if (c->reading) {
@@ -76,13 +92,19 @@ void client_close(struct client *c)
         return;
     }
     client_let_go(c);
+    if (is_secure(c)) {
+        tls_shut(c->tls);
+        tls_conn_free(c->tls);
+    }
     close(c->fd);
     client_settle(c);
 }
 
-int client_detach(struct client *c)
+int client_detach(struct client *c, struct tls_conn **ret_tls)
 {
     int fd = c->fd;
+
+    *ret_tls = DEIS_TAKE(c->tls);
 
     client_let_go(c);
     /* The connection lives on: whoever takes the descriptor counts it from now on. */
@@ -109,6 +131,9 @@ void client_read_enable(struct client *c, bool enable)
         event_del(&c->readable);
     }
     c->reading = enable;
+    if (is_secure(c) && enable && tls_has_more(c->tls)) {
+        event_active(&c->readable, EV_READ, 0);
+    }
 }
 
 static void client_set_idle(struct client *c)
@@ -180,7 +205,7 @@ static void client_read(struct client *c)
     if (in->len == in->cap) {
         (void)bytes_reserve(&w->pool, in, in->cap + (size_t)1);
     }
-    ssize_t n = sock_recv(c->fd, in->data + in->len, exchange_room(c->exchange));
+    ssize_t n = client_recv(c, in->data + in->len, exchange_room(c->exchange));
     if (n < 0 && sock_would_block()) {
         if (is_new) {
             exchange_free(c->exchange);
@@ -210,6 +235,39 @@ static void client_discard(struct client *c)
     }
 }
 
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+
+/* The one event of the client waits for what the handshake waits for. */
+static void handshake_await(struct client *c, bool writable)
+{
+    if (c->writing != writable) {
+        short what = writable ? EV_WRITE : EV_READ;
+        c->writing = writable;
+        client_read_enable(c, false);
+        event_assign(&c->readable, c->worker->base, c->fd, (short)(what | EV_PERSIST), on_readable,
+                     c);
+        client_read_enable(c, true);
+    }
+}
+
+static void client_handshake(struct client *c)
+{
+    switch (tls_handshake(c->tls)) {
+    case TLS_DONE:
+        handshake_await(c, false);
+        c->state = CLIENT_IDLE;
+        worker_wait(c->worker, WAIT_HEAD, &c->deadline);
+        client_read(c);
+        break;
+    case TLS_WANT_READ: handshake_await(c, false); break;
+    case TLS_WANT_WRITE: handshake_await(c, true); break;
+    case TLS_FAILED:
+        atomic_fetch_add_explicit(&c->worker->counters.handshakes_failed, 1, memory_order_relaxed);
+        client_close(c);
+        break;
+    }
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct client *c = arg;
@@ -217,12 +275,16 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     worker_look_at_clock(c->worker);
     c->busy = true;
     switch (c->state) {
+    case CLIENT_HANDSHAKE: client_handshake(c); break;
     case CLIENT_IDLE:
     case CLIENT_HEAD: client_read(c); break;
     case CLIENT_ACTIVE: exchange_on_client_readable(c->exchange); break;
     case CLIENT_LINGER: client_discard(c); break;
     }
     c->busy = false;
+    if (is_secure(c) && !c->dead && c->reading && tls_has_more(c->tls)) {
+        event_active(&c->readable, EV_READ, 0);
+    }
     client_settle(c);
 }
 
@@ -233,6 +295,9 @@ static void client_linger(struct client *c)
         c->exchange = NULL;
     }
     c->state = CLIENT_LINGER;
+    if (is_secure(c)) {
+        tls_shut(c->tls);
+    }
     (void)shutdown(c->fd, SHUT_WR);
     worker_wait(c->worker, WAIT_LINGER, &c->deadline);
     client_read_enable(c, true);
@@ -259,6 +324,7 @@ void client_exchange_done(struct client *c, enum client_end end)
     case CLIENT_CLOSE_LINGERING: client_linger(c); break;
     case CLIENT_RESET:
         (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        tls_conn_free(DEIS_TAKE(c->tls)); /* without a word */
         client_close(c);
         break;
     }
@@ -269,6 +335,7 @@ void client_on_deadline(struct deadline *d)
     struct client *c = DEADLINE_OWNER(d, struct client, deadline);
 
     switch (c->state) {
+    case CLIENT_HANDSHAKE:
     case CLIENT_IDLE:
     case CLIENT_LINGER: client_close(c); break;
     case CLIENT_HEAD:
@@ -298,7 +365,7 @@ static void set_peer(struct client *c, const struct sockaddr_storage *peer)
     c->peer_len = (uint8_t)strlen(c->peer);
 }
 
-void client_accept(struct worker *w, int fd, const struct sockaddr_storage *peer)
+void client_accept(struct worker *w, int fd, const struct sockaddr_storage *peer, bool https)
 {
     struct client *c = client_take(w);
 
@@ -307,6 +374,18 @@ void client_accept(struct worker *w, int fd, const struct sockaddr_storage *peer
     c->state = CLIENT_IDLE;
     set_peer(c, peer);
     event_assign(&c->readable, w->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+    if (https) {
+        c->tls = tls_conn_new(w->opts.tls, w, fd);
+        if (!c->tls) {
+            client_close(c);
+            return;
+        }
+        c->state = CLIENT_HANDSHAKE;
+        client_read_enable(c, true);
+        worker_wait(w, WAIT_HANDSHAKE, &c->deadline);
+        on_readable(fd, EV_READ, c);
+        return;
+    }
     client_read_enable(c, true);
     /* A new connection has to send its first head in time, as if the first byte had come. */
     worker_wait(w, WAIT_HEAD, &c->deadline);

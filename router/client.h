@@ -11,10 +11,11 @@
 #include <netinet/in.h>
 
 enum client_state {
-    CLIENT_IDLE,   /* nothing of a request has come */
-    CLIENT_HEAD,   /* part of a head has */
-    CLIENT_ACTIVE, /* an exchange is at work */
-    CLIENT_LINGER, /* answered and shut; what still comes is dropped */
+    CLIENT_HANDSHAKE, /* of TLS */
+    CLIENT_IDLE,      /* nothing of a request has come */
+    CLIENT_HEAD,      /* part of a head has */
+    CLIENT_ACTIVE,    /* an exchange is at work */
+    CLIENT_LINGER,    /* answered and shut; what still comes is dropped */
 };
 
 struct client {
@@ -22,11 +23,13 @@ struct client {
     struct deadline deadline;
     struct worker *worker;
     struct exchange *exchange; /* set while bytes are held */
+    struct tls_conn *tls;      /* NULL: plain */
     int fd;
     enum client_state state;
     bool reading;
-    bool busy;  /* a callback is at work on it: closing only marks it */
-    bool again; /* there may be another request in the buffer */
+    bool writing; /* the handshake waits until the socket takes more */
+    bool busy;    /* a callback is at work on it: closing only marks it */
+    bool again;   /* there may be another request in the buffer */
     bool dead;
     uint8_t peer_len;
     char peer[INET6_ADDRSTRLEN];
@@ -39,7 +42,10 @@ enum client_end {
     CLIENT_RESET,           /* the answer is cut short and nothing else says so */
 };
 
-void client_accept(struct worker *w, int fd, const struct sockaddr_storage *peer);
+void client_accept(struct worker *w, int fd, const struct sockaddr_storage *peer, bool https);
+/* As recv(), send(). */
+ssize_t client_recv(struct client *c, void *data, size_t len);
+ssize_t client_send(struct client *c, const void *data, size_t len);
 /* Read (or stop reading) the client's bytes. */
 void client_read_enable(struct client *c, bool enable);
 /* The exchange is over; it has let go of the client but for c->exchange. The client may be freed.
@@ -47,8 +53,9 @@ void client_read_enable(struct client *c, bool enable);
 void client_exchange_done(struct client *c, enum client_end end);
 /* Close at once. The client may be freed; no exchange may be active. */
 void client_close(struct client *c);
-/* The connection becomes part of a tunnel: give up the descriptor and free the client. */
-int client_detach(struct client *c);
+/* The connection becomes part of a tunnel: give up the descriptor, and TLS if there is any, and
+ * free the client. */
+int client_detach(struct client *c, struct tls_conn **ret_tls);
 void client_on_deadline(struct deadline *d);
 /* Close whatever is under way. */
 void client_abort(struct client *c);

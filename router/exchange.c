@@ -152,6 +152,28 @@ static void answer_health_check(struct exchange *x)
     }
 }
 
+/* A plain request, where the platform wants HTTPS only. */
+static void redirect(struct exchange *x, struct deis_str host)
+{
+    struct worker *w = x->worker;
+    bool default_port = strcmp(w->opts.https_port, "443") == 0;
+    struct deis_str target = x->target.ptr[0] == '/' ? x->target : DEIS_STR("/");
+
+    x->keep_alive = x->keep_alive && x->minor == 1 && x->request_done && !w->draining;
+    int len = snprintf(w->out, WORKER_OUT,
+                       "HTTP/1.1 301 Moved Permanently\r\nLocation: https://%.*s%s%s%.*s\r\n"
+                       "Content-Length: 0\r\n%s\r\n",
+                       DEIS_STR_ARG(host), default_port ? "" : ":",
+                       default_port ? "" : w->opts.https_port, DEIS_STR_ARG(target),
+                       x->keep_alive ? "" : "Connection: close\r\n");
+    struct iovec iov = { w->out, (size_t)len };
+    x->status = 301;
+    x->head_out = true;
+    if (exchange_to_client(x, &iov, 1)) {
+        (void)exchange_answer_done(x);
+    }
+}
+
 static void take_head(struct exchange *x, const struct deis_h1_head *head, size_t head_len)
 {
     x->head_len = (uint32_t)head_len;
@@ -193,7 +215,9 @@ void exchange_start(struct exchange *x, size_t head_len)
     route_app_ref(app);
     x->app = app;
     atomic_fetch_add_explicit(&app->stats->in_flight, 1, memory_order_relaxed);
-    if (deis_str_eq_cstr(head->method, "TRACE")) {
+    if (w->table->https && w->table->https->enforce && !x->client->tls) {
+        redirect(x, name);
+    } else if (deis_str_eq_cstr(head->method, "TRACE")) {
         (void)exchange_fail(x, PAGE_METHOD);
     } else if (x->framing == DEIS_H1_LENGTH && x->length > w->table->limits.body_max) {
         x->json = http_wants_json(head);
@@ -306,7 +330,7 @@ static void exchange_log(struct exchange *x)
         .unit = x->endpoint ? x->endpoint->unit : NULL,
         .code = p->code,
         .desc = x->page == PAGE_NO_APP ? NULL : p->desc,
-        .protocol = "http",
+        .protocol = x->client->tls ? "https" : "http",
         .connect_us = connected - x->start_us,
         .service_us = now_us - connected,
         .bytes = x->bytes_out,
@@ -388,6 +412,7 @@ void exchange_on_deadline(struct exchange *x)
         break;
     case WAIT_CONNECT: (void)exchange_unit_failed(x, PAGE_CONNECT_TIMEOUT); break;
     case WAIT_BODY: (void)exchange_fail(x, PAGE_REQUEST_TIMEOUT); break;
+    case WAIT_HANDSHAKE:
     case WAIT_IDLE:
     case WAIT_HEAD:
     case WAIT_ANSWER:

@@ -80,7 +80,11 @@ static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
         break;
     }
     route_endpoint_good(x->endpoint);
-    struct http_answer answer = { x->out == OUT_CHUNKED, false, x->keep_alive, x->minor };
+    struct http_answer answer = { x->out == OUT_CHUNKED, false, x->keep_alive, x->minor,
+                                  DEIS_STR_NONE };
+    if (x->client->tls && w->table->https) {
+        answer.hsts = deis_str_n(w->table->https->hsts, w->table->https->hsts_len);
+    }
     size_t len = http_head_write_answer(w->out, WORKER_OUT, head, &answer);
     x->head_out = true;
     return forward_answer(x, len, rest, rest_len);
@@ -90,7 +94,7 @@ static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
 static bool pass_interim(struct exchange *x)
 {
     struct worker *w = x->worker;
-    struct http_answer answer = { false, false, true, x->minor };
+    struct http_answer answer = { false, false, true, x->minor, DEIS_STR_NONE };
 
     if (++x->interim > INTERIM_MAX) {
         return exchange_fail(x, PAGE_BAD_ANSWER);
@@ -105,7 +109,7 @@ static bool pass_interim(struct exchange *x)
 static bool start_tunnel(struct exchange *x, const char *rest, size_t rest_len)
 {
     struct worker *w = x->worker;
-    struct http_answer answer = { false, true, true, x->minor };
+    struct http_answer answer = { false, true, true, x->minor, DEIS_STR_NONE };
 
     if (!x->upgrade || x->to_unit.len > 0) {
         return exchange_fail(x, PAGE_BAD_ANSWER);
@@ -229,8 +233,9 @@ void exchange_splice_answer(struct exchange *x)
 
 static bool may_splice(struct exchange *x)
 {
-    return x->answer_pipe.open || (x->out == OUT_LENGTH && x->answer_left >= SPLICER_MIN &&
-                                   splicer_open(&x->worker->pipes, &x->answer_pipe));
+    return x->answer_pipe.open ||
+           (x->out == OUT_LENGTH && x->answer_left >= SPLICER_MIN && !x->client->tls &&
+            splicer_open(&x->worker->pipes, &x->answer_pipe));
 }
 
 static void read_body(struct exchange *x)

@@ -2,6 +2,7 @@
 /* The client's side of a request that is under way: its body, its going away; writing to it. */
 #include "router/exchange.h"
 #include "router/sock.h"
+#include "router/tls.h"
 
 enum { JOIN_MAX = 8192 };
 
@@ -117,7 +118,8 @@ void exchange_splice_body(struct exchange *x)
 
 static bool may_splice(struct exchange *x)
 {
-    if (!x->up || !x->up->connected || x->broken || x->framing != DEIS_H1_LENGTH) {
+    if (!x->up || !x->up->connected || x->broken || x->framing != DEIS_H1_LENGTH ||
+        x->client->tls) {
         return false;
     }
     return x->body_pipe.open ||
@@ -140,7 +142,7 @@ static void read_body(struct exchange *x)
     if (x->framing == DEIS_H1_LENGTH && x->left < max) {
         max = (size_t)x->left;
     }
-    ssize_t n = sock_recv(x->client->fd, w->scratch, max);
+    ssize_t n = client_recv(x->client, w->scratch, max);
     if (n < 0 && sock_would_block()) {
         return;
     }
@@ -168,7 +170,7 @@ static void read_ahead(struct exchange *x)
         client_read_enable(x->client, false);
         return;
     }
-    ssize_t n = sock_recv(x->client->fd, x->in.data + x->in.len, room);
+    ssize_t n = client_recv(x->client, x->in.data + x->in.len, room);
     if (n > 0) {
         x->in.len += (uint32_t)n;
     } else if (n == 0 || !sock_would_block()) {
@@ -200,7 +202,7 @@ static void flush_client(struct exchange *x)
         exchange_splice_answer(x);
         return;
     }
-    ssize_t n = sock_send(x->client->fd, b->data + b->off, b->len - b->off);
+    ssize_t n = client_send(x->client, b->data + b->off, b->len - b->off);
 
     if (n < 0 && sock_would_block()) {
         return;
@@ -278,7 +280,9 @@ bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count)
     size_t skip = 0;
 
     if (x->to_client.len == 0) {
-        ssize_t n = exchange_write(w, x->client->fd, iov, count);
+        struct tls_conn *tls = x->client->tls;
+        ssize_t n =
+            tls ? tls_send_parts(tls, iov, count) : exchange_write(w, x->client->fd, iov, count);
         if (n < 0 && !sock_would_block()) {
             exchange_client_gone(x);
             return false;

@@ -79,8 +79,8 @@ static ptrdiff_t write_request(struct exchange *x)
     struct worker *w = x->worker;
     struct http_forward forward = {
         deis_str_n(x->client->peer, x->client->peer_len),
-        DEIS_STR("http"),
-        deis_str(w->opts.port),
+        x->client->tls ? DEIS_STR("https") : DEIS_STR("http"),
+        deis_str(x->client->tls ? w->opts.https_port : w->opts.port),
         x->request_id,
         x->upgrade,
     };

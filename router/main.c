@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/access_bus.h"
 #include "router/admin.h"
+#include "router/certs.h"
 #include "router/control.h"
 #include "router/core/route_file.h"
 #include "router/drains.h"
@@ -171,6 +172,9 @@ static int load_routes(struct router *r, struct deis_err *err)
         route_model_free(r->model);
         r->model = route_model_new(r->registry);
     }
+    if (r->certs) {
+        certs_publish(r->certs, r->model);
+    }
     (void)build_table(r);
     return 0;
 }
@@ -212,10 +216,12 @@ static int start_workers(struct router *r, struct deis_err *err)
 {
     unsigned count = r->settings.workers;
     deis_autofree int *fds = deis_realloc_array(NULL, count, sizeof(int));
+    deis_autofree int *https_fds = deis_realloc_array(NULL, count, sizeof(int));
     bool bus;
     int access_fd = open_access_log(r, &bus, err);
 
-    if (err->code < 0 || listener_open(r->settings.http, count, fds, err) < 0) {
+    if (err->code < 0 || listener_open(r->settings.http, count, fds, err) < 0 ||
+        (r->certs && listener_open(r->settings.https, count, https_fds, err) < 0)) {
         return err->code;
     }
     struct worker_opts opts = {
@@ -232,10 +238,16 @@ static int start_workers(struct router *r, struct deis_err *err)
     };
     const char *port = strrchr(r->settings.http, ':') + 1;
     (void)snprintf(opts.port, sizeof(opts.port), "%s", port);
+    if (r->certs) {
+        port = strrchr(r->settings.https, ':') + 1;
+        (void)snprintf(opts.https_port, sizeof(opts.https_port), "%s", port);
+        opts.tls = certs_server(r->certs);
+    }
     r->workers = deis_alloc(count * sizeof(struct worker *));
     for (unsigned i = 0; i < count; i++) {
         opts.index = i;
         opts.listen_fd = fds[i];
+        opts.https_fd = r->certs ? https_fds[i] : -1;
         r->workers[i] = worker_start(&opts, r->table, err);
         if (!r->workers[i]) {
             return err->code;
@@ -272,6 +284,9 @@ static int start(struct router *r, struct deis_err *err)
     err->code = DEIS_OK;
     r->loop = deis_loop_new();
     r->jobs = deis_workers_new(r->loop, 1, JOBS_MAX);
+    if (r->settings.https && !(r->certs = certs_new(&r->settings, err))) {
+        return err->code;
+    }
     if (load_routes(r, err) < 0) {
         return err->code;
     }
@@ -313,6 +328,7 @@ static void stop_all(struct router *r)
     route_model_free(r->model);
     route_table_unref(r->table);
     route_registry_free(r->registry);
+    certs_free(r->certs);
 }
 
 int main(int argc, char **argv)
@@ -330,8 +346,9 @@ int main(int argc, char **argv)
         return 1;
     }
     deis_loop_on_stop(r.loop, on_stop, &r);
-    deis_info("serving", KV_S("http", r.settings.http), KV_I("workers", r.worker_count),
-              KV_I("hosts", route_hosts_count(r.table->hosts)));
+    deis_info("serving", KV_S("http", r.settings.http),
+              KV_S("https", r.settings.https ? r.settings.https : "-"),
+              KV_I("workers", r.worker_count), KV_I("hosts", route_hosts_count(r.table->hosts)));
     deis_loop_run(r.loop);
     stop_all(&r);
     settings_clear(&r.settings);

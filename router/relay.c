@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/relay.h"
 
+#include "router/tls.h"
+
 #include "lib/base/clock.h"
 
 #include <errno.h>
@@ -25,6 +27,10 @@ void relay_close(struct relay *r)
         if (s->fd >= 0) {
             event_del(&s->readable);
             event_del(&s->writable);
+            if (s->tls) {
+                tls_shut(s->tls);
+                tls_conn_free(s->tls);
+            }
             close(s->fd);
             s->fd = -1;
         }
@@ -51,6 +57,9 @@ static bool relay_settle(struct relay *r, int to)
 
     if (r->side[1 - to].ended && !s->shut && !s->held) {
         s->shut = true;
+        if (s->tls) {
+            tls_shut(s->tls);
+        }
         (void)shutdown(s->fd, SHUT_WR);
     }
     if (r->side[0].shut && r->side[1].shut) {
@@ -63,13 +72,21 @@ static bool relay_settle(struct relay *r, int to)
 /* Returns how much was taken, -1 when the side is broken. */
 static ssize_t side_send(struct relay_side *s, const char *data, size_t len)
 {
-    ssize_t n = send(s->fd, data, len, MSG_NOSIGNAL);
+    ssize_t n = s->tls ? tls_send(s->tls, data, len) : send(s->fd, data, len, MSG_NOSIGNAL);
 
     if (n < 0) {
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
     }
     s->bytes += (uint64_t)n;
     return n;
+}
+
+static void side_read(struct relay_side *s)
+{
+    event_add(&s->readable, NULL);
+    if (s->tls && tls_has_more(s->tls)) {
+        event_active(&s->readable, EV_READ, 0);
+    }
 }
 
 static void relay_writable(struct relay *r, int to)
@@ -94,7 +111,7 @@ static void relay_writable(struct relay *r, int to)
     }
     event_del(&s->writable);
     if (relay_settle(r, to) && !r->side[1 - to].ended) {
-        event_add(&r->side[1 - to].readable, NULL);
+        side_read(&r->side[1 - to]);
     }
 }
 
@@ -102,7 +119,8 @@ static void relay_readable(struct relay *r, int from)
 {
     struct relay_side *s = &r->side[from];
     struct relay_side *to = &r->side[1 - from];
-    ssize_t n = recv(s->fd, r->scratch, r->scratch_len, 0);
+    ssize_t n = s->tls ? tls_recv(s->tls, r->scratch, r->scratch_len)
+                       : recv(s->fd, r->scratch, r->scratch_len, 0);
 
     r->last_ms = deis_now_ms();
     if (n < 0) {
@@ -124,6 +142,8 @@ static void relay_readable(struct relay *r, int from)
         relay_preload(r, 1 - from, r->scratch + sent, (size_t)(n - sent));
         event_del(&s->readable);
         event_add(&to->writable, NULL);
+    } else {
+        side_read(s);
     }
 }
 
@@ -165,7 +185,7 @@ void relay_start(struct relay *r, struct event_base *base, int fd0, int fd1)
         if (r->side[i].held) {
             event_add(&r->side[i].writable, NULL);
         } else {
-            event_add(&r->side[1 - i].readable, NULL);
+            side_read(&r->side[1 - i]);
         }
     }
 }

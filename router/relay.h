@@ -14,6 +14,7 @@
 
 struct relay_side {
     int fd;
+    struct tls_conn *tls; /* NULL: plain; freed at the end */
     struct event readable;
     struct event writable;
     char *held; /* for this side */
@@ -35,8 +36,8 @@ struct relay {
     void *arg;
 };
 
-/* Start with zeroed r but idle, scratch, scratch_len, on_done, arg set. Takes over both sockets. A
- * failure is reported by on_done, perhaps before return. */
+/* Start with zeroed r but tls, idle, scratch, scratch_len, on_done, arg set. Takes over both
+ * sockets. A failure is reported by on_done, perhaps before return. */
 void relay_start(struct relay *r, struct event_base *base, int fd0, int fd1);
 /* Before relay_start(): bytes that are to go to a side first. */
 void relay_preload(struct relay *r, int side, const void *data, size_t len);

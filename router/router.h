@@ -11,6 +11,7 @@
 
 struct access_bus;
 struct admin;
+struct certs;
 struct control;
 struct drains;
 struct source;
@@ -34,6 +35,7 @@ struct router {
     struct deis_timer *save_timer;
     bool saving;
     uint64_t saved_generation;
+    struct certs *certs; /* NULL: no HTTPS */
     struct access_bus *access_bus;
     struct admin *admin;
     struct control *control;

@@ -21,6 +21,10 @@ static const struct deis_conf_row rows[] = {
     { "access-log", NULL, DEIS_CONF_TEXT, AT(access_log), NULL, 0,
       "file for the access log, '-' for none (default: to the logger, with --routes none)" },
     { "http", NULL, DEIS_CONF_TEXT, AT(http), "0.0.0.0:80", 0, "address for HTTP" },
+    { "https", NULL, DEIS_CONF_TEXT, AT(https), "-", 0, "address for HTTPS, '-' for none" },
+    { "cert", NULL, DEIS_CONF_TEXT, AT(cert), NULL, 0,
+      "file with the platform's certificate and its chain (instead of config router/sslCert)" },
+    { "key", NULL, DEIS_CONF_TEXT, AT(key), NULL, 0, "file with the key of --cert" },
     { "ssh", NULL, DEIS_CONF_TEXT, AT(ssh), "0.0.0.0:2222", 0,
       "address for SSH to the builder, '-' for none; with --routes there is none" },
     { "metrics", NULL, DEIS_CONF_TEXT, AT(metrics), "127.0.0.1:9090", 0,
@@ -34,7 +38,30 @@ static const struct deis_conf_row rows[] = {
       DEIS_CONF_LIVE, "silence of an app during an answer" },
     { "ssh-timeout", "builder/timeout/tcp", DEIS_CONF_MS, AT(ssh_timeout_ms), "1200", 0,
       "silence on an SSH connection" },
+    { "enforce-https", "enforceHTTPS", DEIS_CONF_TEXT, AT(enforce_https), NULL, DEIS_CONF_LIVE,
+      "send plain requests to HTTPS: true or false (default: as --hsts)" },
+    { "hsts", "hsts/enabled", DEIS_CONF_BOOL, AT(hsts), "false", DEIS_CONF_LIVE,
+      "Strict-Transport-Security on answers over HTTPS" },
+    { "hsts-max-age", "hsts/maxAge", DEIS_CONF_U32, AT(hsts_max_age), "10886400", DEIS_CONF_LIVE,
+      "seconds that browsers remember it" },
+    { "hsts-include-subdomains", "hsts/includeSubDomains", DEIS_CONF_BOOL, AT(hsts_subdomains),
+      "false", DEIS_CONF_LIVE, "for all names below, too" },
+    { "hsts-preload", "hsts/preload", DEIS_CONF_BOOL, AT(hsts_preload), "false", DEIS_CONF_LIVE,
+      "agree to lists that browsers carry" },
 };
+
+/* 1, 0, or -1 for what is neither. */
+static int truth(const char *text)
+{
+    static const char *const words[] = { "false", "true", "off", "on", "0", "1" };
+
+    for (size_t i = 0; i < DEIS_COUNT(words); i++) {
+        if (strcmp(text, words[i]) == 0) {
+            return (int)(i % 2);
+        }
+    }
+    return -1;
+}
 
 static void drop_if(char **field, const char *none)
 {
@@ -58,6 +85,13 @@ int settings_load(int argc, char **argv, struct settings *ret, struct deis_err *
     if (ret->control && !ret->routes) {
         return deis_err_set(err, DEIS_INVALID, "--control needs --routes");
     }
+    drop_if(&ret->https, "-");
+    if (!ret->cert != !ret->key || (ret->cert && !ret->https)) {
+        return deis_err_set(err, DEIS_INVALID, "--cert and --key go together, with --https");
+    }
+    if (ret->enforce_https && truth(ret->enforce_https) < 0) {
+        return deis_err_set(err, DEIS_INVALID, "--enforce-https must be true or false");
+    }
     drop_if(&ret->ssh, "-");
     drop_if(&ret->metrics, "-");
     if (!ret->instance) {
@@ -76,7 +110,15 @@ int settings_load(int argc, char **argv, struct settings *ret, struct deis_err *
 
 int settings_apply(struct settings *s, struct deis_str key, const char *value, struct deis_err *err)
 {
+    if (deis_str_eq_cstr(key, "enforceHTTPS") && value && truth(value) < 0) {
+        return deis_err_set(err, DEIS_INVALID, "must be true or false, not '%.32s'", value);
+    }
     return deis_conf_apply(rows, DEIS_COUNT(rows), s, key, value, err);
+}
+
+bool settings_enforce_https(const struct settings *s)
+{
+    return s->enforce_https ? truth(s->enforce_https) == 1 : s->hsts;
 }
 
 void settings_clear(struct settings *s)

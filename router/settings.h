@@ -14,6 +14,9 @@ struct settings {
     char *control;
     char *access_log;
     char *http;
+    char *https; /* NULL: none */
+    char *cert;
+    char *key;
     char *ssh;
     char *metrics;
     uint32_t workers; /* never 0 after settings_load() */
@@ -21,6 +24,11 @@ struct settings {
     uint64_t body_max;
     uint64_t answer_timeout_ms;
     uint64_t ssh_timeout_ms;
+    char *enforce_https; /* NULL: as hsts */
+    bool hsts;
+    uint32_t hsts_max_age; /* seconds */
+    bool hsts_subdomains;
+    bool hsts_preload;
 };
 
 int settings_load(int argc, char **argv, struct settings *ret,
@@ -28,6 +36,8 @@ int settings_load(int argc, char **argv, struct settings *ret,
 /* One key below config/router/; keys that are not ours give DEIS_NOT_FOUND. */
 int settings_apply(struct settings *s, struct deis_str key, const char *value,
                    struct deis_err *err) deis_must_check;
+/* Are plain requests sent to HTTPS? */
+bool settings_enforce_https(const struct settings *s);
 void settings_clear(struct settings *s);
 
 #endif

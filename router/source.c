@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/source.h"
 
+#include "router/certs.h"
 #include "router/core/route_docs.h"
 #include "router/drains.h"
 
@@ -24,6 +25,7 @@ struct source {
     struct deis_directory *directory;
     struct route_model *model; /* being filled; the router's once everything was read */
     struct watched watched[PREFIXES_MAX];
+    size_t count; /* of watched */
     bool synced;
     uint64_t published_ms;
     struct deis_timer *publish;
@@ -34,6 +36,9 @@ static void publish(struct source *s)
     struct router *r = s->router;
 
     s->published_ms = deis_now_ms();
+    if (r->certs) {
+        certs_publish(r->certs, s->model);
+    }
     if (!s->synced) {
         s->synced = true;
         router_replace_model(r, s->model);
@@ -55,7 +60,7 @@ static void schedule(struct source *s)
 {
     uint64_t now_ms = deis_now_ms();
 
-    for (size_t i = 0; i < route_docs_prefix_count; i++) {
+    for (size_t i = 0; i < s->count; i++) {
         if (!s->watched[i].synced) {
             return;
         }
@@ -70,7 +75,12 @@ static void schedule(struct source *s)
 static void apply_setting(struct source *s, struct deis_str key, const char *value)
 {
     struct settings *settings = &s->router->settings;
+    struct certs *certs = s->router->certs;
     struct deis_err err;
+
+    if (certs && certs_set_platform(certs, key, value)) {
+        return;
+    }
     int code = settings_apply(settings, key, value, &err);
 
     if (code < 0 && code != DEIS_NOT_FOUND) {
@@ -78,6 +88,9 @@ static void apply_setting(struct source *s, struct deis_str key, const char *val
     } else if (code == 0) {
         struct route_limits limits = { settings->body_max, settings->answer_timeout_ms };
         route_model_set_limits(s->model, &limits);
+        if (certs) {
+            certs_set_policy(certs);
+        }
     }
 }
 
@@ -87,6 +100,14 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
     struct deis_str setting = deis_key_below(kv->key, "config/router/");
     struct deis_err err;
 
+    struct deis_str cert = deis_key_below(kv->key, "certs/");
+    if (s->router->certs && cert.ptr) {
+        certs_set(s->router->certs, cert, deleted ? DEIS_STR_NONE : kv->value);
+        return;
+    }
+    if (s->router->certs && strcmp(kv->key, "/deis/config/platform/domain") == 0) {
+        certs_set_domain(s->router->certs, deleted ? "localhost" : kv->value.ptr);
+    }
     if (setting.ptr) {
         apply_setting(s, setting, deleted ? NULL : kv->value.ptr);
     } else if (route_docs_apply(s->model, kv->key, deleted ? DEIS_STR_NONE : kv->value, &err) < 0) {
@@ -110,10 +131,20 @@ static void register_self(struct source *s)
     deis_directory_register(s->directory, "router", r->settings.instance, &where);
 }
 
-struct source *source_start(struct router *r, struct deis_err *err)
+static void watch(struct source *s, const char *below)
 {
     static const struct deis_etcd_watch_ops ops = { .on_change = on_change,
                                                     .on_synced = on_synced };
+    struct watched *w = &s->watched[s->count++];
+    char prefix[DEIS_KEY_MAX];
+
+    w->source = s;
+    w->watch =
+        deis_etcd_watch_start(s->etcd, s->router->loop, deis_key(prefix, "%s", below), &ops, w);
+}
+
+struct source *source_start(struct router *r, struct deis_err *err)
+{
     struct deis_etcd_opts opts = { .endpoints = r->settings.etcd };
     struct deis_etcd *etcd = deis_etcd_new(&opts, err);
 
@@ -130,10 +161,10 @@ struct source *source_start(struct router *r, struct deis_err *err)
     s->directory = deis_directory_start(etcd, r->loop);
     register_self(s);
     for (size_t i = 0; i < route_docs_prefix_count; i++) {
-        char prefix[DEIS_KEY_MAX];
-        s->watched[i].source = s;
-        s->watched[i].watch = deis_etcd_watch_start(
-            etcd, r->loop, deis_key(prefix, "%s", route_docs_prefixes[i]), &ops, &s->watched[i]);
+        watch(s, route_docs_prefixes[i]);
+    }
+    if (r->certs) {
+        watch(s, "certs/");
     }
     return s;
 }
@@ -152,7 +183,7 @@ void source_stop(struct source *s)
         return;
     }
     source_unregister(s);
-    for (size_t i = 0; i < route_docs_prefix_count; i++) {
+    for (size_t i = 0; i < s->count; i++) {
         deis_etcd_watch_stop(s->watched[i].watch);
     }
     deis_timer_free(s->publish);

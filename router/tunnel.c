@@ -8,6 +8,7 @@ enum { CLIENT, UNIT };
 struct tunnel {
     struct relay relay;
     struct worker *worker;
+    bool https;
     struct route_app *app;           /* one ref */
     struct route_endpoint *endpoint; /* counted in flight */
     uint64_t start_us;
@@ -46,7 +47,7 @@ static void on_done(struct relay *r, void *arg)
     worker_look_at_clock(w);
     t->line.app = t->app->name;
     t->line.unit = t->endpoint->unit;
-    t->line.protocol = "http";
+    t->line.protocol = t->https ? "https" : "http";
     t->line.connect_us = t->connect_us - t->start_us;
     t->line.service_us = w->now_us - t->connect_us;
     t->line.bytes = r->side[CLIENT].bytes;
@@ -70,6 +71,7 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
     struct tunnel *t = deis_alloc(sizeof(*t));
 
     t->worker = w;
+    t->https = x->client->tls != NULL;
     t->app = DEIS_TAKE(x->app);
     t->endpoint = DEIS_TAKE(x->endpoint);
     x->counted = false;
@@ -93,7 +95,7 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
         event_del(&x->client_writable);
     }
     int unit = upstream_detach(DEIS_TAKE(x->up));
-    int client = client_detach(x->client);
+    int client = client_detach(x->client, &t->relay.side[CLIENT].tls);
     relay_start(&t->relay, w->base, client, unit);
 }
 

@@ -21,9 +21,10 @@ enum {
 };
 
 static const uint64_t wait_ms[WAIT_COUNT] = {
-    [WAIT_IDLE] = 75000,   [WAIT_HEAD] = 30000,     [WAIT_BODY] = 75000,
-    [WAIT_CLIENT] = 75000, [WAIT_CONNECT] = 1000,   [WAIT_ANSWER] = 1300000,
-    [WAIT_LINGER] = 2000,  [WAIT_UPSTREAM] = 60000, [WAIT_TUNNEL] = 1300000,
+    [WAIT_HANDSHAKE] = 10000, [WAIT_IDLE] = 75000,   [WAIT_HEAD] = 30000,
+    [WAIT_BODY] = 75000,      [WAIT_CLIENT] = 75000, [WAIT_CONNECT] = 1000,
+    [WAIT_ANSWER] = 1300000,  [WAIT_LINGER] = 2000,  [WAIT_UPSTREAM] = 60000,
+    [WAIT_TUNNEL] = 1300000,
 };
 
 void worker_look_at_clock(struct worker *w)
@@ -93,13 +94,29 @@ void worker_connection_closed(struct worker *w)
     end_if_drained(w);
 }
 
-static void refuse(struct worker *w, int fd)
+static void accept_enable(struct worker *w, bool enable)
+{
+    struct event *events[] = { &w->ev_accept, w->opts.https_fd >= 0 ? &w->ev_accept_https : NULL };
+
+    for (size_t i = 0; i < DEIS_COUNT(events) && w->accepting != enable; i++) {
+        if (events[i] && enable) {
+            event_add(events[i], NULL);
+        } else if (events[i]) {
+            event_del(events[i]);
+        }
+    }
+    w->accepting = enable;
+}
+
+static void refuse(struct worker *w, int fd, bool https)
 {
     struct page_opts opts = { .keep_alive = false };
     size_t body;
     size_t len = page_write(w->out, WORKER_OUT, PAGE_TOO_MANY, &opts, &body);
 
-    (void)send(fd, w->out, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (!https) {
+        (void)send(fd, w->out, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
     close(fd);
     atomic_fetch_add_explicit(&w->counters.refused, 1, memory_order_relaxed);
 }
@@ -116,12 +133,12 @@ bool worker_make_room(struct worker *w)
 }
 
 /* False: nothing more to accept now. */
-static bool accept_one(struct worker *w)
+static bool accept_one(struct worker *w, int listen_fd)
 {
+    bool https = listen_fd != w->opts.listen_fd;
     struct sockaddr_storage peer;
     socklen_t len = sizeof(peer);
-    int fd =
-        accept4(w->opts.listen_fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(listen_fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         if (errno == ECONNABORTED || errno == EINTR) {
@@ -129,8 +146,7 @@ static bool accept_one(struct worker *w)
         }
         if (errno != EAGAIN) {
             /* Out of descriptors or memory: leave the queue alone until the next tick. */
-            event_del(&w->ev_accept);
-            w->accepting = false;
+            accept_enable(w, false);
             tick_arm(w);
         }
         return false;
@@ -138,11 +154,11 @@ static bool accept_one(struct worker *w)
     atomic_fetch_add_explicit(&w->counters.accepted, 1, memory_order_relaxed);
     unsigned open = (unsigned)atomic_load_explicit(&w->counters.connections, memory_order_relaxed);
     if (open >= w->opts.connections_max && !worker_make_room(w)) {
-        refuse(w, fd);
+        refuse(w, fd, https);
         return true;
     }
     atomic_fetch_add_explicit(&w->counters.connections, 1, memory_order_relaxed);
-    client_accept(w, fd, &peer);
+    client_accept(w, fd, &peer, https);
     return true;
 }
 
@@ -151,7 +167,19 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
     struct worker *w = arg;
 
     worker_look_at_clock(w);
-    for (int i = 0; i < ACCEPT_BATCH && accept_one(w); i++) {
+    for (int i = 0; i < ACCEPT_BATCH && accept_one(w, fd); i++) {
+    }
+}
+
+static void close_listeners(struct worker *w)
+{
+    if (w->opts.https_fd >= 0) {
+        close(w->opts.https_fd);
+        w->opts.https_fd = -1;
+    }
+    if (w->opts.listen_fd >= 0) {
+        close(w->opts.listen_fd);
+        w->opts.listen_fd = -1;
     }
 }
 
@@ -159,14 +187,12 @@ static void start_draining(struct worker *w)
 {
     w->draining = true;
     /* Who stands in the queue has connected: serve him. Closing the socket resets later ones. */
-    while (accept_one(w)) {
+    while (accept_one(w, w->opts.listen_fd)) {
     }
-    if (w->accepting) {
-        event_del(&w->ev_accept);
-        w->accepting = false;
+    while (w->opts.https_fd >= 0 && accept_one(w, w->opts.https_fd)) {
     }
-    close(w->opts.listen_fd);
-    w->opts.listen_fd = -1;
+    accept_enable(w, false);
+    close_listeners(w);
     client_drain_idle(w);
     end_if_drained(w);
 }
@@ -210,8 +236,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     worker_look_at_clock(w);
     w->ticking = false;
     if (!w->accepting && w->opts.listen_fd >= 0) {
-        w->accepting = true;
-        event_add(&w->ev_accept, NULL);
+        accept_enable(w, true);
     }
     for (int i = 0; i < WAIT_COUNT; i++) {
         deadline_expire(&w->waits[i], w->now_us / 1000);
@@ -286,9 +311,7 @@ static void worker_free(struct worker *w)
     if (w->base) {
         event_base_free(w->base);
     }
-    if (w->opts.listen_fd >= 0) {
-        close(w->opts.listen_fd);
-    }
+    close_listeners(w);
     if (w->wake_fd >= 0) {
         close(w->wake_fd);
     }
@@ -299,6 +322,7 @@ static void worker_free(struct worker *w)
     access_log_clear(&w->log);
     route_table_unref(atomic_exchange(&w->pending, NULL));
     route_table_unref(w->table);
+    explicit_bzero(&w->tickets, sizeof(w->tickets));
     free(w->slots);
     free(w->scratch);
     free(w->out);
@@ -330,11 +354,11 @@ struct worker *worker_start(const struct worker_opts *opts, struct route_table *
         return NULL;
     }
     event_assign(&w->ev_accept, w->base, opts->listen_fd, EV_READ | EV_PERSIST, on_accept, w);
+    event_assign(&w->ev_accept_https, w->base, opts->https_fd, EV_READ | EV_PERSIST, on_accept, w);
     event_assign(&w->ev_wake, w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake, w);
     evtimer_assign(&w->ev_tick, w->base, on_tick, w);
-    event_add(&w->ev_accept, NULL);
+    accept_enable(w, true);
     event_add(&w->ev_wake, NULL);
-    w->accepting = true;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     int code = pthread_create(&w->thread, &attr, worker_main, w);

@@ -12,6 +12,7 @@
 #include "router/core/route_table.h"
 #include "router/deadline.h"
 #include "router/splicer.h"
+#include "router/tls.h"
 
 #include "lib/net/loop.h"
 #include "lib/wire/h1.h"
@@ -26,13 +27,14 @@ struct upstream;
 
 /* What each wait is bounded by. */
 enum wait {
-    WAIT_IDLE,    /* a client between requests */
-    WAIT_HEAD,    /* a request head, from its first byte to its end */
-    WAIT_BODY,    /* silence of a client that sends a body */
-    WAIT_CLIENT,  /* a client that does not read */
-    WAIT_CONNECT, /* to a unit */
-    WAIT_ANSWER,  /* silence of a unit */
-    WAIT_LINGER,  /* a client that is being closed */
+    WAIT_IDLE,      /* a client between requests */
+    WAIT_HANDSHAKE, /* TLS, from the connection to its end */
+    WAIT_HEAD,      /* a request head, from its first byte to its end */
+    WAIT_BODY,      /* silence of a client that sends a body */
+    WAIT_CLIENT,    /* a client that does not read */
+    WAIT_CONNECT,   /* to a unit */
+    WAIT_ANSWER,    /* silence of a unit */
+    WAIT_LINGER,    /* a client that is being closed */
     /* up to here it is a client that waits */
     WAIT_UPSTREAM, /* an idle connection to a unit */
     WAIT_TUNNEL,   /* silence on an upgraded connection */
@@ -57,6 +59,7 @@ struct worker_counters {
     _Atomic uint64_t requests;
     _Atomic uint64_t retries;
     _Atomic uint64_t bad_requests;
+    _Atomic uint64_t handshakes_failed;
     atomic_int connections;
     atomic_int tunnels;
 };
@@ -64,6 +67,9 @@ struct worker_counters {
 struct worker_opts {
     unsigned index;
     int listen_fd;
+    int https_fd; /* -1: none */
+    struct tls_server *tls;
+    char https_port[8];
     unsigned connections_max;
     char port[8];  /* of the listener, as text */
     int access_fd; /* -1: none */
@@ -83,6 +89,7 @@ struct worker {
     pthread_t thread;
     struct event_base *base;
     struct event ev_accept;
+    struct event ev_accept_https;
     struct event ev_wake;
     struct event ev_tick;
     bool ticking;
@@ -109,6 +116,7 @@ struct worker {
     struct deis_h1_head answer;
     struct access_log log;
     struct worker_counters counters;
+    struct tls_tickets tickets;
     char *scratch;
     char *out;
 };

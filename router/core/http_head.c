@@ -134,6 +134,7 @@ size_t http_head_write_answer(char *out, size_t cap, const struct deis_h1_head *
     char digits[3] = { (char)('0' + head->status / 100), (char)('0' + head->status / 10 % 10),
                        (char)('0' + head->status % 10) };
     bool no_length = head->status < 200 || head->status == 204 || answer->chunked;
+    bool hsts = answer->hsts.len > 0;
 
     PUT(&o, "HTTP/1.1 ");
     put(&o, digits, sizeof(digits));
@@ -146,7 +147,11 @@ size_t http_head_write_answer(char *out, size_t cap, const struct deis_h1_head *
             (head->connection_names_fields && deis_h1_is_hop_by_hop(head, h->name))) {
             continue;
         }
+        hsts = hsts && !IS(h->name, "strict-transport-security");
         put_field(&o, h);
+    }
+    if (hsts) {
+        put_str(&o, answer->hsts);
     }
     if (answer->chunked) {
         PUT(&o, "Transfer-Encoding: chunked\r\n");

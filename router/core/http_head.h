@@ -34,7 +34,8 @@ struct http_answer {
     bool chunked; /* the body goes out chunked */
     bool upgrade; /* 101 */
     bool keep_alive;
-    int client_minor; /* HTTP/1.<minor> of the client */
+    int client_minor;     /* HTTP/1.<minor> of the client */
+    struct deis_str hsts; /* the line of Strict-Transport-Security, unless the app has its own */
 };
 
 size_t http_head_write_answer(char *out, size_t cap, const struct deis_h1_head *head,

@@ -43,8 +43,9 @@ struct route_model {
     char *domain;
     char *subdomain;
     struct route_limits limits;
-    bool hosts_dirty; /* names or the set of apps */
-    bool limits_dirty;
+    bool hosts_dirty;  /* names or the set of apps */
+    bool limits_dirty; /* or https */
+    struct route_https *https;
     struct m_app *dirty; /* apps to be made anew */
     struct route_table *last;
 };
@@ -116,6 +117,7 @@ void route_model_free(struct route_model *m)
         return;
     }
     route_table_unref(m->last);
+    route_https_unref(m->https);
     route_registry_mark(m->registry);
     deis_map_free(m->apps);
     deis_map_free(m->units);
@@ -151,6 +153,16 @@ void route_model_set_limits(struct route_model *m, const struct route_limits *li
     if (limits->body_max != m->limits.body_max ||
         limits->answer_timeout_ms != m->limits.answer_timeout_ms) {
         m->limits = *limits;
+        m->limits_dirty = true;
+    }
+}
+
+void route_model_set_https(struct route_model *m, struct route_https *https)
+{
+    if (https != m->https) {
+        atomic_fetch_add(&https->refs, 1);
+        route_https_unref(m->https);
+        m->https = https;
         m->limits_dirty = true;
     }
 }
@@ -516,7 +528,7 @@ static struct route_table *build_all(struct route_model *m, uint64_t generation)
         }
     }
     add_names(m, hosts);
-    struct route_table *t = route_table_new(generation, &m->limits, hosts, apps, count);
+    struct route_table *t = route_table_new(generation, &m->limits, hosts, m->https, apps, count);
     route_hosts_unref(hosts);
     return t;
 }
@@ -546,7 +558,7 @@ struct route_table *route_model_build(struct route_model *m, uint64_t generation
     if (m->hosts_dirty) {
         t = build_all(m, generation);
     } else {
-        t = route_table_change(m->last, generation, &m->limits, indexes, apps, count);
+        t = route_table_change(m->last, generation, &m->limits, m->https, indexes, apps, count);
     }
     route_table_unref(m->last);
     m->last = route_table_ref(t);

@@ -82,6 +82,13 @@ static void group_unref(struct route_group *g)
     free(g);
 }
 
+void route_https_unref(struct route_https *h)
+{
+    if (h && atomic_fetch_sub(&h->refs, 1) == 1) {
+        h->on_free(h);
+    }
+}
+
 struct route_table *route_table_ref(struct route_table *t)
 {
     atomic_fetch_add(&t->refs, 1);
@@ -97,6 +104,7 @@ void route_table_unref(struct route_table *t)
         group_unref(t->groups[i]);
     }
     route_hosts_unref(t->hosts);
+    route_https_unref(t->https);
     free(t);
 }
 
@@ -199,6 +207,17 @@ bool route_hosts_add(struct route_hosts *h, struct deis_str host, uint32_t app)
     return true;
 }
 
+bool route_hosts_find(const struct route_hosts *h, struct deis_str host, uint32_t *ret_app)
+{
+    const struct host_slot *s = host_slot_find(h, host, (uint32_t)deis_hash(host));
+
+    if (s->len == 0) {
+        return false;
+    }
+    *ret_app = s->app;
+    return true;
+}
+
 size_t route_hosts_count(const struct route_hosts *h)
 {
     return h->count;
@@ -220,7 +239,8 @@ bool route_hosts_next(const struct route_hosts *h, size_t *cursor, struct deis_s
 }
 
 static struct route_table *table_alloc(uint64_t generation, const struct route_limits *limits,
-                                       struct route_hosts *hosts, size_t app_count)
+                                       struct route_hosts *hosts, struct route_https *https,
+                                       size_t app_count)
 {
     struct route_table *t =
         deis_alloc(sizeof(*t) + group_count(app_count) * sizeof(struct route_group *));
@@ -230,15 +250,19 @@ static struct route_table *table_alloc(uint64_t generation, const struct route_l
     t->limits = *limits;
     atomic_fetch_add(&hosts->refs, 1);
     t->hosts = hosts;
+    if (https) {
+        atomic_fetch_add(&https->refs, 1);
+        t->https = https;
+    }
     t->app_count = app_count;
     return t;
 }
 
 struct route_table *route_table_new(uint64_t generation, const struct route_limits *limits,
-                                    struct route_hosts *hosts, struct route_app *const *apps,
-                                    size_t app_count)
+                                    struct route_hosts *hosts, struct route_https *https,
+                                    struct route_app *const *apps, size_t app_count)
 {
-    struct route_table *t = table_alloc(generation, limits, hosts, app_count);
+    struct route_table *t = table_alloc(generation, limits, hosts, https, app_count);
 
     for (size_t i = 0; i < group_count(app_count); i++) {
         size_t first = i * ROUTE_GROUP;
@@ -249,10 +273,11 @@ struct route_table *route_table_new(uint64_t generation, const struct route_limi
 }
 
 struct route_table *route_table_change(const struct route_table *old, uint64_t generation,
-                                       const struct route_limits *limits, const uint32_t *indexes,
-                                       struct route_app *const *apps, size_t count)
+                                       const struct route_limits *limits, struct route_https *https,
+                                       const uint32_t *indexes, struct route_app *const *apps,
+                                       size_t count)
 {
-    struct route_table *t = table_alloc(generation, limits, old->hosts, old->app_count);
+    struct route_table *t = table_alloc(generation, limits, old->hosts, https, old->app_count);
 
     for (size_t i = 0; i < group_count(old->app_count); i++) {
         t->groups[i] = old->groups[i];

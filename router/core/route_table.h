@@ -61,6 +61,15 @@ struct route_limits {
 
 struct route_hosts;
 
+/* What the listener for HTTPS needs, made by others and embedded in theirs. Never changes. */
+struct route_https {
+    atomic_uint refs;
+    void (*on_free)(struct route_https *h); /* thread: any */
+    bool enforce;                           /* plain requests are sent to HTTPS */
+    size_t hsts_len;                        /* 0: none */
+    char hsts[96]; /* the field's line for answers over HTTPS, with its end */
+};
+
 /* Apps stand in groups, so that a table that differs in one app shares all groups but one. */
 enum { ROUTE_GROUP = 64 };
 
@@ -75,6 +84,7 @@ struct route_table {
     uint64_t generation;
     struct route_limits limits;
     struct route_hosts *hosts;
+    struct route_https *https; /* NULL: there is none */
     size_t app_count;
     struct route_group *groups[];
 };
@@ -127,19 +137,23 @@ void route_hosts_unref(struct route_hosts *h);
 /* Host (lower case, no port) -> index into apps. False when the host is taken. Before sharing only.
  */
 bool route_hosts_add(struct route_hosts *h, struct deis_str host, uint32_t app);
+bool route_hosts_find(const struct route_hosts *h, struct deis_str host, uint32_t *ret_app);
 size_t route_hosts_count(const struct route_hosts *h);
 /* Walk: start with *cursor = 0. */
 bool route_hosts_next(const struct route_hosts *h, size_t *cursor, struct deis_str *ret_host,
                       uint32_t *ret_app);
 
-/* A new table; takes refs of hosts and apps. */
+void route_https_unref(struct route_https *h); /* NULL is fine */
+
+/* A new table; takes refs of hosts, apps and https (which may be NULL). */
 struct route_table *route_table_new(uint64_t generation, const struct route_limits *limits,
-                                    struct route_hosts *hosts, struct route_app *const *apps,
-                                    size_t app_count);
-/* As old, but for these apps (count of them, at these indexes) and limits. */
+                                    struct route_hosts *hosts, struct route_https *https,
+                                    struct route_app *const *apps, size_t app_count);
+/* As old, but for these apps (count of them, at these indexes), limits and https. */
 struct route_table *route_table_change(const struct route_table *old, uint64_t generation,
-                                       const struct route_limits *limits, const uint32_t *indexes,
-                                       struct route_app *const *apps, size_t count);
+                                       const struct route_limits *limits, struct route_https *https,
+                                       const uint32_t *indexes, struct route_app *const *apps,
+                                       size_t count);
 
 /* --- use. thread: any --- */
 

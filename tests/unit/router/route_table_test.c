@@ -72,7 +72,7 @@ static void hosts__hold_thousands_and_refuse_doubles(void **state)
         assert_true(route_hosts_add(h, deis_str_n(name, (size_t)n), i % 2));
         assert_false(route_hosts_add(h, deis_str_n(name, (size_t)n), 0));
     }
-    struct route_table *t = route_table_new(7, &limits, h, apps, 2);
+    struct route_table *t = route_table_new(7, &limits, h, NULL, apps, 2);
     for (uint32_t i = 0; i < 5000; i++) {
         int n = snprintf(name, sizeof(name), "h%u.test", i);
         assert_ptr_equal(route_table_find(t, deis_str_n(name, (size_t)n)), apps[i % 2]);

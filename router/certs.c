@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/certs.h"
+
+#include "router/saved.h"
+#include "router/tls_server.h"
+
+#include "lib/net/log.h"
+#include "lib/wire/json.h"
+
+#define PLATFORM "@platform"
+
+enum { PEM_FILE_MAX = 256 * 1024 };
+
+struct certs {
+    const struct settings *settings;
+    struct deis_key key; /* opens what is sealed */
+    struct tls_server *server;
+    struct deis_map *certs; /* name -> tls_cert */
+    struct tls_cert *platform;
+    bool fixed; /* the platform's comes from files */
+    char *platform_cert;
+    char *platform_key;
+    bool platform_changed;
+    char *domain;
+    bool dirty;
+    struct tls_snapshot *last;
+};
+
+static void on_free_cert(void *value)
+{
+    tls_cert_unref(value);
+}
+
+static void on_free_snapshot(struct route_https *h)
+{
+    struct tls_snapshot *s = (struct tls_snapshot *)(void *)h;
+
+    for (size_t i = 0; i < s->count; i++) {
+        tls_cert_unref(s->certs[i]);
+    }
+    tls_cert_unref(s->platform);
+    tls_names_free(s->names);
+    free(s);
+}
+
+static void warn_if_expired(const struct tls_cert *cert, struct deis_str name)
+{
+    if (tls_cert_expired(cert)) {
+        deis_warn("certificate has expired", KV_V("name", name));
+    }
+}
+
+static int load_files(struct certs *c, struct deis_err *err)
+{
+    const char *paths[2] = { c->settings->cert, c->settings->key };
+    struct deis_buf texts[2] = { DEIS_BUF_INIT(TLS_PEM_MAX), DEIS_BUF_INIT(TLS_PEM_MAX) };
+    int code = 0;
+
+    for (int i = 0; i < 2 && code == 0; i++) {
+        code = saved_read_file(paths[i], PEM_FILE_MAX, &texts[i], err);
+    }
+    if (code == 0) {
+        c->platform = tls_cert_new(c->server, PLATFORM, deis_buf_str(&texts[0]),
+                                   deis_buf_str(&texts[1]), err);
+        c->fixed = true;
+        code = c->platform ? 0 : deis_err_wrap(err, "--cert '%s', --key '%s'", paths[0], paths[1]);
+    }
+    if (texts[1].data) {
+        explicit_bzero(texts[1].data, texts[1].len);
+    }
+    deis_buf_clear(&texts[0]);
+    deis_buf_clear(&texts[1]);
+    return code;
+}
+
+struct certs *certs_new(const struct settings *settings, struct deis_err *err)
+{
+    struct certs *c = deis_alloc(sizeof(*c));
+
+    c->settings = settings;
+    c->certs = deis_map_new(on_free_cert);
+    c->domain = deis_strdup(settings->routes ? "" : "localhost");
+    c->dirty = true;
+    if (deis_key_load(settings->cluster_key, &c->key, err) < 0) {
+        if (!settings->routes) {
+            certs_free(c);
+            return NULL;
+        }
+        deis_random(c->key.bytes, sizeof(c->key.bytes));
+    }
+    c->server = tls_server_new(&c->key, err);
+    if (!c->server || (settings->cert && load_files(c, err) < 0)) {
+        certs_free(c);
+        return NULL;
+    }
+    if (c->platform) {
+        warn_if_expired(c->platform, deis_str(settings->cert));
+    }
+    return c;
+}
+
+void certs_free(struct certs *c)
+{
+    if (!c) {
+        return;
+    }
+    route_https_unref(c->last ? &c->last->https : NULL);
+    deis_map_free(c->certs);
+    tls_cert_unref(c->platform);
+    tls_server_free(c->server);
+    if (c->platform_key) {
+        explicit_bzero(c->platform_key, strlen(c->platform_key));
+    }
+    free(c->platform_cert);
+    free(c->platform_key);
+    free(c->domain);
+    explicit_bzero(&c->key, sizeof(c->key));
+    free(c);
+}
+
+struct tls_server *certs_server(struct certs *c)
+{
+    return c->server;
+}
+
+static struct tls_cert *read_document(struct certs *c, struct deis_str name, struct deis_str value,
+                                      struct deis_err *err)
+{
+    struct deis_buf key = DEIS_BUF_INIT(TLS_PEM_MAX);
+    deis_autofree char *place = deis_asprintf("cert/%.*s", DEIS_STR_ARG(name));
+    deis_autojson json_t *doc = deis_json_parse(value, err);
+    struct tls_cert *cert = NULL;
+    const char *certificate;
+    const char *sealed;
+
+    if (doc && deis_json_get_str(doc, "certificate", &certificate, err) == 0 &&
+        deis_json_get_str(doc, "key", &sealed, err) == 0 &&
+        deis_unseal(&c->key, deis_str(place), deis_str(sealed), &key, err) == 0) {
+        deis_autofree char *serves = deis_str_dup(name);
+        cert = tls_cert_new(c->server, serves, deis_str(certificate), deis_buf_str(&key), err);
+    }
+    if (key.data) {
+        explicit_bzero(key.data, key.len);
+    }
+    deis_buf_clear(&key);
+    return cert;
+}
+
+void certs_set(struct certs *c, struct deis_str name, struct deis_str value)
+{
+    struct deis_err err;
+
+    if (!value.ptr) {
+        c->dirty = deis_map_remove(c->certs, name) || c->dirty;
+        return;
+    }
+    struct tls_cert *cert = read_document(c, name, value, &err);
+    if (!cert) {
+        /* One that served until now goes on. */
+        deis_warn("certificate can't be used", KV_V("name", name), KV_ERR(&err));
+        return;
+    }
+    warn_if_expired(cert, name);
+    deis_map_set(c->certs, name, cert);
+    c->dirty = true;
+}
+
+bool certs_set_platform(struct certs *c, struct deis_str key, const char *value)
+{
+    bool is_key = deis_str_eq_cstr(key, "sslKey");
+
+    if (!is_key && !deis_str_eq_cstr(key, "sslCert")) {
+        return false;
+    }
+    char **field = is_key ? &c->platform_key : &c->platform_cert;
+    if (is_key && *field) {
+        explicit_bzero(*field, strlen(*field));
+    }
+    free(*field);
+    *field = value ? deis_strdup(value) : NULL;
+    c->platform_changed = true;
+    return true;
+}
+
+void certs_set_domain(struct certs *c, const char *domain)
+{
+    free(c->domain);
+    c->domain = deis_strdup(domain);
+    c->dirty = true;
+}
+
+void certs_set_policy(struct certs *c)
+{
+    c->dirty = true;
+}
+
+/* Both halves have to be there and fit; while they don't, the last pair stays. */
+static void take_platform(struct certs *c)
+{
+    struct deis_err err;
+
+    c->platform_changed = false;
+    if (c->fixed) {
+        return;
+    }
+    if (!c->platform_cert || !c->platform_key) {
+        if (!c->platform_cert && !c->platform_key && c->platform) {
+            tls_cert_unref(DEIS_TAKE(c->platform));
+            c->dirty = true;
+        }
+        return;
+    }
+    struct tls_cert *cert = tls_cert_new(c->server, PLATFORM, deis_str(c->platform_cert),
+                                         deis_str(c->platform_key), &err);
+    if (!cert) {
+        deis_warn("the platform's certificate can't be used (router/sslCert, sslKey)",
+                  KV_ERR(&err));
+        return;
+    }
+    warn_if_expired(cert, DEIS_STR("router/sslCert"));
+    tls_cert_unref(c->platform);
+    c->platform = cert;
+    c->dirty = true;
+}
+
+static void add_platform_name(struct deis_str name, void *arg)
+{
+    (void)tls_names_add_platform(arg, name);
+}
+
+static void set_policy(const struct settings *s, struct route_https *h)
+{
+    h->enforce = settings_enforce_https(s);
+    if (s->hsts) {
+        h->hsts_len = (size_t)snprintf(
+            h->hsts, sizeof(h->hsts), "Strict-Transport-Security: max-age=%u%s%s\r\n",
+            s->hsts_max_age, s->hsts_subdomains ? "; includeSubDomains" : "",
+            s->hsts_preload ? "; preload" : "");
+    }
+}
+
+static struct tls_snapshot *snapshot(struct certs *c)
+{
+    size_t count = deis_map_count(c->certs);
+    struct tls_snapshot *s = deis_alloc(sizeof(*s) + count * sizeof(s->certs[0]));
+    size_t cursor = 0;
+    struct deis_str name;
+    void *value;
+
+    atomic_init(&s->https.refs, 1);
+    s->https.on_free = on_free_snapshot;
+    set_policy(c->settings, &s->https);
+    s->names = tls_names_new(c->domain, count);
+    while (deis_map_next(c->certs, &cursor, &name, &value)) {
+        if (tls_names_add(s->names, name, (uint32_t)s->count)) {
+            s->certs[s->count++] = tls_cert_ref(value);
+        } else {
+            deis_warn("certificate for no name of a host, or for one twice", KV_V("name", name));
+        }
+    }
+    if (c->platform) {
+        s->platform = tls_cert_ref(c->platform);
+        tls_names_set_default(s->names);
+        tls_cert_names(c->platform, add_platform_name, s->names);
+    }
+    return s;
+}
+
+void certs_publish(struct certs *c, struct route_model *m)
+{
+    if (c->platform_changed) {
+        take_platform(c);
+    }
+    if (c->dirty) {
+        c->dirty = false;
+        route_https_unref(c->last ? &c->last->https : NULL);
+        c->last = snapshot(c);
+    }
+    route_model_set_https(m, &c->last->https);
+}

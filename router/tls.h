@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLS to clients. One context serves all names: the certificate is set per connection, from the
+ * table that is in use when the ClientHello comes. Session tickets are sealed with keys that follow
+ * from the cluster key and the time, so that every worker of every router opens them; a ticket is
+ * good for the certificate that it was made under only. thread: any, unless said otherwise
+ */
+#ifndef DEIS_ROUTER_TLS_H
+#define DEIS_ROUTER_TLS_H
+
+#include "router/core/tls_names.h"
+
+#include "lib/crypto/secret.h"
+
+#include <sys/uio.h>
+
+enum { TLS_PEM_MAX = 65536 };
+
+struct worker;
+
+struct tls_cert;
+struct tls_server;
+
+/* secret: what the ticket keys follow from. */
+struct tls_server *tls_server_new(const struct deis_key *secret, struct deis_err *err);
+void tls_server_free(struct tls_server *s); /* NULL is fine */
+
+/* A certificate for the name, from PEM texts, the chain behind the leaf; both may be as long as
+ * TLS_PEM_MAX. NULL: it can't be used; err never holds any of the key. */
+struct tls_cert *tls_cert_new(struct tls_server *s, const char *name, struct deis_str certificate,
+                              struct deis_str key, struct deis_err *err);
+struct tls_cert *tls_cert_ref(struct tls_cert *c);
+void tls_cert_unref(struct tls_cert *c); /* NULL is fine */
+bool tls_cert_expired(const struct tls_cert *c);
+/* Call `each` with the host names that the certificate covers. */
+void tls_cert_names(const struct tls_cert *c, void (*each)(struct deis_str name, void *arg),
+                    void *arg);
+
+/* --- connections. thread: worker --- */
+
+/* Ticket keys of the present time, derived when they are needed first. */
+struct tls_ticket_key {
+    uint8_t name[16];
+    uint8_t cipher[32];
+    uint8_t mac[32];
+};
+
+struct tls_tickets {
+    uint64_t epoch; /* of the first; 0: none yet */
+    struct tls_ticket_key keys[2];
+};
+
+struct tls_conn;
+
+enum tls_result { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_FAILED };
+
+/* NULL: out of memory. The descriptor stays the caller's. */
+struct tls_conn *tls_conn_new(struct tls_server *s, struct worker *w, int fd);
+enum tls_result tls_handshake(struct tls_conn *c);
+/* As recv() and send(): errno is EAGAIN when they would block. What was not sent must be offered
+ * again, followed by more or not. */
+ssize_t tls_recv(struct tls_conn *c, void *data, size_t len);
+ssize_t tls_send(struct tls_conn *c, const void *data, size_t len);
+ssize_t tls_send_parts(struct tls_conn *c, const struct iovec *iov, int count);
+/* There may be something to read although the socket has nothing. */
+bool tls_has_more(const struct tls_conn *c);
+/* Tell the client that nothing more comes. */
+void tls_shut(struct tls_conn *c);
+void tls_conn_free(struct tls_conn *c); /* NULL is fine */
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by the files of TLS only. */
+#ifndef DEIS_ROUTER_TLS_SERVER_H
+#define DEIS_ROUTER_TLS_SERVER_H
+
+#include "router/tls.h"
+
+#include <openssl/ssl.h>
+
+/* A certificate with its chain and key, shared by all snapshots that hold it. */
+struct tls_cert {
+    atomic_uint refs;
+    X509 *leaf;
+    STACK_OF(X509) * chain;
+    EVP_PKEY *key;
+    uint8_t context[32]; /* of sessions; says for which name it serves */
+};
+
+/* What the table points to. */
+struct tls_snapshot {
+    struct route_https https;
+    struct tls_names *names;
+    struct tls_cert *platform; /* or NULL */
+    size_t count;
+    struct tls_cert *certs[]; /* by the numbers in names */
+};
+
+struct tls_server {
+    SSL_CTX *ctx;
+    struct deis_key secret;
+};
+
+struct tls_conn {
+    SSL *ssl;
+    struct worker *worker;
+    struct tls_cert *cert; /* during the handshake */
+    bool established;
+    bool more;   /* the library may hold something to read */
+    bool broken; /* nothing may be sent any more */
+    bool shut;
+};
+
+/* For SSL_CTX_set_tlsext_ticket_key_evp_cb(). */
+int tls_ticket_cb(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                  EVP_MAC_CTX *mac, int seal);
+
+enum { TLS_TICKET_EPOCH_S = 6 * 3600 };
+
+#endif

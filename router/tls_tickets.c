@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Session tickets: keys of this epoch and the one before it. */
+#include "router/tls_server.h"
+#include "router/worker.h"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+#include <time.h>
+
+static void derive(const struct deis_key *secret, const char *part, uint64_t epoch, void *out,
+                   size_t len)
+{
+    char context[40];
+    uint8_t bytes[32];
+
+    (void)snprintf(context, sizeof(context), "%s/%llu", part, (unsigned long long)epoch);
+    deis_key_derive_for(secret, "tls-ticket", deis_str(context), bytes);
+    memcpy(out, bytes, len);
+    explicit_bzero(bytes, sizeof(bytes));
+}
+
+static struct tls_ticket_key *keys_now(struct worker *w)
+{
+    struct tls_tickets *t = &w->tickets;
+    uint64_t epoch = (uint64_t)time(NULL) / TLS_TICKET_EPOCH_S;
+
+    if (t->epoch != epoch) {
+        const struct deis_key *secret = &w->opts.tls->secret;
+        for (uint64_t i = 0; i < DEIS_COUNT(t->keys); i++) {
+            struct tls_ticket_key *k = &t->keys[i];
+            derive(secret, "name", epoch - i, k->name, sizeof(k->name));
+            derive(secret, "cipher", epoch - i, k->cipher, sizeof(k->cipher));
+            derive(secret, "mac", epoch - i, k->mac, sizeof(k->mac));
+        }
+        t->epoch = epoch;
+    }
+    return t->keys;
+}
+
+static bool set_mac(EVP_MAC_CTX *mac, const struct tls_ticket_key *k)
+{
+    static char digest[] = "SHA256";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)k->mac,
+                                          sizeof(k->mac)),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+int tls_ticket_cb(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                  EVP_MAC_CTX *mac, int seal)
+{
+    const struct tls_conn *c = SSL_get_app_data(ssl);
+    struct tls_ticket_key *keys = keys_now(c->worker);
+
+    if (seal) {
+        memcpy(name, keys[0].name, sizeof(keys[0].name));
+        return RAND_bytes(iv, EVP_MAX_IV_LENGTH) == 1 &&
+                       EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys[0].cipher, iv) ==
+                           1 &&
+                       set_mac(mac, &keys[0])
+                   ? 1
+                   : -1;
+    }
+    for (size_t i = 0; i < DEIS_COUNT(c->worker->tickets.keys); i++) {
+        if (memcmp(name, keys[i].name, sizeof(keys[i].name)) == 0) {
+            if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys[i].cipher, iv) != 1 ||
+                !set_mac(mac, &keys[i])) {
+                return -1;
+            }
+            return i == 0 ? 1 : 2; /* 2: give the client a new one */
+        }
+    }
+    return 0;
+}

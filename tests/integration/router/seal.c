@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* seal KEY-FILE PLACE <plain >sealed: what the controller writes, for the tests in Python. */
+#include "lib/crypto/secret.h"
+
+enum { PLAIN_MAX = 65536 };
+
+int main(int argc, char **argv)
+{
+    static char plain[PLAIN_MAX];
+    struct deis_buf out = DEIS_BUF_INIT(2 * PLAIN_MAX);
+    struct deis_key key;
+    struct deis_err err;
+
+    if (argc != 3 || deis_key_load(argv[1], &key, &err) < 0) {
+        return 1;
+    }
+    size_t len = fread(plain, 1, sizeof(plain), stdin);
+    deis_seal(&key, deis_str(argv[2]), deis_str_n(plain, len), &out);
+    (void)printf("%.*s", DEIS_STR_ARG(deis_buf_str(&out)));
+    deis_buf_clear(&out);
+    return 0;
+}

@@ -1,0 +1,527 @@
+# SPDX-License-Identifier: MIT
+"""HTTPS at the router: whose certificate a name gets, resumption, certificates that come and go, policy, limits."""
+import os
+import secrets
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import rig
+
+SEAL = os.path.join(rig.BIN, '..', 'tests', 'router_seal')
+
+
+class Authority:
+    """Certificates that its `file` vouches for."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix='deis-ca.')
+        self.file = self.path('ca.pem')
+        self.openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
+                     '/CN=test authority', '-keyout', self.path('ca.key'), '-out', self.file)
+        self.count = 0
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def openssl(self, *args):
+        subprocess.run(['openssl', *args], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def issue(self, *names, days=1, kind=('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256')):
+        """(file of the certificate, file of the key); its organisation says which one it is."""
+        self.count += 1
+        base = self.path(str(self.count))
+        with open(base + '.ext', 'w') as f:
+            f.write('subjectAltName=' + ','.join('DNS:' + n for n in names) + '\n')
+        self.openssl('req', *kind, '-nodes', '-subj', '/O=%d/CN=%s' % (self.count, names[0][:60]), '-keyout', base + '.key',
+                     '-out', base + '.csr')
+        self.openssl('x509', '-req', '-in', base + '.csr', '-CA', self.file, '-CAkey', self.path('ca.key'), '-CAcreateserial',
+                     '-days', str(days), '-extfile', base + '.ext', '-out', base + '.pem')
+        return base + '.pem', base + '.key'
+
+    def context(self, **kw):
+        c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        c.load_verify_locations(self.file)
+        for name, value in kw.items():
+            setattr(c, name, value)
+        return c
+
+    def clear(self):
+        shutil.rmtree(self.dir)
+
+
+def text(path):
+    with open(path) as f:
+        return f.read()
+
+
+def which(s):
+    """Number of the certificate that a connection got."""
+    return int(dict(part[0] for part in s.getpeercert()['subject'])['organizationName'])
+
+
+class Client(rig.Client):
+    """A client over TLS. server_name NONE: it sends no name and checks none."""
+
+    def __init__(self, port, context, server_name, session=None):
+        super().__init__(port)
+        try:
+            self.s = context.wrap_socket(self.s, server_hostname=server_name, session=session,
+                                         suppress_ragged_eofs=False)
+        except BaseException:
+            self.s.close()
+            raise
+
+    def more(self):
+        try:
+            return super().more()
+        except ssl.SSLEOFError:
+            raise EOFError('closed without a word')
+
+
+class Https(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.ca = Authority()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.ca.clear()
+
+    def client(self, host, context=None, session=None, port=None):
+        c = Client(port or self.https, context or self.ca.context(), host, session)
+        self.addCleanup(c.close)
+        return c
+
+    def refusal(self, host, context=None):
+        """The alert that ends the handshake."""
+        try:
+            self.client(host, context).close()
+        except (ssl.SSLError, ConnectionResetError) as e:
+            return str(e).upper().replace(' ', '_')
+        raise AssertionError('accepted')
+
+    def get(self, host, path='/', extra='', method='GET', body=b'', c=None):
+        c = c or self.client(host)
+        c.send(('%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n' % (method, path, host, extra)).encode() + body)
+        return c.answer(head_only=method == 'HEAD')
+
+
+class Static(Https):
+    """--cert and --key, without etcd."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.https = rig.free_port()
+        cls.pair = cls.ca.issue('*.site.test', 'site.test')
+        cls.origin = rig.Origin()
+        cls.router = rig.Static([('app.site.test', cls.origin.port), ('other.example', cls.origin.port)], '--https',
+                                '127.0.0.1:%d' % cls.https, '--cert', cls.pair[0], '--key', cls.pair[1], '--body-size', '64m',
+                                '--cluster-key', '/nonexistent').start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.router.clear()
+        cls.origin.close()
+        super().tearDownClass()
+
+    def test_names(self):
+        for host in ('app.site.test', 'APP.Site.test', 'nobody.site.test', 'site.test'):
+            self.client(host)
+        for host in ('other.example', 'a.b.site.test', 'localhost', 'x' * 60):
+            self.assertIn('UNRECOGNIZED_NAME', self.refusal(host), host)
+
+    def test_no_name_gets_the_platforms_certificate(self):
+        c = self.client(None, self.ca.context(check_hostname=False))
+        self.assertEqual(self.get('app.site.test', c=c)[0], 200)
+
+    def test_the_app_is_told(self):
+        status, fields, body = self.get('app.site.test', '/a', 'X-Forwarded-Proto: http\r\nX-Forwarded-Port: 1\r\n')
+        self.assertEqual(status, 200)
+        self.assertNotIn('strict-transport-security', fields)
+        fields = dict(self.origin.requests[-1][1])
+        self.assertEqual((fields['X-Forwarded-Proto'], fields['X-Forwarded-Port']), ('https', str(self.https)))
+        self.assertIn('protocol=https', self.router.lines(fields['X-Request-Id'])[0])
+        rig.get(self.router.http, 'app.site.test')
+        fields = dict(self.origin.requests[-1][1])
+        self.assertEqual((fields['X-Forwarded-Proto'], fields['X-Forwarded-Port']), ('http', str(self.router.http)))
+
+    def test_versions(self):
+        for version, name in ((ssl.TLSVersion.TLSv1_2, 'TLSv1.2'), (ssl.TLSVersion.TLSv1_3, 'TLSv1.3')):
+            c = self.client('app.site.test', self.ca.context(minimum_version=version, maximum_version=version))
+            self.assertEqual(c.s.version(), name)
+            self.assertEqual(self.get('app.site.test', c=c)[0], 200)
+        out = subprocess.run(['openssl', 's_client', '-connect', '127.0.0.1:%d' % self.https, '-servername', 'app.site.test', '-tls1_1',
+                              '-cipher', 'ALL:@SECLEVEL=0'], input=b'', capture_output=True)
+        self.assertNotEqual(out.returncode, 0)
+        self.assertIn(b'alert protocol version', out.stderr)
+
+    def test_alpn(self):
+        for offer, chosen in ((['http/1.1'], 'http/1.1'), (['h2', 'http/1.1'], 'http/1.1'), ([], None)):
+            context = self.ca.context()
+            if offer:
+                context.set_alpn_protocols(offer)
+            self.assertEqual(self.client('app.site.test', context).s.selected_alpn_protocol(), chosen)
+        context = self.ca.context()
+        context.set_alpn_protocols(['h2'])
+        self.assertIn('NO_APPLICATION_PROTOCOL', self.refusal('app.site.test', context))
+
+    def test_keep_alive_and_pipelining(self):
+        c = self.client('app.site.test')
+        for i in range(3):
+            self.assertEqual(self.get('app.site.test', c=c)[2], b'origin')
+        c.send(b'GET /slow/0.05 HTTP/1.1\r\nHost: app.site.test\r\n\r\n' * 2 + b'GET /status/204 HTTP/1.1\r\nHost: app.site.test\r\n\r\n')
+        self.assertEqual([c.answer()[0] for i in range(3)], [200, 200, 204])
+        # Many records at once, so that the last request is in the library when the socket has nothing.
+        for i in range(20):
+            c.send(b'GET / HTTP/1.1\r\nHost: app.site.test\r\n\r\n')
+        self.assertEqual([c.answer()[0] for i in range(20)], [200] * 20)
+
+    def test_bytes_one_by_one(self):
+        c = self.client('app.site.test')
+        for b in b'POST /echo HTTP/1.1\r\nHost: app.site.test\r\nContent-Length: 3\r\n\r\nabc':
+            c.send(bytes([b]))
+        self.assertEqual(c.answer()[2], b'abc')
+
+    def test_large_bodies_both_ways(self):
+        body = secrets.token_bytes(1 << 20) * 8
+        c = self.client('app.site.test')
+        status, fields, got = self.get('app.site.test', '/echo', 'Content-Length: %d\r\n' % len(body), 'POST', body, c)
+        self.assertEqual(got, body)
+        c = self.client('app.site.test')
+        status, fields, got = self.get('app.site.test', '/big/30000000', c=c)
+        self.assertEqual(len(got), 30000000)
+        self.assertEqual(got[:65536 * 4], bytes(range(256)) * 1024)
+        self.assertEqual(self.get('app.site.test', c=c)[0], 200)
+        c.send(b'POST /echo-chunked HTTP/1.1\r\nHost: app.site.test\r\nTransfer-Encoding: chunked\r\n\r\n')
+        for i in range(0, 400000, 40000):
+            c.send(b'%x\r\n' % 40000 + body[i:i + 40000] + b'\r\n')
+        c.send(b'0\r\n\r\n')
+        self.assertEqual(c.answer()[2], body[:400000])
+
+    def test_slow_reader_gets_all(self):
+        c = self.client('app.site.test')
+        c.send(b'GET /big/8000000 HTTP/1.1\r\nHost: app.site.test\r\n\r\n')
+        time.sleep(0.3)
+        self.assertEqual(len(c.answer()[2]), 8000000)
+
+    def test_end_is_said(self):
+        c = self.client('app.site.test')
+        c.send(b'GET /until-close HTTP/1.0\r\nHost: app.site.test\r\n\r\n')
+        self.assertEqual(c.answer()[2], b'all of it')
+        # An answer that broke off does not look like one that ended.
+        c = self.client('app.site.test')
+        c.send(b'GET /short-chunked HTTP/1.0\r\nHost: app.site.test\r\n\r\n')
+        with self.assertRaises((EOFError, ConnectionResetError)):
+            c.answer()
+
+    def test_websocket(self):
+        c = self.client('app.site.test')
+        c.send(b'GET /ws HTTP/1.1\r\nHost: app.site.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a\r\n\r\n')
+        self.assertEqual(c.answer()[0], 101)
+        self.assertEqual(rig.ws_read(c.take), (1, b'hello'))
+        for size in (1, 100, 70000, 900000):
+            data = secrets.token_bytes(size)
+            c.send(rig.ws_frame(data, 2, b'abcd'))
+            self.assertEqual(rig.ws_read(c.take), (2, data))
+        c.send(rig.ws_frame(b'', 8, b'abcd'))
+        self.assertEqual(rig.ws_read(c.take)[0], 8)
+        self.assertEqual(c.rest(), b'')
+
+    def test_garbage_and_plain_http_are_cut(self):
+        for data in (b'GET / HTTP/1.1\r\nHost: app.site.test\r\n\r\n', secrets.token_bytes(500), b'\x16\x03\x01\xff\xff' + b'a' * 65535):
+            with rig.Client(self.https) as c:
+                try:
+                    c.send(data)
+                    while c.s.recv(4096):
+                        pass
+                except (ConnectionResetError, BrokenPipeError):
+                    pass
+        self.assertEqual(self.get('app.site.test')[0], 200)
+
+    def test_bad_sni_is_refused(self):
+        hello = bytes.fromhex('0303') + bytes(32) + b'\0' + b'\0\2\x13\x01' + b'\1\0'
+        sni = b'\0\0' + b'\0\x06' + b'\0\x0a\0\0\x01a'  # the list is longer than the extension
+        hello += len(sni).to_bytes(2, 'big') + sni
+        body = b'\x01' + len(hello).to_bytes(3, 'big') + hello
+        with rig.Client(self.https) as c:
+            c.send(b'\x16\x03\x01' + len(body).to_bytes(2, 'big') + body)
+            self.assertEqual(c.take(7)[5:], b'\x02\x32')  # fatal, decode_error
+
+    def test_a_slow_handshake_is_cut(self):
+        begun = time.monotonic()
+        with rig.Client(self.https) as c:
+            c.s.settimeout(30)
+            for b in b'\x16\x03\x01\x02':
+                c.send(bytes([b]))
+                time.sleep(0.5)
+            self.assertTrue(c.closed())
+        self.assertTrue(8 < time.monotonic() - begun < 14)
+        self.assertEqual(self.get('app.site.test')[0], 200)
+
+    def test_tickets_work_at_every_worker(self):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.ca.context(minimum_version=version, maximum_version=version)
+            c = self.client('app.site.test', context)
+            self.get('app.site.test', c=c)
+            for i in range(20):
+                again = self.client('app.site.test', context, c.s.session)
+                self.assertTrue(again.s.session_reused)
+                self.assertEqual(self.get('app.site.test', c=again)[0], 200)
+
+
+class Refusals(Https):
+    def test_without_a_certificate_nothing_is_accepted(self):
+        self.https = rig.free_port()
+        router = rig.Static([('app.test', 1)], '--https', '127.0.0.1:%d' % self.https).start()
+        self.addCleanup(router.clear)
+        self.assertIn('UNRECOGNIZED_NAME', self.refusal('app.test'))
+        self.assertIn('HANDSHAKE_FAILURE', self.refusal(None, self.ca.context(check_hostname=False)))
+        self.assertEqual(router.metric('deis_router_tls_handshakes_failed_total'), 2)
+
+    def test_bad_files_are_named(self):
+        a, b = self.ca.issue('a.test'), self.ca.issue('b.test')
+        for cert, key, said in ((a[0], b[1], 'mismatch'), (a[1], a[1], 'certificate: not PEM'), (a[0], '/none', "can't open")):
+            router = rig.Static([('app.test', 1)], '--https', '127.0.0.1:%d' % rig.free_port(), '--cert', cert, '--key', key)
+            with self.assertRaisesRegex(AssertionError, said):
+                router.start()
+            router.p = None
+            router.clear()
+
+    def test_drain_over_tls(self):
+        self.https = rig.free_port()
+        pair = self.ca.issue('app.test')
+        origin = rig.Origin()
+        self.addCleanup(origin.close)
+        router = rig.Static([('app.test', origin.port)], '--https', '127.0.0.1:%d' % self.https, '--cert', pair[0], '--key',
+                            pair[1]).start()
+        self.addCleanup(router.clear)
+        busy = self.client('app.test').send(b'GET /gate HTTP/1.1\r\nHost: app.test\r\n\r\n')
+        rig.wait_for(lambda: origin.requests, 'it arrives')
+        router.p.send_signal(signal.SIGTERM)
+        rig.wait_for(lambda: not rig.can_connect(self.https), 'no more is accepted')
+        origin.gate.set()
+        status, fields, body = busy.answer()
+        self.assertEqual((status, fields['connection']), (200, 'close'))
+        self.assertEqual(router.stop(None), 0)
+
+
+class Etcd(Https):
+    """Certificates from etcd."""
+
+    def setUp(self):
+        self.etcd = rig.Etcd().start()
+        self.addCleanup(self.etcd.clear)
+        self.origin = rig.Origin()
+        self.addCleanup(self.origin.close)
+        self.https = rig.free_port()
+        self.router = rig.Router('--instance', 'r1', '--etcd', self.etcd.url, '--ssh', '-', '--https', '127.0.0.1:%d' % self.https)
+        self.addCleanup(self.router.clear)
+        self.key = os.path.join(self.router.dir, 'key')
+        with open(self.key, 'w') as f:
+            f.write(secrets.token_hex(32) + '\n')
+        os.chmod(self.key, 0o600)
+        self.router.argv += ['--cluster-key', self.key]
+        self.etcd.put('config/platform/domain', 'example.com')
+        for app in ('blog', 'shop'):
+            self.etcd.put('apps/' + app, {'id': app})
+            unit = app + '_v1.web.1-aaaa'
+            self.etcd.put('units/' + unit, {'unit': unit, 'app': app, 'release': 1, 'type': 'web', 'num': 1, 'machine': 'm',
+                                            'desired': 'run', 'epoch': 1, 'image': 'i', 'env': '', 'entrypoint': None,
+                                            'command': None, 'memory_bytes': 0, 'cpu_shares': 0, 'routable': True,
+                                            'grace_ms': 10000, 'start_timeout_ms': 60000, 'health': None})
+            self.etcd.put('states/m/' + unit, {'unit': unit, 'app': app, 'type': 'web', 'num': 1, 'release': 1, 'machine': 'm',
+                                               'state': 'up', 'ready': True, 'address': self.origin.address, 'container': '',
+                                               'exits': 0, 'exit': None, 'reason': '', 'since': 1})
+        self.etcd.put('domains/www.blog.test', {'app': 'blog'})
+        self.etcd.put('domains/shop.test', {'app': 'shop'})
+        self.router.start()
+        rig.wait_for(lambda: rig.get(self.router.http, 'www.blog.test')[0] == 200, 'routes are there')
+
+    def seal(self, place, plain):
+        return subprocess.run([SEAL, self.key, place], input=plain.encode(), capture_output=True, check=True).stdout.decode()
+
+    def cert(self, name, pair):
+        self.etcd.put('certs/' + name, {'common_name': name, 'certificate': text(pair[0]),
+                                        'key': self.seal('cert/' + name, text(pair[1]))})
+
+    def platform(self, pair):
+        self.etcd.put('config/router/sslCert', text(pair[0]))
+        self.etcd.put('config/router/sslKey', text(pair[1]))
+
+    def served(self, host):
+        """Number of the certificate that the name gets, None: refused."""
+        try:
+            with Client(self.https, self.ca.context(), host) as c:
+                return which(c.s)
+        except ssl.SSLError:
+            return None
+
+    def wait_served(self, host, number):
+        rig.wait_for(lambda: self.served(host) == number, '%s has certificate %r' % (host, number))
+
+    def test_every_name_gets_its_own(self):
+        self.assertIsNone(self.served('www.blog.test'))
+        self.cert('www.blog.test', self.ca.issue('www.blog.test', 'shop.test'))
+        blog = self.ca.count
+        self.wait_served('www.blog.test', blog)
+        # One that names another's domain, too, is not used for it.
+        self.assertIsNone(self.served('shop.test'))
+        self.cert('shop.test', self.ca.issue('shop.test'))
+        self.wait_served('shop.test', self.ca.count)
+        self.assertEqual(self.served('www.blog.test'), blog)
+        self.cert('*.shop.test', self.ca.issue('*.shop.test'))
+        wild = self.ca.count
+        self.wait_served('a.shop.test', wild)
+        self.assertIsNone(self.served('a.b.shop.test'))
+        self.assertEqual(self.served('shop.test'), wild - 1)
+        self.platform(self.ca.issue('*.example.com'))
+        platform = self.ca.count
+        self.wait_served('blog.example.com', platform)
+        self.assertEqual(self.served('www.blog.test'), blog)
+        self.assertIsNone(self.served('example.com'))
+        self.assertIsNone(self.served('blog.example.org'))
+        # What is below the platform's domain can't be taken over.
+        self.cert('shop.example.com', self.ca.issue('shop.example.com'))
+        self.cert('late.test', self.ca.issue('late.test'))
+        self.wait_served('late.test', self.ca.count)
+        self.assertEqual(self.served('shop.example.com'), platform)
+        self.etcd.delete('certs/www.blog.test')
+        self.wait_served('www.blog.test', None)
+        self.assertEqual(self.get('blog.example.com')[0], 200)
+
+    def test_bad_certificates_harm_nobody(self):
+        good = self.ca.issue('www.blog.test')
+        self.cert('www.blog.test', good)
+        self.wait_served('www.blog.test', self.ca.count)
+        number = self.ca.count
+        other = self.ca.issue('shop.test')
+        self.etcd.put('certs/a.test', 'no json')
+        self.etcd.put('certs/b.test', {'certificate': text(good[0])})
+        self.etcd.put('certs/c.test', {'certificate': text(good[0]), 'key': self.seal('cert/d.test', text(good[1]))})
+        self.cert('e.test', (good[0], other[1]))
+        self.cert('f.test', (other[1], other[1]))
+        self.cert('g.test', self.ca.issue('g.test', kind=('-newkey', 'rsa:1024')))
+        self.cert('www.blog.test', (good[0], other[1]))
+        self.cert('shop.test', other)
+        self.wait_served('shop.test', which_number(other))
+        self.assertEqual(self.served('www.blog.test'), number)
+        log = self.router.log()
+        for name in 'abcefg':
+            self.assertRegex(log, 'can.t be used.*name=%s.test' % name)
+            self.assertIsNone(self.served(name + '.test'))
+        self.assertNotIn('PRIVATE KEY', log)
+        self.assertEqual(self.served('www.blog.test'), number)
+
+    def test_swap_under_load_loses_nothing(self):
+        pairs = [self.ca.issue('www.blog.test') for i in range(2)]
+        self.cert('www.blog.test', pairs[0])
+        self.wait_served('www.blog.test', which_number(pairs[0]))
+        stop = threading.Event()
+        failed, seen = [], []
+
+        def load(keep):
+            context = self.ca.context()
+            while not stop.is_set():
+                try:
+                    with Client(self.https, context, 'www.blog.test') as c:
+                        seen.append(which(c.s))
+                        for i in range(30 if keep else 1):
+                            if self.get('www.blog.test', c=c)[0] != 200:
+                                failed.append('status')
+                except Exception as e:
+                    failed.append(repr(e))
+
+        threads = [threading.Thread(target=load, args=(i % 2 == 0,)) for i in range(4)]
+        for t in threads:
+            t.start()
+        for i in range(12):
+            self.cert('www.blog.test', pairs[(i + 1) % 2])
+            rig.wait_for(lambda: self.served('www.blog.test') == which_number(pairs[(i + 1) % 2]), 'swap %d' % i)
+        stop.set()
+        for t in threads:
+            t.join()
+        self.assertEqual(failed, [])
+        self.assertEqual(set(seen), {which_number(p) for p in pairs})
+
+    def test_tickets_outlive_a_restart_but_not_their_name(self):
+        self.cert('www.blog.test', self.ca.issue('www.blog.test', 'shop.test'))
+        self.cert('shop.test', self.ca.issue('shop.test'))
+        self.wait_served('shop.test', self.ca.count)
+        self.wait_served('www.blog.test', self.ca.count - 1)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.ca.context(minimum_version=version, maximum_version=version)
+            c = self.client('www.blog.test', context)
+            self.get('www.blog.test', c=c)
+            session = c.s.session
+            c.close()
+            self.assertEqual(self.router.stop(), 0)
+            self.router.start()
+            self.wait_served('www.blog.test', self.ca.count - 1)
+            again = self.client('www.blog.test', context, session)
+            self.assertTrue(again.s.session_reused)
+            self.assertEqual(self.get('www.blog.test', c=again)[0], 200)
+            self.wait_served('shop.test', self.ca.count)
+            other = self.client('shop.test', context, session)
+            self.assertFalse(other.s.session_reused)
+            self.assertEqual(which(other.s), self.ca.count)
+
+    def test_policy(self):
+        def plain():
+            return rig.get(self.router.http, 'www.blog.test', '/a?b=c')
+
+        self.cert('www.blog.test', self.ca.issue('www.blog.test'))
+        self.wait_served('www.blog.test', self.ca.count)
+        self.assertEqual(plain()[0], 200)
+        self.etcd.put('config/router/hsts/enabled', 'true')
+        rig.wait_for(lambda: plain()[0] == 301, 'redirect')
+        self.assertEqual(plain()[1]['location'], 'https://www.blog.test:%d/a?b=c' % self.https)
+        self.assertNotIn('strict-transport-security', plain()[1])
+        self.assertEqual(self.get('www.blog.test')[1]['strict-transport-security'], 'max-age=10886400')
+        self.assertEqual(self.get('www.blog.test', '/status/500')[1]['strict-transport-security'], 'max-age=10886400')
+        # Not on what the router says itself.
+        self.assertNotIn('strict-transport-security', self.get('nobody.test', c=self.client('www.blog.test'))[1])
+        self.assertEqual(rig.get(self.router.http, 'nobody.test')[0], 404)
+        with rig.Client(self.router.http) as c:
+            c.send(b'POST / HTTP/1.1\r\nHost: www.blog.test\r\nContent-Length: 5\r\n\r\n')
+            status, fields, body = c.answer()
+            self.assertEqual((status, fields['connection']), (301, 'close'))
+        for key, value in (('maxAge', '60'), ('includeSubDomains', 'true'), ('preload', 'true')):
+            self.etcd.put('config/router/hsts/' + key, value)
+        rig.wait_for(lambda: self.get('www.blog.test')[1]['strict-transport-security'] == 'max-age=60; includeSubDomains; preload',
+                     'settings')
+        self.etcd.put('config/router/enforceHTTPS', 'maybe')
+        self.etcd.put('config/router/enforceHTTPS', 'false')
+        rig.wait_for(lambda: plain()[0] == 200, 'no redirect')
+        self.assertIn('strict-transport-security', self.get('www.blog.test')[1])
+        self.etcd.delete('config/router/enforceHTTPS')
+        rig.wait_for(lambda: plain()[0] == 301, 'redirect again')
+        self.etcd.put('config/router/hsts/enabled', 'false')
+        rig.wait_for(lambda: plain()[0] == 200, 'all off')
+        self.etcd.put('config/router/enforceHTTPS', 'true')
+        rig.wait_for(lambda: plain()[0] == 301, 'redirect alone')
+        self.assertNotIn('strict-transport-security', self.get('www.blog.test')[1])
+
+    def test_tls_without_etcd(self):
+        self.cert('www.blog.test', self.ca.issue('www.blog.test'))
+        self.platform(self.ca.issue('*.example.com'))
+        self.wait_served('blog.example.com', self.ca.count)
+        self.wait_served('www.blog.test', self.ca.count - 1)
+        self.etcd.stop()
+        self.assertEqual(self.served('www.blog.test'), self.ca.count - 1)
+        self.assertEqual(self.get('blog.example.com')[0], 200)
+
+
+def which_number(pair):
+    return int(os.path.basename(pair[0]).split('.')[0])
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
