@@ -73,7 +73,8 @@ int tls_ticket_cb(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
                 !set_mac(mac, &keys[i])) {
                 return -1;
             }
-            return i == 0 ? 1 : 2; /* 2: give the client a new one */
+            /* 2: give the client a new one. In TLS 1.3 each is for one use. */
+            return i == 0 && SSL_version(ssl) != TLS1_3_VERSION ? 1 : 2;
         }
     }
     return 0;

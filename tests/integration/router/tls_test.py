@@ -271,10 +271,14 @@ class Static(Https):
             context = self.ca.context(minimum_version=version, maximum_version=version)
             c = self.client('app.site.test', context)
             self.get('app.site.test', c=c)
+            session = c.s.session
             for i in range(20):
-                again = self.client('app.site.test', context, c.s.session)
+                again = self.client('app.site.test', context, session)
                 self.assertTrue(again.s.session_reused)
                 self.assertEqual(self.get('app.site.test', c=again)[0], 200)
+                session = again.s.session
+            if version == ssl.TLSVersion.TLSv1_3:
+                self.assertNotEqual(session.id, c.s.session.id)
 
 
 class Refusals(Https):
