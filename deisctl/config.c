@@ -4,6 +4,7 @@
 
 #include "lib/model/model.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define VALUE_MAX_BYTES (64 * 1024)
@@ -72,6 +73,51 @@ static int check_pair(const char *pair, struct deis_str *ret_key, struct deis_st
     return check_key(*ret_key, err);
 }
 
+/* Settings whose value is given as the name of a file: too long, and too secret, for a command
+ * line. */
+static bool is_file_setting(const char *component, struct deis_str name)
+{
+    return strcmp(component, "router") == 0 &&
+           (deis_str_eq_cstr(name, "sslCert") || deis_str_eq_cstr(name, "sslKey"));
+}
+
+static int read_value(struct deis_str path, struct deis_buf *ret, struct deis_err *err)
+{
+    deis_autofree char *name = deis_str_dup(path);
+    FILE *f = fopen(name, "re");
+
+    if (!f) {
+        return deis_err_errno(err, errno, "can't open '%s'", name);
+    }
+    char *p = deis_buf_reserve(ret, VALUE_MAX_BYTES + 1);
+    size_t n = fread(p, 1, VALUE_MAX_BYTES + 1, f);
+    int r = ferror(f) ? deis_err_errno(err, errno, "can't read '%s'", name) : 0;
+    (void)fclose(f);
+    if (r == 0 && n > VALUE_MAX_BYTES) {
+        r = deis_err_set(err, DEIS_LIMIT, "'%s' is longer than %d bytes", name, VALUE_MAX_BYTES);
+    }
+    if (r == 0) {
+        deis_buf_added(ret, n);
+    }
+    return r;
+}
+
+static int put_file(struct deis_etcd_txn *txn, const char *key, struct deis_str path,
+                    struct deis_err *err)
+{
+    struct deis_buf text = DEIS_BUF_INIT(2 * VALUE_MAX_BYTES);
+    int r = read_value(path, &text, err);
+
+    if (r == 0) {
+        deis_etcd_then_put(txn, key, deis_buf_str(&text), 0);
+    }
+    if (text.data) {
+        explicit_bzero(text.data, text.len);
+    }
+    deis_buf_clear(&text);
+    return r;
+}
+
 static int config_set(struct deis_etcd *etcd, const char *component, char **pairs,
                       struct deis_err *err)
 {
@@ -86,7 +132,11 @@ static int config_set(struct deis_etcd *etcd, const char *component, char **pair
             return r;
         }
         deis_key(key, "config/%s/%.*s", component, DEIS_STR_ARG(name));
-        deis_etcd_then_put(txn, key, value, 0);
+        if (!is_file_setting(component, name)) {
+            deis_etcd_then_put(txn, key, value, 0);
+        } else if ((r = put_file(txn, key, value, err)) < 0) {
+            return r;
+        }
     }
     int r = deis_etcd_commit(etcd, txn, NULL, NULL, err);
     for (char **p = pairs; r == 0 && *p; p++) {

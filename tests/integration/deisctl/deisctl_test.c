@@ -103,6 +103,12 @@ static void deisctl__settings_are_set_read_and_removed(void **state)
     expect(f, "config platform get a/b domain", 0, "x=y\nexample.com\n");
     expect(f, "config platform list", 0, "a/b=x=y\ndomain=example.com\n");
     expect(f, "config plat list", 0, ""); /* not a prefix of a name */
+    expect(f, "config router set sslCert=/dev/null", 0, "/dev/null\n");
+    expect(f, "config router get sslCert", 0, "\n");
+    assert_int_equal(run(f, "config router set sslKey=/dev/zero"), 1);
+    expect_says(f, "longer than");
+    expect(f, "config router set sslKey=/nonexistent", 1,
+           "deisctl: can't open '/nonexistent': No such file or directory\n");
     expect(f, "config platform rm domain", 0, "");
     expect(f, "config platform get domain", 1, "deisctl: platform/domain is not set\n");
     expect(f, "config platform list", 0, "a/b=x=y\n");
