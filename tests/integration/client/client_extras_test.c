@@ -402,7 +402,7 @@ static void extras__scripts_and_manual_are_read(void **state)
         "! command -v zsh >/dev/null || deis completion zsh | zsh -n",
         "! command -v fish >/dev/null || deis completion fish | fish -n",
         "! command -v groff >/dev/null || deis man | groff -man -ww -z",
-        "deis man | head -n 1 | grep -q '^\\.TH DEIS 1'",
+        "deis man | sed -n 1p | grep -q '^\\.TH DEIS 1'",
     };
 
     for (size_t i = 0; i < DEIS_COUNT(checks); i++) {
