@@ -72,7 +72,8 @@ static int authorize(struct session *s)
     }
 }
 
-/* Some patience: the daemon takes the lock while it tidies up after a push, which waits for the Engine. */
+/* Some patience: the daemon takes the lock while it tidies up after a push, which waits for the
+ * Engine. */
 static int take_lock(const struct session *s, int *ret_fd, struct deis_err *err)
 {
     uint64_t deadline = deis_now_ms() + LOCK_PATIENCE_MS;

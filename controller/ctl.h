@@ -33,8 +33,8 @@ struct ctl {
     struct applog *applog;
     struct rollouts *rollouts;
     struct lives *lives;
-    struct gate *apps;    /* one at a time: changes of an app's release */
-    struct memo *tokens;  /* hash -> user: a hash belongs to one user for ever */
+    struct gate *apps;   /* one at a time: changes of an app's release */
+    struct memo *tokens; /* hash -> user: a hash belongs to one user for ever */
     struct pages *releases;
     struct memo *configs; /* app -> uuid of its config, when last seen */
     struct logins *logins;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* deisctl router:set --control SOCKET HOST ADDR:PORT: change a backend of a router that runs from a file. */
+/* deisctl router:set --control SOCKET HOST ADDR:PORT: change a backend of a router that runs from a
+ * file. */
+#include "deisctl/deisctl.h"
+
+#include "lib/wire/url.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "deisctl/deisctl.h"
-#include "lib/wire/url.h"
 
 #define ANSWER_MAX_BYTES 512
 #define WAIT_S           10
@@ -60,7 +62,8 @@ int command_router_set(struct deis_etcd *etcd, int argc, char **argv, struct dei
     uint16_t port;
 
     if (argc != 5 || strcmp(argv[1], "--control") != 0) {
-        return deis_err_set(err, DEIS_INVALID, "a control socket, a host and an address are needed");
+        return deis_err_set(err, DEIS_INVALID,
+                            "a control socket, a host and an address are needed");
     }
     if (strpbrk(argv[3], " \t\r\n") || argv[3][0] == '\0') {
         return deis_err_set(err, DEIS_INVALID, "'%.64s' is no host name", argv[3]);

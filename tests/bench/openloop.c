@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open-loop HTTP client: request n is due at start + n / rate, whatever became of those before it; each
- * carries its number. Counts every request that did not get a 200 in time. Used by the acceptance test
+ * Open-loop HTTP client: request n is due at start + n / rate, whatever became of those before it;
+ * each carries its number. Counts every request that did not get a 200 in time. Used by the
+ * acceptance test
  * ("no request fails while ...") and by hand.
  *
  *   openloop --address 127.0.0.1:80 --host hello.localhost --rate 200 --seconds 30
  *
- * Without --seconds it runs until SIGTERM or SIGINT. Ends with one JSON object on stdout; exit status 1 when
- * a request failed.
+ * Without --seconds it runs until SIGTERM or SIGINT. Ends with one JSON object on stdout; exit
+ * status 1 when a request failed.
  */
+#include "lib/base/clock.h"
+#include "lib/wire/h1.h"
+#include "lib/wire/json.h"
+#include "lib/wire/url.h"
+
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -17,11 +23,6 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
-
-#include "lib/base/clock.h"
-#include "lib/wire/h1.h"
-#include "lib/wire/json.h"
-#include "lib/wire/url.h"
 
 #define TIMEOUT_S       30
 #define BODY_MAX        (1 << 20)
@@ -126,7 +127,8 @@ static void conn_failed(struct conn *c, const char *why)
 {
     struct request request = c->request;
     bool busy = c->busy;
-    bool stale = c->reused && !c->head_done && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0;
+    bool stale =
+        c->reused && !c->head_done && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0;
 
     conn_free(c);
     if (!busy) {
@@ -176,7 +178,8 @@ static int read_head(struct conn *c, struct evbuffer *in)
     size_t used;
     struct deis_str data = { (const char *)evbuffer_pullup(in, -1), evbuffer_get_length(in) };
 
-    switch (deis_h1_parse_response(data, DEIS_STR("GET"), &limits, &c->scanned, &head, &used, &err)) {
+    switch (
+        deis_h1_parse_response(data, DEIS_STR("GET"), &limits, &c->scanned, &head, &used, &err)) {
     case DEIS_H1_MORE: return 0;
     case DEIS_H1_BAD: return -1;
     case DEIS_H1_DONE: break;
@@ -249,9 +252,9 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         answer_done(c);
         return;
     }
-    conn_failed(c, what & BEV_EVENT_TIMEOUT  ? "no answer in time"
-                   : what & BEV_EVENT_EOF    ? "closed before the answer was complete"
-                                             : evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+    conn_failed(c, what & BEV_EVENT_TIMEOUT ? "no answer in time"
+                   : what & BEV_EVENT_EOF   ? "closed before the answer was complete"
+                                            : evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
 }
 
 static struct conn *conn_new(void)
@@ -345,11 +348,11 @@ static uint64_t percentile(double p)
 
 static void print_result(void)
 {
-    deis_autojson json_t *out =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O}", "sent", (json_int_t)g.sent, "ok",
-                  (json_int_t)g.ok, "failed", (json_int_t)g.failed, "retried", (json_int_t)g.retried,
-                  "p50_ms", (json_int_t)percentile(0.5), "p99_ms", (json_int_t)percentile(0.99),
-                  "max_ms", (json_int_t)g.max_ms, "bodies", g.bodies, "failures", g.failures);
+    deis_autojson json_t *out = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O}", "sent", (json_int_t)g.sent, "ok",
+        (json_int_t)g.ok, "failed", (json_int_t)g.failed, "retried", (json_int_t)g.retried,
+        "p50_ms", (json_int_t)percentile(0.5), "p99_ms", (json_int_t)percentile(0.99), "max_ms",
+        (json_int_t)g.max_ms, "bodies", g.bodies, "failures", g.failures);
     deis_autofree char *text = deis_json_dump(out);
 
     printf("%s\n", text);

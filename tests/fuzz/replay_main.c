@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a fuzz target over a folder of files without a fuzzer: how the corpus is part of the normal tests. */
+/* Runs a fuzz target over a folder of files without a fuzzer: how the corpus is part of the normal
+ * tests. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

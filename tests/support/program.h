@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Real programs of the suite as children of a test. Failures end the test program with a message. */
+/* Real programs of the suite as children of a test. Failures end the test program with a message.
+ */
 #ifndef DEIS_TESTS_PROGRAM_H
 #define DEIS_TESTS_PROGRAM_H
 
@@ -12,8 +13,8 @@ struct program {
 
 /* A port of 127.0.0.1 that nobody uses at the moment. */
 uint16_t program_free_port(void);
-/* Start $DEIS_BIN/<name> with argv (NULL-terminated, without the program's name). It is killed when the test
- * ends, whatever way. */
+/* Start $DEIS_BIN/<name> with argv (NULL-terminated, without the program's name). It is killed when
+ * the test ends, whatever way. */
 void program_start(struct program *p, const char *name, const char *const *argv);
 /* Wait until something accepts connections on the port, 20 s at most. */
 void program_wait_port(uint16_t port);

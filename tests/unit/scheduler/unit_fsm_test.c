@@ -410,8 +410,7 @@ int main(void)
         cmocka_unit_test(unit_fsm__counts_a_crash_once_over_a_restart_of_the_agent),
         cmocka_unit_test(unit_fsm__losing_the_engine_changes_nothing),
         cmocka_unit_test(unit_fsm__a_container_removed_behind_our_back_is_replaced),
-        cmocka_unit_test(
-            unit_fsm__a_container_restarted_by_others_is_probed_at_its_new_address),
+        cmocka_unit_test(unit_fsm__a_container_restarted_by_others_is_probed_at_its_new_address),
         cmocka_unit_test(unit_fsm__a_failing_pull_becomes_an_error_when_it_lasts),
         cmocka_unit_test(unit_fsm__what_can_not_be_started_is_an_error_at_once),
         cmocka_unit_test(unit_fsm__stop_asks_then_kills_after_the_grace_time),
