@@ -4,8 +4,8 @@
 #include "lib/model/model.h"
 
 const char *const route_docs_prefixes[] = {
-    "config/platform/", "config/controller/", "config/router/", "apps/", "domains/", "units/",
-    "states/",          "verdicts/",          "services/",
+    "config/platform/", "config/controller/", "config/router/", "apps/",    "domains/", "units/",
+    "states/",          "verdicts/",          "services/",      "routing/",
 };
 const size_t route_docs_prefix_count = DEIS_COUNT(route_docs_prefixes);
 
@@ -156,6 +156,9 @@ int route_docs_apply(struct route_model *m, const char *key, struct deis_str val
             route_model_set_app(m, rest.ptr, value.ptr != NULL);
         }
         return 0;
+    }
+    if ((rest = deis_key_below(key, "routing/")).ptr) {
+        return route_model_set_routing(m, rest.ptr, value, err);
     }
     if ((rest = deis_key_below(key, "domains/")).ptr) {
         return apply_domain(m, rest.ptr, value, err);

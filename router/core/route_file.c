@@ -124,6 +124,10 @@ void route_file_save(const struct route_table *t, struct deis_buf *out)
     for (size_t i = 0; i < t->app_count; i++) {
         const struct route_app *a = route_table_at(t, i);
         deis_buf_addf(out, "%s %s\n", a->kind == ROUTE_APP ? "app" : "platform", a->name);
+        if (a->settings) {
+            deis_autofree char *routing = route_settings_format(a->settings);
+            deis_buf_addf(out, "routing %s\n", routing);
+        }
         for (size_t k = 0; k < a->count; k++) {
             deis_buf_addf(out, "to %s %s\n", a->endpoints[k]->unit, a->endpoints[k]->address);
         }
@@ -143,6 +147,10 @@ struct load {
 static bool load_line(struct load *l, struct deis_str line)
 {
     struct deis_str kind = word(&line);
+    if (deis_str_eq_cstr(kind, "routing")) {
+        struct deis_err err;
+        return l->app && route_model_set_routing(l->model, l->app, deis_str_trim(line), &err) == 0;
+    }
     struct deis_str a = word(&line);
     struct deis_str b = word(&line);
     deis_autofree char *first = deis_str_dup(a);
@@ -171,7 +179,8 @@ static bool load_line(struct load *l, struct deis_str line)
         route_model_add_fixed(l->model, l->app, l->kind, first, second);
         return true;
     }
-    if (deis_str_eq_cstr(kind, "host") && is_host(a) && b.ptr) {
+    if (deis_str_eq_cstr(kind, "host") && b.ptr &&
+        is_host(deis_str_starts(a, "*.") ? deis_str_skip(a, 2) : a)) {
         route_model_set_host(l->model, first, second);
         return true;
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/core/route_model.h"
 
+#include "router/core/rate.h"
+
 #include "lib/base/buf.h"
 
 enum { APP_ENDPOINTS_MAX = 10000 };
@@ -40,6 +42,7 @@ struct route_model {
     struct deis_map *states; /* "machine/unit" -> address */
     struct deis_map *lost;   /* machine -> anything */
     struct deis_map *hosts;  /* host -> app name */
+    struct route_policy *policy;
     char *domain;
     char *subdomain;
     struct route_limits limits;
@@ -104,6 +107,7 @@ struct route_model *route_model_new(struct route_registry *registry)
     m->states = deis_map_new(free);
     m->lost = deis_map_new(NULL);
     m->hosts = deis_map_new(free);
+    m->policy = route_policy_new();
     m->domain = deis_strdup("localhost");
     m->subdomain = deis_strdup("deis");
     m->limits = (struct route_limits){ UINT64_C(100) << 20, 1300000 };
@@ -124,6 +128,7 @@ void route_model_free(struct route_model *m)
     deis_map_free(m->states);
     deis_map_free(m->lost);
     deis_map_free(m->hosts);
+    route_policy_free(m->policy);
     free(m->domain);
     free(m->subdomain);
     free(m);
@@ -219,6 +224,33 @@ void route_model_set_app(struct route_model *m, const char *app, bool known)
         m->hosts_dirty = true;
         app_touch(m, a);
         app_forget_if_empty(m, a);
+    }
+}
+
+int route_model_set_routing(struct route_model *m, const char *app, struct deis_str text,
+                            struct deis_err *err)
+{
+    int code = route_policy_set(m->policy, app, text, err);
+    struct m_app *a = deis_map_get(m->apps, deis_str(app));
+
+    if (a) {
+        app_touch(m, a);
+    }
+    return code;
+}
+
+void route_model_set_defaults(struct route_model *m, const struct route_defaults *d,
+                              struct deis_err *err)
+{
+    size_t cursor = 0;
+    struct deis_str key;
+    void *value;
+
+    if (!route_policy_set_defaults(m->policy, d, err)) {
+        return;
+    }
+    while (deis_map_next(m->apps, &cursor, &key, &value)) {
+        app_touch(m, value);
     }
 }
 
@@ -455,6 +487,15 @@ static unsigned collect(struct route_model *m, struct m_app *a, struct endpoint_
     return wanted;
 }
 
+static struct route_settings *settings_of(const struct route_model *m, const struct m_app *a)
+{
+    if (a->kind == ROUTE_APP) {
+        return route_policy_app(m->policy, a->name);
+    }
+    bool controller = strcmp(a->name, ROUTE_CONTROLLER) == 0;
+    return controller ? route_policy_controller(m->policy, a->name) : NULL;
+}
+
 static void app_build(struct route_model *m, struct m_app *a)
 {
     struct endpoint_list l = { NULL, 0 };
@@ -463,7 +504,16 @@ static void app_build(struct route_model *m, struct m_app *a)
     struct route_stats *stats = route_registry_stats(m->registry, a->name);
 
     a->built = route_app_new(a->name, a->kind, wanted, stats, l.items, l.count);
+    struct route_settings *settings = settings_of(m, a);
+    route_app_set_settings(a->built, settings);
+    if (settings && settings->r.rate_minute > 0 && !stats->rate) {
+        stats->rate = rate_new();
+    }
+    route_settings_unref(settings);
     for (size_t i = 0; i < l.count; i++) {
+        if (l.items[i]->uses == 0) {
+            atomic_store(&l.items[i]->since_ms, 0); /* new, or back again */
+        }
         l.items[i]->uses++;
         atomic_store(&l.items[i]->retired, false);
         route_endpoint_unref(l.items[i]);

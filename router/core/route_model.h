@@ -32,6 +32,12 @@ void route_model_set_limits(struct route_model *m, const struct route_limits *li
 void route_model_set_https(struct route_model *m, struct route_https *https);
 
 void route_model_set_app(struct route_model *m, const char *app, bool known);
+/* An app's routing document; see route_policy_set(). */
+int route_model_set_routing(struct route_model *m, const char *app, struct deis_str text,
+                            struct deis_err *err) deis_must_check;
+/* What the platform sets; err as in route_policy_set_defaults(). */
+void route_model_set_defaults(struct route_model *m, const struct route_defaults *d,
+                              struct deis_err *err);
 /* A custom host name; app NULL removes it. */
 void route_model_set_host(struct route_model *m, const char *host, const char *app);
 

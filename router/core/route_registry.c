@@ -13,6 +13,8 @@ struct route_registry {
     size_t free_count;
     uint32_t slots;
     bool marked;
+    uint64_t (*tag)(const char *unit, void *arg);
+    void *tag_arg;
 };
 
 bool route_address_parse(struct deis_str text, uint8_t ip[16], bool *ret_v6, uint16_t *ret_port)
@@ -32,6 +34,11 @@ bool route_address_parse(struct deis_str text, uint8_t ip[16], bool *ret_v6, uin
     }
     *ret_v6 = true;
     return inet_pton(AF_INET6, name, ip) == 1;
+}
+
+static uint64_t plain_tag(const char *unit, void *arg)
+{
+    return deis_hash(deis_str(unit));
 }
 
 static void endpoint_free(struct route_endpoint *e)
@@ -57,7 +64,15 @@ struct route_registry *route_registry_new(void)
 
     r->endpoints = deis_map_new(on_free_endpoint);
     r->stats = deis_map_new(on_free_stats);
+    r->tag = plain_tag;
     return r;
+}
+
+void route_registry_set_tagger(struct route_registry *r,
+                               uint64_t (*tag)(const char *unit, void *arg), void *arg)
+{
+    r->tag = tag;
+    r->tag_arg = arg;
 }
 
 void route_registry_free(struct route_registry *r)
@@ -91,6 +106,7 @@ struct route_endpoint *route_registry_endpoint(struct route_registry *r, const c
         memcpy(e->ip, ip, sizeof(ip));
         e->v6 = v6;
         e->port = port;
+        e->tag = r->tag(unit, r->tag_arg);
         e->slot = r->free_count > 0 ? r->free_slots[--r->free_count] : r->slots++;
         deis_map_set(r->endpoints, deis_str(key), e);
     }

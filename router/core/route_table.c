@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/core/route_table.h"
 
+#include "router/core/rate.h"
+
 struct host_slot {
     uint32_t hash;
     uint32_t name; /* offset in names */
@@ -16,6 +18,7 @@ struct route_hosts {
     char *names;
     size_t names_len;
     size_t names_cap;
+    size_t wildcards; /* names that begin with "*." */
 };
 
 void route_endpoint_ref(struct route_endpoint *e)
@@ -31,6 +34,7 @@ void route_endpoint_unref(struct route_endpoint *e)
 void route_stats_unref(struct route_stats *s)
 {
     if (s && atomic_fetch_sub(&s->refs, 1) == 1) {
+        rate_free(s->rate);
         free(s);
     }
 }
@@ -49,6 +53,8 @@ void route_app_unref(struct route_app *a)
         route_endpoint_unref(a->endpoints[i]);
     }
     route_stats_unref(a->stats);
+    route_settings_unref(a->settings);
+    free(a->weights);
     free(a->name);
     free(a);
 }
@@ -204,14 +210,36 @@ bool route_hosts_add(struct route_hosts *h, struct deis_str host, uint32_t app)
     *s = (struct host_slot){ hash, (uint32_t)h->names_len, app, (uint32_t)host.len };
     h->names_len += host.len;
     h->count++;
+    h->wildcards += deis_str_starts(host, "*.");
     return true;
+}
+
+/* The name's own slot, else that of the wildcard one label above: NULL when there is neither. */
+static const struct host_slot *host_slot_match(const struct route_hosts *h, struct deis_str host)
+{
+    const struct host_slot *s = host_slot_find(h, host, (uint32_t)deis_hash(host));
+    char name[ROUTE_HOST_MAX + 1];
+
+    if (s->len > 0) {
+        return s;
+    }
+    ptrdiff_t dot = h->wildcards > 0 ? deis_str_find(host, '.') : -1;
+    if (dot <= 0 || host.len > ROUTE_HOST_MAX) {
+        return NULL;
+    }
+    struct deis_str parent = deis_str_skip(host, (size_t)dot);
+    name[0] = '*';
+    memcpy(name + 1, parent.ptr, parent.len);
+    struct deis_str wildcard = { name, parent.len + 1 };
+    s = host_slot_find(h, wildcard, (uint32_t)deis_hash(wildcard));
+    return s->len > 0 ? s : NULL;
 }
 
 bool route_hosts_find(const struct route_hosts *h, struct deis_str host, uint32_t *ret_app)
 {
-    const struct host_slot *s = host_slot_find(h, host, (uint32_t)deis_hash(host));
+    const struct host_slot *s = host_slot_match(h, host);
 
-    if (s->len == 0) {
+    if (!s) {
         return false;
     }
     *ret_app = s->app;
@@ -329,9 +357,9 @@ size_t route_host_normalise(struct deis_str host, char out[ROUTE_HOST_MAX + 1])
 
 struct route_app *route_table_find(const struct route_table *t, struct deis_str host)
 {
-    const struct host_slot *s = host_slot_find(t->hosts, host, (uint32_t)deis_hash(host));
+    const struct host_slot *s = host_slot_match(t->hosts, host);
 
-    return s->len > 0 ? route_table_at(t, s->app) : NULL;
+    return s ? route_table_at(t, s->app) : NULL;
 }
 
 struct route_app *route_table_app(const struct route_table *t, const char *name)

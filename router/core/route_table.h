@@ -8,6 +8,8 @@
 #ifndef DEIS_ROUTER_ROUTE_TABLE_H
 #define DEIS_ROUTER_ROUTE_TABLE_H
 
+#include "router/core/route_policy.h"
+
 #include "lib/base/map.h"
 
 #include <stdatomic.h>
@@ -21,6 +23,8 @@ struct route_endpoint {
     atomic_bool retired;  /* not in the newest table: keep no idle connection to it */
     atomic_uint failures; /* in a row */
     _Atomic uint64_t ejected_until_ms;
+    _Atomic uint64_t since_ms; /* when it was first looked at for its weight; 0: not yet */
+    uint64_t tag;              /* names its unit to clients that stick to it */
     uint32_t slot; /* small number, unique among the endpoints that exist */
     unsigned uses; /* built apps that hold it; thread: main */
     bool v6;
@@ -37,6 +41,7 @@ struct route_stats {
     _Atomic uint64_t answers[6]; /* by class; [0]: the client left before its answer */
     _Atomic uint64_t bytes_in;   /* of bodies */
     _Atomic uint64_t bytes_out;
+    struct rate *rate; /* NULL: no limit has been set so far; thread: main makes it */
 };
 
 enum route_kind {
@@ -50,6 +55,9 @@ struct route_app {
     char *name;
     struct route_stats *stats;
     unsigned wanted; /* units that should run; > 0 with no endpoint: none is ready */
+    struct route_settings *settings; /* NULL: none */
+    uint8_t *weights;                /* of the endpoints, 0 to 100; NULL: all the same */
+    atomic_bool warm;                /* no endpoint is in its slow start any more */
     size_t count;
     struct route_endpoint *endpoints[];
 };
@@ -99,6 +107,9 @@ static inline struct route_app *route_table_at(const struct route_table *t, size
 struct route_registry;
 
 struct route_registry *route_registry_new(void);
+/* How a unit is named to clients: the same in all routers, and nothing that they can guess. */
+void route_registry_set_tagger(struct route_registry *r,
+                               uint64_t (*tag)(const char *unit, void *arg), void *arg);
 void route_registry_free(struct route_registry *r); /* no table, no request may be left */
 
 /* The endpoint of this unit at this address ("1.2.3.4:80", "[::1]:80"): yours, unref it. NULL when
@@ -130,12 +141,16 @@ struct route_app *route_app_new(const char *name, enum route_kind kind, unsigned
                                 struct route_stats *stats, struct route_endpoint **endpoints,
                                 size_t count);
 
+/* Before sharing only. Takes a ref; NULL is fine. */
+void route_app_set_settings(struct route_app *a, struct route_settings *s);
+
 /* --- hosts --- */
 
 struct route_hosts *route_hosts_new(size_t expected);
 void route_hosts_unref(struct route_hosts *h);
-/* Host (lower case, no port) -> index into apps. False when the host is taken. Before sharing only.
- */
+/* Host (lower case, no port) -> index into apps. "*.example.com" stands for every name with one label
+ * more that has no entry of its own (RFC 6125 section 6.4.3), not for example.com. False when the host
+ * is taken. Before sharing only. */
 bool route_hosts_add(struct route_hosts *h, struct deis_str host, uint32_t app);
 bool route_hosts_find(const struct route_hosts *h, struct deis_str host, uint32_t *ret_app);
 size_t route_hosts_count(const struct route_hosts *h);
@@ -169,6 +184,18 @@ struct route_app *route_table_app(const struct route_table *t, const char *name)
  */
 struct route_endpoint *route_app_pick(const struct route_app *a, uint64_t now_ms, uint64_t random,
                                       struct route_endpoint *const *tried, size_t tried_count);
+
+/* What a client asks for by an app's settings: the unit it has a cookie for, or the value of the
+ * query variable that always leads to the same one. 0 and NONE: nothing. */
+struct route_wish {
+    uint64_t tag;
+    struct deis_str value;
+};
+
+/* As route_app_pick() for an app with settings: wishes, weights, slow start. */
+struct route_endpoint *route_app_choose(struct route_app *a, const struct route_wish *wish,
+                                        uint64_t now_ms, uint64_t random,
+                                        struct route_endpoint *const *tried, size_t tried_count);
 
 /* A connection failed: put the endpoint aside for a while, longer each time. */
 void route_endpoint_eject(struct route_endpoint *e, uint64_t now_ms);

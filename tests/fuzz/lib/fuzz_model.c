@@ -2,6 +2,7 @@
 /* Any document: refused, or written such that it reads and writes the same again. The first byte
  * picks the kind. */
 #include "lib/model/model.h"
+#include "lib/model/routing.h"
 
 static void check(bool fact)
 {
@@ -33,6 +34,7 @@ ROUND(unit_state)
 ROUND(rollout)
 ROUND(machine)
 ROUND(service)
+ROUND(routing)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,10 +42,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const rounds[])(struct deis_str) = {
         formation_round, unit_round, unit_state_round, rollout_round, machine_round, service_round,
+        routing_round,
     };
 
     if (size > 0) {
-        rounds[data[0] % DEIS_COUNT(rounds)](deis_str_n((const char *)data + 1, size - 1));
+        rounds[(uint8_t)(data[0] - '0') % DEIS_COUNT(rounds)](deis_str_n((const char *)data + 1, size - 1));
     }
     return 0;
 }

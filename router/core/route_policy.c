@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/core/route_policy.h"
+
+struct route_policy {
+    struct deis_map *own;              /* app -> route_settings */
+    struct route_settings *all;        /* of apps without their own, or NULL */
+    struct route_settings *controller; /* or NULL */
+    bool closed;
+    char *affinity_arg; /* or NULL */
+};
+
+struct route_settings *route_settings_ref(struct route_settings *s)
+{
+    if (s) {
+        atomic_fetch_add(&s->refs, 1);
+    }
+    return s;
+}
+
+void route_settings_unref(struct route_settings *s)
+{
+    if (s && atomic_fetch_sub(&s->refs, 1) == 1) {
+        deis_routing_clear(&s->r);
+        free(s);
+    }
+}
+
+bool route_settings_admit(const struct route_settings *s, const uint8_t ip[16])
+{
+    return (!s->closed && !s->r.restricted) || deis_cidr_has(s->r.allowed, s->r.allowed_count, ip);
+}
+
+char *route_settings_format(const struct route_settings *s)
+{
+    return deis_routing_format(&s->r);
+}
+
+/* Takes doc. */
+static struct route_settings *settings_new(json_t *doc, struct deis_err *err)
+{
+    struct route_settings *s = deis_alloc(sizeof(*s));
+    int code = deis_routing_read(doc, &s->r, err);
+
+    if (code == 0) {
+        code = deis_json_bool_or(doc, "closed", false, &s->closed, err);
+    }
+    json_decref(doc);
+    atomic_init(&s->refs, 1);
+    if (code < 0) {
+        route_settings_unref(s);
+        return NULL;
+    }
+    return s;
+}
+
+static void on_free_settings(void *value)
+{
+    route_settings_unref(value);
+}
+
+struct route_policy *route_policy_new(void)
+{
+    struct route_policy *p = deis_alloc(sizeof(*p));
+
+    p->own = deis_map_new(on_free_settings);
+    return p;
+}
+
+void route_policy_free(struct route_policy *p)
+{
+    if (p) {
+        deis_map_free(p->own);
+        route_settings_unref(p->all);
+        route_settings_unref(p->controller);
+        free(p->affinity_arg);
+        free(p);
+    }
+}
+
+static struct route_settings *closed_settings(void)
+{
+    struct deis_err err;
+
+    return settings_new(json_pack("{s:{}, s:b}", "settings", "closed", 1), &err);
+}
+
+int route_policy_set(struct route_policy *p, const char *app, struct deis_str text,
+                     struct deis_err *err)
+{
+    if (!text.ptr) {
+        (void)deis_map_remove(p->own, deis_str(app));
+        return DEIS_OK;
+    }
+    json_t *doc = text.len <= DEIS_ROUTING_MAX ? deis_json_parse(text, err) : NULL;
+    struct route_settings *s = doc ? settings_new(doc, err) : NULL;
+    if (s) {
+        deis_map_set(p->own, deis_str(app), s);
+        return DEIS_OK;
+    }
+    if (!deis_map_get(p->own, deis_str(app))) {
+        deis_map_set(p->own, deis_str(app), closed_settings());
+    }
+    return deis_err_set(err, DEIS_INVALID, "routing of '%s' can't be read", app);
+}
+
+/* The settings that the platform gives the controller; NULL: none. */
+static struct route_settings *controller_settings(const struct route_defaults *d,
+                                                  struct deis_err *err)
+{
+    deis_autojson json_t *obj = json_object();
+    json_t *list = NULL;
+    bool closed = d->enforce_whitelist;
+
+    if (d->controller_whitelist && d->controller_whitelist[0] != '\0') {
+        list = deis_whitelist_read(deis_str(d->controller_whitelist), err);
+        if (!list) {
+            deis_err_wrap(err, "controller/whitelist");
+            return NULL;
+        } else if (json_array_size(list) > 0) {
+            json_object_set(obj, "whitelist", list);
+        }
+    }
+    json_decref(list);
+    if (d->controller_connect_ms > 0) {
+        deis_autofree char *text =
+            deis_asprintf("%llums", (unsigned long long)d->controller_connect_ms);
+        json_object_set_new(obj, "connectTimeout", json_string(text));
+    }
+    if (d->controller_read_ms > 0) {
+        deis_autofree char *text =
+            deis_asprintf("%llums", (unsigned long long)d->controller_read_ms);
+        json_object_set_new(obj, "timeout", json_string(text));
+    }
+    if (json_object_size(obj) == 0 && !closed) {
+        return NULL;
+    }
+    return settings_new(json_pack("{s:O, s:b}", "settings", obj, "closed", closed), err);
+}
+
+static struct route_settings *app_settings(const struct route_policy *p, struct deis_err *err)
+{
+    if (!p->closed && !p->affinity_arg) {
+        return NULL;
+    }
+    return settings_new(json_pack("{s:{s:s*}, s:b}", "settings", "affinityArg", p->affinity_arg,
+                                  "closed", p->closed),
+                        err);
+}
+
+static bool same(const struct route_settings *a, const struct route_settings *b)
+{
+    return a && b ? json_equal(a->r.doc, b->r.doc) == 1 : a == b;
+}
+
+/* Put s in the place of *old; false when they say the same. */
+static bool replace(struct route_settings **old, struct route_settings *s)
+{
+    bool changed = !same(*old, s);
+
+    route_settings_unref(changed ? *old : s);
+    *old = changed ? s : *old;
+    return changed;
+}
+
+bool route_policy_set_defaults(struct route_policy *p, const struct route_defaults *d,
+                               struct deis_err *err)
+{
+    const char *arg = d->affinity_arg && d->affinity_arg[0] != '\0' ? d->affinity_arg : NULL;
+    deis_autojson json_t *name = arg ? json_string(arg) : NULL;
+    struct deis_err fault = DEIS_ERR_INIT;
+
+    err->code = DEIS_OK;
+    p->closed = d->enforce_whitelist;
+    free(DEIS_TAKE(p->affinity_arg));
+    if (arg) {
+        deis_autojson json_t *good = deis_routing_value("affinityArg", name, err);
+        p->affinity_arg = good ? deis_strdup(arg) : NULL;
+    }
+    bool changed = replace(&p->all, app_settings(p, &fault));
+    struct route_settings *controller = controller_settings(d, &fault);
+    if (fault.code < 0) {
+        *err = fault;
+        /* As with an app's document: the former stays; without one the door is shut. */
+        controller = p->controller ? route_settings_ref(p->controller) : closed_settings();
+    }
+    return replace(&p->controller, controller) || changed;
+}
+
+struct route_settings *route_policy_app(const struct route_policy *p, const char *app)
+{
+    struct route_settings *own = deis_map_get(p->own, deis_str(app));
+
+    if (!own || !p->all) {
+        return route_settings_ref(own ? own : p->all);
+    }
+    /* The app's own document, with the platform's where it is silent. */
+    json_t *doc = json_deep_copy(own->r.doc);
+    json_t *settings = json_object_get(doc, "settings");
+    if (p->affinity_arg && !own->r.affinity_arg) {
+        json_object_set_new(settings, "affinityArg", json_string(p->affinity_arg));
+    }
+    if (p->closed) {
+        json_object_set_new(doc, "closed", json_true());
+    }
+    struct deis_err err;
+    struct route_settings *s = settings_new(doc, &err);
+    return s ? s : route_settings_ref(own);
+}
+
+struct route_settings *route_policy_controller(const struct route_policy *p, const char *name)
+{
+    struct route_settings *own = deis_map_get(p->own, deis_str(name));
+
+    return route_settings_ref(own ? own : p->controller);
+}
