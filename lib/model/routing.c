@@ -225,7 +225,7 @@ static void allow(struct deis_routing *r, const json_t *list)
     json_array_foreach(list, i, entry)
     {
         struct deis_cidr c;
-        if (deis_cidr_parse(deis_str(json_string_value(entry)), &c, &err) == 0) {
+        if (deis_whitelist_entry(deis_str(json_string_value(entry)), &c, &err) == 0) {
             r->allowed = deis_realloc_array(r->allowed, r->allowed_count + 1, sizeof(c));
             r->allowed[r->allowed_count++] = c;
         }

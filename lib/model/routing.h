@@ -8,24 +8,16 @@
 #define DEIS_MODEL_ROUTING_H
 
 #include "lib/model/model.h"
+#include "lib/wire/ip.h"
 
 #define DEIS_ROUTING_MAX         262144 /* bytes of a document */
 #define DEIS_ROUTING_PAGE_MAX    16384  /* of a page of the app's own */
 #define DEIS_ROUTING_ENTRIES_MAX 256    /* of a whitelist, of weights */
 
-/* A network; IPv4 as ::ffff:a.b.c.d, so that bits is 96 at least. */
-struct deis_cidr {
-    uint8_t ip[16];
-    uint8_t bits;
-};
-
-/* "10.0.0.0/8", "2001:db8::1", each perhaps with a label behind: "10.1.2.3:office". An IPv6 address
- * with a label stands in brackets: "[2001:db8::/32]:office". Bits beyond the mask must be 0. */
-int deis_cidr_parse(struct deis_str entry, struct deis_cidr *ret,
-                    struct deis_err *err) deis_must_check;
-/* "10.1.2.3", "2001:db8::1" as ::ffff:a.b.c.d or as it is. */
-bool deis_cidr_address(const char *text, uint8_t ret[16]);
-bool deis_cidr_has(const struct deis_cidr *list, size_t count, const uint8_t ip[16]);
+/* "10.0.0.0/8", "2001:db8::1", each perhaps with a label behind: "10.1.2.3:office". An IPv6 network
+ * with a label stands in brackets: "[2001:db8::/32]:office". */
+int deis_whitelist_entry(struct deis_str entry, struct deis_cidr *ret,
+                         struct deis_err *err) deis_must_check;
 /* "a, b,c" as an array of texts that are good, yours. NULL: err names the entry. */
 json_t *deis_whitelist_read(struct deis_str text, struct deis_err *err) deis_must_check;
 
@@ -78,6 +70,8 @@ int deis_routing_parse(struct deis_str text, struct deis_routing *ret,
                        struct deis_err *err) deis_must_check;
 /* The same from what is parsed; takes a reference of doc. */
 int deis_routing_read(json_t *doc, struct deis_routing *ret, struct deis_err *err) deis_must_check;
+/* Is this address in one of the whitelists? */
+bool deis_routing_allows(const struct deis_routing *r, const struct deis_ip *ip);
 char *deis_routing_format(const struct deis_routing *r); /* yours */
 void deis_routing_clear(struct deis_routing *r);
 

@@ -31,12 +31,9 @@ void rate_free(struct rate *r)
     free(r);
 }
 
-static uint64_t hash_of(const uint8_t ip[16])
+static uint64_t hash_of(const struct deis_ip *ip)
 {
-    static const uint8_t v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
-    bool v4 = memcmp(ip, v4_prefix, sizeof(v4_prefix)) == 0;
-
-    return deis_hash((struct deis_str){ (const char *)ip, v4 ? 16 : 8 });
+    return deis_hash((struct deis_str){ (const char *)ip->bytes, deis_ip_is_v4(ip) ? 16 : 8 });
 }
 
 /* The place of this address, or the one to take: free, or used up the least. */
@@ -60,7 +57,7 @@ static _Atomic uint64_t *find(struct rate *r, uint64_t hash, uint64_t *ret_old)
     return best;
 }
 
-uint64_t rate_take(struct rate *r, const uint8_t ip[16], uint32_t per_minute, uint32_t burst,
+uint64_t rate_take(struct rate *r, const struct deis_ip *ip, uint32_t per_minute, uint32_t burst,
                    uint64_t now_ms)
 {
     uint64_t hash = hash_of(ip);

@@ -8,7 +8,7 @@
 #ifndef DEIS_ROUTER_RATE_H
 #define DEIS_ROUTER_RATE_H
 
-#include "lib/base/attr.h"
+#include "lib/wire/ip.h"
 
 struct rate;
 
@@ -16,7 +16,7 @@ struct rate *rate_new(void);
 void rate_free(struct rate *r); /* NULL is fine */
 /* Count one request, of which `burst` may come at once and `per_minute` in the long run. Returns 0,
  * or the ms after which the next one is let through; that request is not counted. */
-uint64_t rate_take(struct rate *r, const uint8_t ip[16], uint32_t per_minute, uint32_t burst,
+uint64_t rate_take(struct rate *r, const struct deis_ip *ip, uint32_t per_minute, uint32_t burst,
                    uint64_t now_ms);
 
 #endif

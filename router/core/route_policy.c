@@ -25,9 +25,9 @@ void route_settings_unref(struct route_settings *s)
     }
 }
 
-bool route_settings_admit(const struct route_settings *s, const uint8_t ip[16])
+bool route_settings_admit(const struct route_settings *s, const struct deis_ip *ip)
 {
-    return (!s->closed && !s->r.restricted) || deis_cidr_has(s->r.allowed, s->r.allowed_count, ip);
+    return (!s->closed && !s->r.restricted) || deis_routing_allows(&s->r, ip);
 }
 
 char *route_settings_format(const struct route_settings *s)

@@ -21,7 +21,7 @@ struct route_settings {
 struct route_settings *route_settings_ref(struct route_settings *s);
 void route_settings_unref(struct route_settings *s);
 /* May this address pass? */
-bool route_settings_admit(const struct route_settings *s, const uint8_t ip[16]);
+bool route_settings_admit(const struct route_settings *s, const struct deis_ip *ip);
 /* The document, with "closed"; yours. */
 char *route_settings_format(const struct route_settings *s);
 

@@ -7,11 +7,12 @@ static bool has(const char *network, const char *address)
 {
     struct deis_cidr c;
     struct deis_err err;
-    uint8_t ip[16];
+    struct deis_ip ip;
+    struct deis_routing r = { .allowed = &c, .allowed_count = 1 };
 
-    assert_int_equal(deis_cidr_parse(deis_str(network), &c, &err), 0);
-    assert_true(deis_cidr_address(address, ip));
-    return deis_cidr_has(&c, 1, ip);
+    assert_int_equal(deis_whitelist_entry(deis_str(network), &c, &err), 0);
+    assert_true(deis_ip_parse(deis_str(address), &ip));
+    return deis_routing_allows(&r, &ip);
 }
 
 static void networks(void **state)
@@ -44,9 +45,9 @@ static void no_networks(void **state)
     struct deis_err err;
 
     for (size_t i = 0; i < DEIS_COUNT(bad); i++) {
-        assert_int_equal(deis_cidr_parse(deis_str(bad[i]), &c, &err), DEIS_INVALID);
+        assert_int_equal(deis_whitelist_entry(deis_str(bad[i]), &c, &err), DEIS_INVALID);
     }
-    assert_int_equal(deis_cidr_parse(deis_str_n("1.2.3.4\0", 8), &c, &err), DEIS_INVALID);
+    assert_int_equal(deis_whitelist_entry(deis_str_n("1.2.3.4\0", 8), &c, &err), DEIS_INVALID);
     assert_null(deis_whitelist_read(DEIS_STR("10.0.0.1, nonsense"), &err));
     assert_non_null(strstr(err.msg, "'nonsense'"));
 }

@@ -71,10 +71,10 @@ static int teardown(void **state)
 
 static bool admits(const struct route_app *a, const char *address)
 {
-    uint8_t ip[16];
+    struct deis_ip ip;
 
-    assert_true(deis_cidr_address(address, ip));
-    return !a->settings || route_settings_admit(a->settings, ip);
+    assert_true(deis_ip_parse(deis_str(address), &ip));
+    return !a->settings || route_settings_admit(a->settings, &ip);
 }
 
 static void document__comes_changes_and_goes(void **state)
@@ -345,52 +345,52 @@ static void choice__starts_new_units_slowly(void **state)
 static void rate__lets_a_burst_and_then_a_pace_through(void **state)
 {
     struct rate *r = rate_new();
-    uint8_t one[16], other[16];
+    struct deis_ip one, other;
     uint64_t now_ms = 5000000;
 
-    assert_true(deis_cidr_address("10.0.0.1", one));
-    assert_true(deis_cidr_address("10.0.0.2", other));
+    assert_true(deis_ip_parse(deis_str("10.0.0.1"), &one));
+    assert_true(deis_ip_parse(deis_str("10.0.0.2"), &other));
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(rate_take(r, one, 60, 5, now_ms), 0);
+        assert_int_equal(rate_take(r, &one, 60, 5, now_ms), 0);
     }
-    uint64_t wait = rate_take(r, one, 60, 5, now_ms);
+    uint64_t wait = rate_take(r, &one, 60, 5, now_ms);
     assert_in_range(wait, 990, 1001);
-    assert_int_equal(rate_take(r, other, 60, 5, now_ms), 0);
-    assert_int_not_equal(rate_take(r, one, 60, 5, now_ms + wait - 10), 0);
-    assert_int_equal(rate_take(r, one, 60, 5, now_ms + wait), 0);
-    assert_int_not_equal(rate_take(r, one, 60, 5, now_ms + wait), 0);
+    assert_int_equal(rate_take(r, &other, 60, 5, now_ms), 0);
+    assert_int_not_equal(rate_take(r, &one, 60, 5, now_ms + wait - 10), 0);
+    assert_int_equal(rate_take(r, &one, 60, 5, now_ms + wait), 0);
+    assert_int_not_equal(rate_take(r, &one, 60, 5, now_ms + wait), 0);
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(rate_take(r, one, 60, 5, now_ms + 60000), 0);
+        assert_int_equal(rate_take(r, &one, 60, 5, now_ms + 60000), 0);
     }
-    assert_int_not_equal(rate_take(r, one, 60, 5, now_ms + 60000), 0);
+    assert_int_not_equal(rate_take(r, &one, 60, 5, now_ms + 60000), 0);
     rate_free(r);
 }
 
 static void rate__holds_with_many_addresses(void **state)
 {
     struct rate *r = rate_new();
-    uint8_t ip[16];
+    struct deis_ip ip;
     unsigned refused = 0;
 
     /* One that asks often among thousands that ask once. */
     for (unsigned i = 0; i < 3000; i++) {
         char text[32];
         snprintf(text, sizeof(text), "10.1.%u.%u", i / 256, i % 256);
-        assert_true(deis_cidr_address(text, ip));
-        assert_int_equal(rate_take(r, ip, 6, 3, 777), 0);
-        assert_true(deis_cidr_address("10.0.0.1", ip));
-        refused += rate_take(r, ip, 6, 3, 777) > 0;
+        assert_true(deis_ip_parse(deis_str(text), &ip));
+        assert_int_equal(rate_take(r, &ip, 6, 3, 777), 0);
+        assert_true(deis_ip_parse(deis_str("10.0.0.1"), &ip));
+        refused += rate_take(r, &ip, 6, 3, 777) > 0;
     }
     assert_in_range(refused, 2900, 2997);
     /* A network of IPv6 counts as one address. */
     for (unsigned i = 0; i < 3; i++) {
         char text[32];
         snprintf(text, sizeof(text), "2001:db8::%x", i + 1);
-        assert_true(deis_cidr_address(text, ip));
-        assert_int_equal(rate_take(r, ip, 6, 3, 777), 0);
+        assert_true(deis_ip_parse(deis_str(text), &ip));
+        assert_int_equal(rate_take(r, &ip, 6, 3, 777), 0);
     }
-    assert_true(deis_cidr_address("2001:db8::4", ip));
-    assert_int_not_equal(rate_take(r, ip, 6, 3, 777), 0);
+    assert_true(deis_ip_parse(deis_str("2001:db8::4"), &ip));
+    assert_int_not_equal(rate_take(r, &ip, 6, 3, 777), 0);
     rate_free(r);
 }
 
