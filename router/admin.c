@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/admin.h"
 
+#include "router/source.h"
+
 #include "lib/net/httpd.h"
 
 enum { TEXT_MAX = 64 * 1024 * 1024 };
@@ -48,12 +50,14 @@ static void add_worker_metrics(struct router *r, struct deis_buf *b)
                   "# TYPE deis_router_log_lines_dropped_total counter\n"
                   "deis_router_log_lines_dropped_total %llu\n"
                   "# TYPE deis_router_table_generation gauge\n"
-                  "deis_router_table_generation %llu\n",
+                  "deis_router_table_generation %llu\n"
+                  "# TYPE deis_router_table_held gauge\n"
+                  "deis_router_table_held %d\n",
                   (unsigned long long)accepted, (unsigned long long)refused,
                   (unsigned long long)handshakes, connections, tunnels,
                   (unsigned long long)requests, (unsigned long long)bad,
                   (unsigned long long)retries, (unsigned long long)dropped,
-                  (unsigned long long)r->table->generation);
+                  (unsigned long long)r->table->generation, source_held(r->source));
 }
 
 static void add_app_metrics(const struct route_app *a, struct deis_buf *b)

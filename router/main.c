@@ -5,6 +5,7 @@
 #include "router/control.h"
 #include "router/core/route_file.h"
 #include "router/drains.h"
+#include "router/kept.h"
 #include "router/listener.h"
 #include "router/router.h"
 #include "router/saved.h"
@@ -51,25 +52,44 @@ static bool build_table(struct router *r)
     return true;
 }
 
+static void hand_out(struct router *r)
+{
+    for (unsigned i = 0; i < r->worker_count; i++) {
+        worker_give_table(r->workers[i], r->table);
+    }
+    saved_changed(r);
+}
+
 bool router_publish(struct router *r)
 {
     if (!build_table(r)) {
         return false;
     }
-    for (unsigned i = 0; i < r->worker_count; i++) {
-        worker_give_table(r->workers[i], r->table);
-    }
-    saved_changed(r);
+    hand_out(r);
     return true;
 }
 
-void router_replace_model(struct router *r, struct route_model *m)
+void router_take_table(struct router *r, struct route_model *m, struct route_table *t)
 {
     struct route_model *old = r->model;
 
     r->model = m;
-    (void)router_publish(r);
-    route_model_free(old);
+    route_table_unref(r->table);
+    r->table = t;
+    hand_out(r);
+    if (old != m) {
+        route_model_free(old);
+    }
+}
+
+void router_keep_table(struct router *r)
+{
+    for (size_t i = 0; i < r->table->app_count; i++) {
+        const struct route_app *a = route_table_at(r->table, i);
+        for (size_t k = 0; k < a->count; k++) {
+            atomic_store(&a->endpoints[k]->retired, false);
+        }
+    }
 }
 
 static void on_adopted(void *arg)
@@ -154,6 +174,38 @@ static int load_static(struct router *r, struct deis_err *err)
     return code;
 }
 
+static void on_kept(const char *key, struct deis_str value, void *arg)
+{
+    struct router *r = arg;
+    struct deis_str text;
+    uint64_t revision, cluster;
+
+    if (strcmp(key, SOURCE_SEEN) != 0) {
+        source_apply(r, r->model, key, value);
+    } else if (deis_str_split(&value, ' ', &text) &&
+               deis_str_to_u64(text, 0, INT64_MAX, &revision, NULL) == 0 &&
+               deis_str_to_u64(value, 0, UINT64_MAX, &cluster, NULL) == 0) {
+        r->seen_revision = (int64_t)revision;
+        r->seen_cluster = cluster;
+    }
+}
+
+static int load_kept(struct router *r, struct deis_err *err)
+{
+    struct deis_key key;
+
+    if (deis_key_load(r->settings.cluster_key, &key, err) < 0) {
+        return err->code;
+    }
+    r->kept = kept_open(r->loop, r->settings.data, &key, err);
+    explicit_bzero(&key, sizeof(key));
+    if (!r->kept) {
+        return err->code;
+    }
+    kept_load(r->kept, on_kept, r);
+    return 0;
+}
+
 static int load_routes(struct router *r, struct deis_err *err)
 {
     struct route_limits limits = { r->settings.body_max, r->settings.answer_timeout_ms };
@@ -171,6 +223,9 @@ static int load_routes(struct router *r, struct deis_err *err)
         }
         route_model_free(r->model);
         r->model = route_model_new(r->registry);
+    }
+    if (!r->settings.routes && load_kept(r, err) < 0) {
+        return err->code;
     }
     if (r->certs) {
         certs_publish(r->certs, r->model);
@@ -322,6 +377,7 @@ static void stop_all(struct router *r)
     deis_workers_free(r->jobs);
     drains_stop(DEIS_TAKE(r->drains));
     source_stop(r->source);
+    kept_close(r->kept);
     deis_timer_free(r->stop_timer);
     deis_timer_free(r->save_timer);
     deis_loop_free(r->loop);

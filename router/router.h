@@ -14,6 +14,7 @@ struct admin;
 struct certs;
 struct control;
 struct drains;
+struct kept;
 struct source;
 struct ssh;
 
@@ -35,7 +36,10 @@ struct router {
     struct deis_timer *save_timer;
     bool saving;
     uint64_t saved_generation;
-    struct certs *certs; /* NULL: no HTTPS */
+    struct certs *certs;   /* NULL: no HTTPS */
+    struct kept *kept;     /* NULL with --routes */
+    int64_t seen_revision; /* of etcd, the highest; known from former lives too */
+    uint64_t seen_cluster; /* 0: none yet */
     struct access_bus *access_bus;
     struct admin *admin;
     struct control *control;
@@ -47,8 +51,10 @@ struct router {
 /* Make a table of what the model knows now and hand it to the workers. False: nothing had changed.
  */
 bool router_publish(struct router *r);
-/* Put another model in the place of the present one, and publish it. Takes m over. */
-void router_replace_model(struct router *r, struct route_model *m);
+/* Use t, made from m, from now on. Takes both over. */
+void router_take_table(struct router *r, struct route_model *m, struct route_table *t);
+/* A table was made but is not used: go on with the present one. */
+void router_keep_table(struct router *r);
 /* Generation that all workers have at least. */
 uint64_t router_adopted(const struct router *r);
 

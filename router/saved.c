@@ -78,24 +78,31 @@ static int write_all(int fd, struct deis_str s)
     return fsync(fd);
 }
 
+int saved_write_file(const char *path, struct deis_str text, unsigned mode, struct deis_err *err)
+{
+    deis_autofree char *temp = deis_asprintf("%s.new", path);
+    deis_autoclose int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+    if (fd < 0) {
+        return deis_err_errno(err, errno, "can't write '%s'", temp);
+    }
+    if (write_all(fd, text) < 0 || rename(temp, path) < 0) {
+        deis_err_errno(err, errno, "can't write '%s'", path);
+        (void)unlink(temp);
+        return err->code;
+    }
+    return 0;
+}
+
 static void work_save(void *arg)
 {
     struct save *s = arg;
     struct deis_buf text = DEIS_BUF_INIT(ROUTE_FILE_MAX);
-    deis_autofree char *temp = deis_asprintf("%s.new", s->path);
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 
-    if (fd < 0) {
-        s->code = deis_err_errno(&s->err, errno, "can't write '%s'", temp);
-        return;
-    }
     route_file_save(s->table, &text);
-    if (deis_buf_failed(&text) || write_all(fd, deis_buf_str(&text)) < 0 ||
-        rename(temp, s->path) < 0) {
-        s->code = deis_err_errno(&s->err, errno, "can't write '%s'", s->path);
-        (void)unlink(temp);
-    }
-    close(fd);
+    s->code = deis_buf_failed(&text)
+                  ? deis_err_set(&s->err, DEIS_LIMIT, "'%s' would be too large", s->path)
+                  : saved_write_file(s->path, deis_buf_str(&text), 0640, &s->err);
     deis_buf_clear(&text);
 }
 

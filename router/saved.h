@@ -12,5 +12,9 @@ void saved_changed(struct router *r);
 /* Read a whole file of at most max bytes. */
 int saved_read_file(const char *path, size_t max, struct deis_buf *ret,
                     struct deis_err *err) deis_must_check;
+/* Put the text in the place of the file, at once and on disk; a new file gets this mode. Blocking.
+ * thread: any */
+int saved_write_file(const char *path, struct deis_str text, unsigned mode,
+                     struct deis_err *err) deis_must_check;
 
 #endif

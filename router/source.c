@@ -3,7 +3,9 @@
 
 #include "router/certs.h"
 #include "router/core/route_docs.h"
+#include "router/core/route_hold.h"
 #include "router/drains.h"
+#include "router/kept.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -11,12 +13,18 @@
 enum {
     PREFIXES_MAX = 16,
     PUBLISH_GAP_MS = 10, /* at least, between two tables */
+    STILL_HELD_MS = 10 * 60 * 1000,
 };
+
+#define ACCEPT "acceptStore" /* set while routes are held: use what etcd says */
 
 struct watched {
     struct source *source;
     struct deis_etcd_watch *watch;
     bool synced;
+    bool back; /* it has listed an older etcd than it knew */
+    int64_t revision;
+    uint64_t cluster;
 };
 
 struct source {
@@ -29,23 +37,160 @@ struct source {
     bool synced;
     uint64_t published_ms;
     struct deis_timer *publish;
+
+    /* an etcd that went back */
+    struct hold hold;
+    struct route_table *offered; /* the last that was not published */
+    bool went_back;
+    bool swept;
+    int64_t held_at; /* revision of the etcd that is not trusted */
+    uint64_t told_ms;
 };
+
+/* The highest revision of all watches, or of those that went back. */
+static int64_t newest(const struct source *s, bool back_only)
+{
+    int64_t revision = 0;
+
+    for (size_t i = 0; i < s->count; i++) {
+        const struct watched *w = &s->watched[i];
+        if ((w->back || !back_only) && w->revision > revision) {
+            revision = w->revision;
+        }
+    }
+    return revision;
+}
+
+static bool all_back(const struct source *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (!s->watched[i].back) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void tell_held(struct source *s)
+{
+    if (s->told_ms == 0) {
+        s->held_at = newest(s, true);
+    }
+    if (s->told_ms == 0 || s->published_ms >= s->told_ms + STILL_HELD_MS) {
+        s->told_ms = s->published_ms;
+        deis_error("etcd is older than what this router has seen, or another one: the last routes "
+                   "stay in use; restore etcd, or accept it: deisctl config router set " ACCEPT
+                   "=now",
+                   KV_I("seen", s->router->seen_revision), KV_I("found", s->held_at));
+    }
+}
+
+static bool judge(struct source *s, const struct route_table *next)
+{
+    const struct hold_facts facts = {
+        .now = s->router->table,
+        .next = next,
+        .went_back = s->went_back,
+        .all_back = all_back(s),
+        .now_ms = s->published_ms,
+    };
+
+    s->went_back = false;
+    return hold_judge(&s->hold, &facts);
+}
+
+/* The next table, if it may be used; NULL: there is none. */
+static struct route_table *next_table(struct source *s)
+{
+    struct router *r = s->router;
+    struct route_table *t = route_model_build(s->model, r->table->generation + 1);
+
+    if (t) {
+        route_table_unref(s->offered);
+        s->offered = t;
+    }
+    if (judge(s, s->offered ? s->offered : r->table)) {
+        return DEIS_TAKE(s->offered);
+    }
+    tell_held(s);
+    router_keep_table(r);
+    return NULL;
+}
+
+static void note_seen(struct source *s)
+{
+    char text[48];
+    int len = snprintf(text, sizeof(text), "%lld %llu", (long long)s->router->seen_revision,
+                       (unsigned long long)s->router->seen_cluster);
+
+    kept_note(s->router->kept, SOURCE_SEEN, deis_str_n(text, (size_t)len));
+}
+
+/* What this router goes by now is what it is to start with. */
+static void keep(struct source *s)
+{
+    if (!s->hold.suspect) {
+        s->router->seen_revision = newest(s, false);
+        s->router->seen_cluster = deis_etcd_watch_cluster(s->watched[0].watch);
+        for (size_t i = 0; i < s->count; i++) {
+            s->watched[i].back = false;
+        }
+    }
+    note_seen(s);
+    kept_commit(s->router->kept);
+}
+
+static void on_gone(const char *key, void *arg)
+{
+    struct source *s = arg;
+
+    source_apply(s->router, s->model, key, DEIS_STR_NONE);
+}
+
+/* Everything was read once: what was on disk only is gone. */
+static void sweep(struct source *s)
+{
+    if (!s->swept) {
+        s->swept = true;
+        note_seen(s);
+        kept_sweep(s->router->kept, on_gone, s);
+    }
+}
+
+static void use(struct source *s, struct route_table *t)
+{
+    struct router *r = s->router;
+
+    if (s->told_ms != 0) {
+        s->told_ms = 0;
+        deis_info("etcd is trusted again");
+    }
+    router_take_table(r, s->model, t);
+    if (!s->synced) {
+        s->synced = true;
+        deis_info("routes are known", KV_I("apps", r->table->app_count),
+                  KV_I("hosts", route_hosts_count(r->table->hosts)));
+    }
+}
 
 static void publish(struct source *s)
 {
     struct router *r = s->router;
 
     s->published_ms = deis_now_ms();
+    sweep(s);
     if (r->certs) {
         certs_publish(r->certs, s->model);
     }
-    if (!s->synced) {
-        s->synced = true;
-        router_replace_model(r, s->model);
-        deis_info("routes are known", KV_I("apps", r->table->app_count),
-                  KV_I("hosts", route_hosts_count(r->table->hosts)));
-    } else {
-        (void)router_publish(r);
+    struct route_table *t = next_table(s);
+    if (t) {
+        use(s, t);
+    }
+    if (!s->offered) {
+        keep(s);
+    }
+    if (s->hold.suspect && !s->hold.held) {
+        deis_timer_after(s->publish, HOLD_SUSPECT_MS);
     }
     drains_update(r->drains);
 }
@@ -72,13 +217,13 @@ static void schedule(struct source *s)
     }
 }
 
-static void apply_setting(struct source *s, struct deis_str key, const char *value)
+static void apply_setting(struct router *r, struct route_model *m, struct deis_str key,
+                          const char *value)
 {
-    struct settings *settings = &s->router->settings;
-    struct certs *certs = s->router->certs;
+    struct settings *settings = &r->settings;
     struct deis_err err;
 
-    if (certs && certs_set_platform(certs, key, value)) {
+    if (r->certs && certs_set_platform(r->certs, key, value)) {
         return;
     }
     int code = settings_apply(settings, key, value, &err);
@@ -87,30 +232,57 @@ static void apply_setting(struct source *s, struct deis_str key, const char *val
         deis_warn("setting ignored", KV_V("key", key), KV_ERR(&err));
     } else if (code == 0) {
         struct route_limits limits = { settings->body_max, settings->answer_timeout_ms };
-        route_model_set_limits(s->model, &limits);
-        if (certs) {
-            certs_set_policy(certs);
+        route_model_set_limits(m, &limits);
+        if (r->certs) {
+            certs_set_policy(r->certs);
         }
     }
+}
+
+void source_apply(struct router *r, struct route_model *m, const char *key, struct deis_str value)
+{
+    struct deis_str name;
+
+    if (deis_str_starts(deis_str(key), "certs/")) {
+        if (r->certs) {
+            certs_set(r->certs, deis_str_skip(deis_str(key), strlen("certs/")), value);
+        }
+    } else if (strcmp(key, "config/platform/domain") == 0) {
+        if (r->certs) {
+            certs_set_domain(r->certs, value.ptr ? value.ptr : "localhost");
+        }
+    } else if (deis_str_starts(deis_str(key), "config/router/")) {
+        name = deis_str_skip(deis_str(key), strlen("config/router/"));
+        apply_setting(r, m, name, value.ptr);
+    }
+}
+
+static bool is_kept(struct deis_str below)
+{
+    return deis_str_starts(below, "certs/") || deis_str_starts(below, "config/router/") ||
+           deis_str_eq_cstr(below, "config/platform/domain");
 }
 
 static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
 {
     struct source *s = ((struct watched *)arg)->source;
-    struct deis_str setting = deis_key_below(kv->key, "config/router/");
+    struct deis_str below = deis_key_below(kv->key, "");
+    struct deis_str value = deleted ? DEIS_STR_NONE : kv->value;
     struct deis_err err;
 
-    struct deis_str cert = deis_key_below(kv->key, "certs/");
-    if (s->router->certs && cert.ptr) {
-        certs_set(s->router->certs, cert, deleted ? DEIS_STR_NONE : kv->value);
+    if (deis_str_eq_cstr(below, "config/router/" ACCEPT)) {
+        if (!deleted && s->hold.held && kv->mod_revision > s->held_at) {
+            deis_warn("an operator accepts the routes of etcd");
+            hold_accept(&s->hold, deis_now_ms());
+        }
         return;
     }
-    if (s->router->certs && strcmp(kv->key, "/deis/config/platform/domain") == 0) {
-        certs_set_domain(s->router->certs, deleted ? "localhost" : kv->value.ptr);
+    if (is_kept(below)) {
+        kept_note(s->router->kept, below.ptr, value);
+        source_apply(s->router, s->model, below.ptr, value);
     }
-    if (setting.ptr) {
-        apply_setting(s, setting, deleted ? NULL : kv->value.ptr);
-    } else if (route_docs_apply(s->model, kv->key, deleted ? DEIS_STR_NONE : kv->value, &err) < 0) {
+    if (!deis_str_starts(below, "certs/") && !deis_str_starts(below, "config/router/") &&
+        route_docs_apply(s->model, kv->key, value, &err) < 0) {
         deis_warn("document ignored", KV_S("key", kv->key), KV_ERR(&err));
     }
 }
@@ -118,9 +290,19 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
 static void on_synced(int64_t revision, void *arg)
 {
     struct watched *w = arg;
+    struct source *s = w->source;
 
+    uint64_t cluster = deis_etcd_watch_cluster(w->watch);
+    uint64_t known = w->synced ? w->cluster : s->router->seen_cluster;
+    if ((known != 0 && cluster != known) ||
+        revision < (w->synced ? w->revision : s->router->seen_revision)) {
+        w->back = true;
+        s->went_back = true;
+    }
+    w->revision = revision;
+    w->cluster = cluster;
     w->synced = true;
-    schedule(w->source);
+    schedule(s);
 }
 
 static void register_self(struct source *s)
@@ -190,6 +372,7 @@ void source_stop(struct source *s)
     if (!s->synced) {
         route_model_free(s->model);
     }
+    route_table_unref(s->offered);
     deis_etcd_free(s->etcd);
     free(s);
 }
@@ -206,5 +389,10 @@ struct deis_directory *source_directory(struct source *s)
 
 bool source_synced(const struct source *s)
 {
-    return s->synced;
+    return s->synced && !s->hold.held;
+}
+
+bool source_held(const struct source *s)
+{
+    return s && s->hold.held;
 }

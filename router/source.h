@@ -18,6 +18,14 @@ void source_unregister(struct source *s);
 void source_stop(struct source *s); /* NULL is fine */
 struct deis_etcd *source_etcd(struct source *s);
 struct deis_directory *source_directory(struct source *s); /* NULL once unregistered */
+/* Everything was read, and what the table says is what etcd says. */
 bool source_synced(const struct source *s);
+/* The table stays although etcd, older than it was, says something else. NULL is fine */
+bool source_held(const struct source *s);
+
+/* A kept document, NONE: there is none. It goes to the settings, the certificates and m. */
+void source_apply(struct router *r, struct route_model *m, const char *key, struct deis_str value);
+/* The kept document that says up to which revision etcd was seen, and its cluster. */
+#define SOURCE_SEEN "revision"
 
 #endif

@@ -133,5 +133,7 @@ struct deis_etcd_watch *deis_etcd_watch_start(struct deis_etcd *e, struct deis_l
                                               const char *prefix,
                                               const struct deis_etcd_watch_ops *ops, void *arg);
 void deis_etcd_watch_stop(struct deis_etcd_watch *w); /* from its callbacks too; NULL is fine */
+/* The id of the cluster that was listed last; 0: none yet. */
+uint64_t deis_etcd_watch_cluster(const struct deis_etcd_watch *w);
 
 #endif

@@ -565,3 +565,8 @@ void deis_etcd_watch_stop(struct deis_etcd_watch *w)
     free(w->prefix);
     free(w);
 }
+
+uint64_t deis_etcd_watch_cluster(const struct deis_etcd_watch *w)
+{
+    return w->cluster_id;
+}

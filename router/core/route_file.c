@@ -100,8 +100,7 @@ int route_file_read_static(struct route_model *m, struct deis_str text, struct d
     return 0;
 }
 
-/* FNV-1a: tells a torn file from a whole one; it is no protection against anybody. */
-static uint64_t checksum(struct deis_str s)
+uint64_t route_file_checksum(struct deis_str s)
 {
     uint64_t h = UINT64_C(14695981039346656037);
 
@@ -135,7 +134,7 @@ void route_file_save(const struct route_table *t, struct deis_buf *out)
     while (route_hosts_next(t->hosts, &cursor, &host, &app)) {
         deis_buf_addf(out, "host %.*s %s\n", DEIS_STR_ARG(host), route_table_at(t, app)->name);
     }
-    deis_buf_addf(out, "end %016llx\n", (unsigned long long)checksum(deis_buf_str(out)));
+    deis_buf_addf(out, "end %016llx\n", (unsigned long long)route_file_checksum(deis_buf_str(out)));
 }
 
 struct load {
@@ -199,7 +198,7 @@ int route_file_load(struct route_model *m, struct deis_str text, struct deis_err
         return deis_err_set(err, DEIS_INVALID, "not a saved routing table of this version");
     }
     struct deis_str body = deis_str_first(text, text.len > 21 ? text.len - 21 : 0);
-    n = snprintf(end, sizeof(end), "end %016llx\n", (unsigned long long)checksum(body));
+    n = snprintf(end, sizeof(end), "end %016llx\n", (unsigned long long)route_file_checksum(body));
     if (n != 21 || !deis_str_ends(text, end)) {
         return deis_err_set(err, DEIS_INVALID, "the checksum does not fit");
     }

@@ -25,4 +25,7 @@ void route_file_save(const struct route_table *t, struct deis_buf *out);
 int route_file_load(struct route_model *m, struct deis_str text,
                     struct deis_err *err) deis_must_check;
 
+/* FNV-1a: tells a torn file from a whole one; it is no protection against anybody. */
+uint64_t route_file_checksum(struct deis_str s);
+
 #endif

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The router on a real etcd: routes, drain, static stability, SSH, the log."""
 import glob
+import hashlib
 import json
 import os
 import secrets
@@ -276,6 +277,73 @@ class Etcd(unittest.TestCase):
         w.app('late')
         w.wait_status('late.example.com', 503)
         self.assertEqual(w.get('www.blog.test')[0], 200)
+
+    def held(self):
+        return self.router.metric('deis_router_table_held') == 1
+
+    def served(self, n=5):
+        """Routes are those of blog, which nobody takes away."""
+        for _ in range(n):
+            self.assertEqual(self.world.get('www.blog.test')[0], 200)
+
+    def a_blog(self):
+        w = self.world
+        self.o = self.origin()
+        w.app('blog')
+        self.etcd.put('domains/www.blog.test', {'app': 'blog'})
+        w.run('blog_v1.web.1-aaaa', self.o)
+        w.wait_status('www.blog.test', 200)
+        for i in range(30):  # so that a new etcd is behind
+            self.etcd.put('config/platform/x', str(i))
+        seen = os.path.join(self.router.dir, 'kept', hashlib.sha256(b'revision').hexdigest())
+        last = self.etcd.call('kv/range', key='/deis/config/platform/domain')['header']['revision']
+        rig.wait_for(lambda: text_of(seen).split('\n')[-1].split(' ')[0] == last, 'the revision is on disk')
+
+    def test_an_etcd_that_lost_everything_empties_no_table(self):
+        w = self.world
+        self.a_blog()
+        self.etcd.lose()
+        rig.wait_for(self.held, 'the table is held')
+        self.served()
+        self.assertIn('etcd is older than what this router has seen', self.router.log())
+        self.assertEqual(self.router.stop(), 0)
+        self.router.start()  # the disk remembers, too
+        rig.wait_for(self.held, 'the table is held')
+        self.served()
+        # The backup comes back piece by piece.
+        self.etcd.put('config/platform/domain', 'example.com')
+        w.app('other')
+        w.app('blog')
+        w.run('blog_v1.web.1-aaaa', self.o)
+        w.run('other_v1.web.1-aaaa', self.o)
+        self.served(20)
+        self.assertEqual(w.get('other.example.com')[0], 404)
+        self.etcd.put('domains/www.blog.test', {'app': 'blog'})
+        w.wait_status('other.example.com', 200)
+        self.served()
+        self.assertFalse(self.held())
+        self.assertIn('etcd is trusted again', self.router.log())
+
+    def test_an_operator_accepts_an_older_etcd(self):
+        w = self.world
+        self.a_blog()
+        self.etcd.lose()
+        rig.wait_for(self.held, 'the table is held')
+        self.etcd.put('config/platform/domain', 'example.com')
+        w.app('new')
+        self.served(20)
+        self.etcd.put('config/router/acceptStore', 'now')
+        w.wait_status('www.blog.test', 404)
+        self.assertEqual(w.get('new.example.com')[0], 503)
+        self.assertFalse(self.held())
+
+    def test_the_last_app_may_go(self):
+        w = self.world
+        self.a_blog()
+        self.etcd.delete('apps/blog')
+        self.etcd.delete('domains/www.blog.test')
+        w.wait_status('www.blog.test', 404)
+        self.assertFalse(self.held())
 
     def test_a_torn_table_is_refused(self):
         w = self.world

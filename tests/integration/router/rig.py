@@ -96,6 +96,11 @@ class Router:
     def routes(self):
         return json.loads(self.admin('/routes'))
 
+    def settled(self):
+        """All workers use the newest table."""
+        r = self.routes()
+        return r['adopted'] == r['generation']
+
     def metric(self, name):
         for line in self.admin('/metrics').splitlines():
             if line.startswith(name + ' '):
@@ -506,6 +511,13 @@ class Etcd:
     def stop(self):
         self.p.kill()
         self.p.wait()
+
+    def lose(self):
+        """An etcd that knows nothing any more."""
+        self.stop()
+        shutil.rmtree(self.dir)
+        os.mkdir(self.dir, 0o700)
+        return self.start()
 
     def clear(self):
         self.stop()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """HTTPS at the router: whose certificate a name gets, resumption, certificates that come and go, policy, limits."""
+import contextlib
 import os
 import secrets
 import shutil
@@ -369,7 +370,8 @@ class Etcd(Https):
             return None
 
     def wait_served(self, host, number):
-        rig.wait_for(lambda: self.served(host) == number, '%s has certificate %r' % (host, number))
+        rig.wait_for(lambda: self.served(host) == number and self.router.settled(),
+                     '%s has certificate %r' % (host, number))
 
     def test_every_name_gets_its_own(self):
         self.assertIsNone(self.served('www.blog.test'))
@@ -423,6 +425,60 @@ class Etcd(Https):
             self.assertIsNone(self.served(name + '.test'))
         self.assertNotIn('PRIVATE KEY', log)
         self.assertEqual(self.served('www.blog.test'), number)
+
+    def kept(self):
+        """Documents on disk: key -> path."""
+        found = {}
+        for name in os.listdir(os.path.join(self.router.dir, 'kept')):
+            path = os.path.join(self.router.dir, 'kept', name)
+            if not name.endswith('.new'):
+                with contextlib.suppress(FileNotFoundError):
+                    found[text(path).split('\n')[1]] = path
+        return found
+
+    def wait_kept(self, *keys):
+        rig.wait_for(lambda: set(keys) <= set(self.kept()), 'kept: %r' % (keys,))
+
+    def test_a_start_without_etcd_serves_https(self):
+        self.cert('www.blog.test', self.ca.issue('www.blog.test'))
+        self.cert('shop.test', self.ca.issue('shop.test'))
+        shop = self.ca.count
+        self.platform(self.ca.issue('*.example.com'))
+        platform = self.ca.count
+        self.etcd.put('config/router/hsts/enabled', 'true')
+        self.wait_served('blog.example.com', platform)
+        self.wait_kept('certs/www.blog.test', 'certs/shop.test', 'config/router/sslKey', 'config/router/hsts/enabled',
+                       'config/platform/domain')
+        self.assertEqual(self.router.stop(), 0)
+        self.etcd.stop()
+        for path in self.kept().values():
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            self.assertNotIn('PRIVATE KEY', text(path))
+        with open(self.kept()['certs/www.blog.test'], 'r+b') as f:
+            f.seek(-9, os.SEEK_END)
+            byte = f.read(1)
+            f.seek(-9, os.SEEK_END)
+            f.write(bytes([byte[0] ^ 1]))
+        self.router.start()
+        self.assertEqual(self.served('shop.test'), shop)
+        self.assertEqual(self.served('blog.example.com'), platform)
+        self.assertIsNone(self.served('www.blog.test'))
+        self.assertIn('checksum', self.router.log())
+        self.assertEqual(rig.get(self.router.http, 'shop.test')[0], 301)
+        self.etcd.start()
+        self.wait_served('www.blog.test', shop - 1)
+        # What goes while the router is down is gone when it is back.
+        self.wait_kept('certs/www.blog.test')
+        self.assertEqual(self.router.stop(), 0)
+        for key in ('certs/shop.test', 'config/router/sslCert', 'config/router/sslKey', 'config/router/hsts/enabled'):
+            self.etcd.delete(key)
+        self.router.start()
+        self.wait_served('shop.test', None)
+        self.assertIsNone(self.served('blog.example.com'))
+        self.assertEqual(rig.get(self.router.http, 'shop.test')[0], 200)
+        self.assertEqual(self.served('www.blog.test'), shop - 1)
+        rig.wait_for(lambda: 'certs/shop.test' not in self.kept() and 'config/router/sslKey' not in self.kept(),
+                     'gone from the disk')
 
     def test_swap_under_load_loses_nothing(self):
         pairs = [self.ca.issue('www.blog.test') for i in range(2)]

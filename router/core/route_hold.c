@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/core/route_hold.h"
+
+static bool apps_covered(const struct route_table *t, const struct route_table *old)
+{
+    struct deis_map *served = deis_map_new(NULL);
+    bool covered = true;
+
+    for (size_t i = 0; i < t->app_count; i++) {
+        struct route_app *a = route_table_at(t, i);
+        if (a->count > 0) {
+            deis_map_set(served, deis_str(a->name), a);
+        }
+    }
+    for (size_t i = 0; covered && i < old->app_count; i++) {
+        const struct route_app *a = route_table_at(old, i);
+        covered = a->count == 0 || deis_map_get(served, deis_str(a->name)) != NULL;
+    }
+    deis_map_free(served);
+    return covered;
+}
+
+bool hold_covers(const struct route_table *t, const struct route_table *old)
+{
+    struct deis_str host;
+    size_t cursor = 0;
+    uint32_t app;
+
+    while (route_hosts_next(old->hosts, &cursor, &host, &app)) {
+        if (!route_hosts_find(t->hosts, host, &app)) {
+            return false;
+        }
+    }
+    return apps_covered(t, old);
+}
+
+bool hold_judge(struct hold *h, const struct hold_facts *f)
+{
+    bool accepted = h->accepted_ms != 0 && f->now_ms - h->accepted_ms < HOLD_SUSPECT_MS;
+
+    if (f->went_back && !h->suspect && !accepted) {
+        h->suspect = true;
+        h->suspect_ms = f->now_ms;
+    }
+    h->held = h->suspect && !hold_covers(f->next, f->now);
+    if (!h->held && (f->all_back || f->now_ms - h->suspect_ms >= HOLD_SUSPECT_MS)) {
+        h->suspect = false;
+    }
+    return !h->held;
+}
+
+void hold_accept(struct hold *h, uint64_t now_ms)
+{
+    *h = (struct hold){ .accepted_ms = now_ms };
+}
