@@ -243,7 +243,8 @@ static int follow(struct run *run, const struct settings *s, struct deis_err *er
         request.wait_ms = POLL_MS;
         int r = deis_bus_call_sync(ctl->bus, run->bus, "agent.run_output", NULL, &request.base,
                                    &deis__run_chunk__descriptor, POLL_MS + 5000, &msg, err);
-        if (r < 0 && (r == DEIS_NOT_FOUND || deis_now_ms() - heard > AWAY_MAX_MS)) {
+        if (r == DEIS_NOT_FOUND || r == DEIS_CANCELLED ||
+            (r < 0 && deis_now_ms() - heard > AWAY_MAX_MS)) {
             return r;
         }
         if (r < 0) {

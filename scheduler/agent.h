@@ -20,8 +20,8 @@ const char *agent_container(const struct agent *a, const char *unit);
 /* The last lines, each with a newline, of a unit that was removed lately; NULL = not known.
  * Borrowed. */
 const char *agent_last_lines(const struct agent *a, const char *unit);
-/* Told about each container of ours that is no unit's, as GET /containers/json lists it; NULL ends
- * that. */
+/* Told about each container of ours that is no unit's, as GET /containers/json lists it, and with
+ * NULL at the end of each list; fn NULL ends that. */
 void agent_on_container(struct agent *a, void (*fn)(const json_t *container, void *arg), void *arg);
 
 #endif

@@ -148,6 +148,9 @@ static void swept(void *arg)
         {
             compare_one(a, container);
         }
+        if (a->on_container) {
+            a->on_container(NULL, a->on_container_arg);
+        }
         find_missing(a, s->list);
         prune_logs(a, s->list);
     }

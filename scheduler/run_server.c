@@ -5,10 +5,12 @@
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #define ID_MAX      200
 #define ARGS_MAX    256
+#define TERM_MAX    64
 #define CHUNK_MAX   (256 * 1024)
 #define WAIT_MAX_MS 60000
 #define WAITERS_MAX 8
@@ -16,6 +18,66 @@
 #define JOBS_MAX    512
 #define LOG_LINES   200
 #define LOG_BYTES   (256 * 1024)
+
+/* --- before the containers were listed --- */
+
+void run_refuse(struct deis_bus_call *call, enum deis_code code, const char *format, ...)
+{
+    struct deis_err err = { .code = code };
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(err.msg, sizeof(err.msg), format, args);
+    va_end(args);
+    deis_bus_fail(call, &err);
+}
+
+static bool wait_for_list(struct run_server *s, struct deis_bus_call *call,
+                          const ProtobufCMessage *msg,
+                          void (*handle)(struct deis_bus_call *call, const ProtobufCMessage *msg,
+                                         void *arg))
+{
+    if (s->listed || s->early_count >= RUN_EARLY_MAX) {
+        return false;
+    }
+    struct run_early **end = &s->early;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = deis_alloc(sizeof(**end));
+    **end = (struct run_early){ .call = call, .msg = msg, .handle = handle };
+    s->early_count++;
+    return true;
+}
+
+static void answer_early(struct run_server *s)
+{
+    while (s->early) {
+        struct run_early *e = s->early;
+        s->early = e->next;
+        s->early_count--;
+        if (s->stopping) {
+            run_refuse(e->call, DEIS_UNAVAILABLE, "the agent is being stopped");
+        } else {
+            e->handle(e->call, e->msg, s);
+        }
+        free(e);
+    }
+}
+
+struct run *run_of(struct run_server *s, const char *id, struct deis_bus_call *call,
+                   const ProtobufCMessage *msg,
+                   void (*handle)(struct deis_bus_call *call, const ProtobufCMessage *msg,
+                                  void *arg))
+{
+    struct run *r = deis_map_get(s->runs, deis_str(id));
+
+    if (!r && !wait_for_list(s, call, msg, handle)) {
+        run_refuse(call, s->listed ? DEIS_NOT_FOUND : DEIS_UNAVAILABLE,
+                   "no one-off process '%.200s' on this machine", id);
+    }
+    return r;
+}
 
 /* --- agent.run --- */
 
@@ -54,6 +116,13 @@ static int check(const Deis__Run *m, struct deis_err *err)
     if (m->n_command > ARGS_MAX || m->n_entrypoint > ARGS_MAX) {
         return deis_err_set(err, DEIS_LIMIT, "more than %d arguments", ARGS_MAX);
     }
+    if (m->mode > DEIS__RUN_MODE__RUN_ATTACHED ||
+        (m->tty && m->mode != DEIS__RUN_MODE__RUN_ATTACHED)) {
+        return deis_err_set(err, DEIS_INVALID, "field 'mode' or 'tty' has no such value");
+    }
+    if (strlen(m->term) > TERM_MAX) {
+        return deis_err_set(err, DEIS_LIMIT, "field 'term' has more than %d bytes", TERM_MAX);
+    }
     return 0;
 }
 
@@ -83,17 +152,26 @@ void run_answer_start(struct run *r)
 
 static void again(struct run *r, struct deis_bus_call *call)
 {
-    struct deis_err err = DEIS_ERR_INIT;
-
     if (r->starter) {
-        deis_err_set(&err, DEIS_CONFLICT, "'%s' is being started", r->id);
-        deis_bus_fail(call, &err);
+        run_refuse(call, DEIS_CONFLICT, "'%.200s' is being started", r->id);
         return;
     }
     r->starter = call;
     if (r->state == RUN_RUNNING || r->state == RUN_ENDED) {
         run_answer_start(r);
     }
+}
+
+static size_t count_live(const struct run_server *s)
+{
+    size_t cursor = 0, count = 0;
+    struct deis_str id;
+    void *value;
+
+    while (deis_map_next(s->runs, &cursor, &id, &value)) {
+        count += ((const struct run *)value)->state != RUN_ENDED;
+    }
+    return count;
 }
 
 static void on_run(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg)
@@ -107,8 +185,12 @@ static void on_run(struct deis_bus_call *call, const ProtobufCMessage *msg, void
         again(r, call);
         return;
     }
-    if (check(m, &err) == 0 && deis_map_count(s->runs) >= RUN_MAX) {
-        deis_err_set(&err, DEIS_LIMIT, "too many one-off processes (%d)", RUN_MAX);
+    if (wait_for_list(s, call, msg, on_run)) {
+        return;
+    }
+    if (check(m, &err) == 0 &&
+        (count_live(s) >= RUN_MAX || deis_map_count(s->runs) >= RUN_KNOWN_MAX)) {
+        deis_err_set(&err, DEIS_LIMIT, "too many one-off processes on this machine (%d)", RUN_MAX);
     }
     if (err.code != DEIS_OK) {
         deis_bus_fail(call, &err);
@@ -126,7 +208,13 @@ static void on_run(struct deis_bus_call *call, const ProtobufCMessage *msg, void
     r->memory_bytes = m->memory_bytes;
     r->cpu_shares = m->cpu_shares;
     r->timeout_ms = m->timeout_ms;
+    r->mode = m->mode;
+    r->tty = m->tty;
+    r->rows = m->rows;
+    r->columns = m->columns;
+    r->term = deis_strdup(*m->term ? m->term : "xterm");
     r->starter = call;
+    run_add(r);
     run_begin(r);
 }
 
@@ -135,7 +223,8 @@ static void on_run(struct deis_bus_call *call, const ProtobufCMessage *msg, void
 static void send_chunk(struct deis_bus_call *call, struct run *r, uint64_t offset)
 {
     Deis__RunChunk chunk = DEIS__RUN_CHUNK__INIT;
-    size_t from = offset < r->output.len ? (size_t)offset : r->output.len;
+    uint64_t ahead = offset > r->output_base ? offset - r->output_base : 0;
+    size_t from = ahead < r->output.len ? (size_t)ahead : r->output.len;
     size_t len = r->output.len - from;
 
     if (len > CHUNK_MAX) {
@@ -154,7 +243,7 @@ static void send_chunk(struct deis_bus_call *call, struct run *r, uint64_t offse
 
 static bool has_news(const struct run *r, uint64_t offset)
 {
-    return r->state == RUN_ENDED || offset < r->output.len;
+    return r->state == RUN_ENDED || offset < r->output_base + r->output.len;
 }
 
 static void waiter_free(struct run_waiter *w)
@@ -197,19 +286,35 @@ static size_t count_waiters(const struct run *r)
     return count;
 }
 
+/* The caller of an attached process has all that lies before offset. False: that can't be. */
+static bool take_off(struct run *r, uint64_t offset)
+{
+    r->heard_ms = deis_now_ms();
+    if (r->deaf || offset < r->output_base || offset - r->output_base > r->output.len) {
+        return false;
+    }
+    deis_buf_drain(&r->output, (size_t)(offset - r->output_base));
+    r->output_base = offset;
+    run_hold_up(r);
+    return true;
+}
+
 static void on_run_output(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg)
 {
     const Deis__RunOutput *m = (const Deis__RunOutput *)msg;
     struct run_server *s = arg;
-    struct run *r = deis_map_get(s->runs, deis_str(m->id));
-    struct deis_err err = DEIS_ERR_INIT;
+    struct run *r = run_of(s, m->id, call, msg, on_run_output);
 
-    if (!r || r->err.code != DEIS_OK) {
-        if (!r) {
-            deis_err_set(&err, DEIS_NOT_FOUND, "no one-off process '%.200s' on this machine",
-                         m->id);
-        }
-        deis_bus_fail(call, r ? &r->err : &err);
+    if (!r) {
+        return;
+    }
+    if (r->err.code != DEIS_OK) {
+        deis_bus_fail(call, &r->err);
+        return;
+    }
+    if (r->mode == DEIS__RUN_MODE__RUN_ATTACHED && !take_off(r, m->offset)) {
+        run_refuse(call, DEIS_CANCELLED, "the output of '%.200s' was given to somebody else",
+                   r->id);
         return;
     }
     if (has_news(r, m->offset) || m->wait_ms == 0 || count_waiters(r) >= WAITERS_MAX) {
@@ -311,22 +416,15 @@ static void on_unit_log(struct deis_bus_call *call, const ProtobufCMessage *msg,
 
 /* --- life --- */
 
-static const char *text(const json_t *obj, const char *key)
-{
-    const char *t = json_string_value(json_object_get(obj, key));
-
-    return t ? t : "";
-}
-
 static void on_container(const json_t *container, void *arg)
 {
-    json_t *labels = json_object_get(container, "Labels");
-    const char *state = text(container, "State");
+    struct run_server *s = arg;
 
-    if (*text(labels, "deis.run")) {
-        run_leftover(arg, text(labels, "deis.run"), text(container, "Id"),
-                     strcmp(state, "running") == 0, text(labels, "deis.app"),
-                     text(labels, "deis.process"));
+    if (container) {
+        run_leftover(s, container);
+    } else if (!s->listed) {
+        s->listed = true;
+        answer_early(s);
     }
 }
 
@@ -335,6 +433,17 @@ static const struct deis_bus_method methods[] = {
     { .name = "agent.run_output",
       .request = &deis__run_output__descriptor,
       .handle = on_run_output,
+      .repeatable = true },
+    { .name = "agent.run_input",
+      .request = &deis__run_input__descriptor,
+      .handle = run_on_input,
+      .repeatable = true },
+    { .name = "agent.run_control",
+      .request = &deis__run_control__descriptor,
+      .handle = run_on_control },
+    { .name = "agent.run_status",
+      .request = &deis__run_status__descriptor,
+      .handle = run_on_status,
       .repeatable = true },
     { .name = "agent.unit_log",
       .request = &deis__unit_log__descriptor,
@@ -375,6 +484,9 @@ static void let_go(struct run *r)
         deis_bus_fail(r->waiters->call, &err);
         waiter_free(r->waiters);
     }
+    if (r->input) {
+        deis_bus_fail(DEIS_TAKE(r->input), &err);
+    }
 }
 
 void run_server_stop(struct run_server *s)
@@ -389,6 +501,7 @@ void run_server_stop(struct run_server *s)
     s->stopping = true;
     agent_on_container(s->agent, NULL, NULL);
     deis_workers_free(s->jobs);
+    answer_early(s);
     while (deis_map_next(s->runs, &cursor, &id, &value)) {
         let_go(value);
     }

@@ -152,6 +152,9 @@ int runtime_create(struct runtime *rt, const struct runtime_create *c, char **re
         .network = rt->ctx->settings->network,
         .init = !atomic_load(&rt->no_init),
         .labels = c->labels,
+        .attached = c->attached,
+        .tty = c->tty,
+        .term = c->term,
     };
     json_object_set_new(c->labels, "deis.agent", json_string(rt->ctx->machine));
     json_object_set_new(c->labels, "deis.app", json_string(c->app));
@@ -183,6 +186,15 @@ int runtime_start(struct runtime *rt, const char *container, struct deis_err *er
         }
     }
     return r;
+}
+
+int runtime_resize(struct runtime *rt, const char *container, uint32_t rows, uint32_t columns,
+                   struct deis_err *err)
+{
+    deis_autofree char *path =
+        deis_asprintf("/containers/%s/resize?h=%u&w=%u", container, rows, columns);
+
+    return deis_docker_call(rt->ctx->docker, "POST", path, NULL, 0, NULL, err);
 }
 
 int runtime_signal(struct runtime *rt, const char *container, const char *signal,

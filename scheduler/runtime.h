@@ -48,12 +48,18 @@ struct runtime_create {
     uint64_t memory_bytes;
     uint32_t cpu_shares;
     bool routable;
+    bool attached; /* as in a container_spec */
+    bool tty;
+    const char *term;
     json_t *labels; /* added to; deis.agent and deis.app are set here */
 };
 
 int runtime_create(struct runtime *rt, const struct runtime_create *c, char **ret_id,
                    struct deis_err *err) deis_must_check;
 int runtime_start(struct runtime *rt, const char *container, struct deis_err *err) deis_must_check;
+/* Size of the terminal of a container that runs. */
+int runtime_resize(struct runtime *rt, const char *container, uint32_t rows, uint32_t columns,
+                   struct deis_err *err) deis_must_check;
 /* signal NULL = the image's stop signal, or SIGTERM. Not running or not there is success. */
 int runtime_signal(struct runtime *rt, const char *container, const char *signal,
                    struct deis_err *err) deis_must_check;

@@ -58,6 +58,7 @@ struct deis_docker_attach_ops {
     void (*on_attached)(void *arg); /* may be NULL */
     void (*on_output)(int stream, struct deis_str data, void *arg);
     void (*on_end)(const struct deis_err *err, void *arg);
+    void (*on_drained)(void *arg); /* all input has gone out; may be NULL */
 };
 struct deis_docker_attachment;
 struct deis_docker_attachment *deis_docker_attach_start(struct deis_docker *d,
@@ -65,6 +66,25 @@ struct deis_docker_attachment *deis_docker_attach_start(struct deis_docker *d,
                                                         const struct deis_docker_attach_ops *ops,
                                                         void *arg);
 void deis_docker_attach_stop(struct deis_docker_attachment *at); /* NULL is fine */
+/* With stdin, and for a container that has a TTY: its output is one stream, 1. */
+struct deis_docker_attachment *deis_docker_attach_input(struct deis_docker *d,
+                                                        struct deis_loop *loop, const char *id,
+                                                        bool tty,
+                                                        const struct deis_docker_attach_ops *ops,
+                                                        void *arg);
+/* The same from what the Engine has logged of a container without a TTY: from its first byte on, to
+ * the end of the container. */
+struct deis_docker_attachment *deis_docker_attach_log(struct deis_docker *d, struct deis_loop *loop,
+                                                      const char *id,
+                                                      const struct deis_docker_attach_ops *ops,
+                                                      void *arg);
+/* Input, after on_attached; the caller bounds what is unsent. False: nothing more is taken. */
+bool deis_docker_attach_write(struct deis_docker_attachment *at, struct deis_str data);
+size_t deis_docker_attach_unsent(const struct deis_docker_attachment *at);
+/* The end of the input, behind all that was written. */
+void deis_docker_attach_end_input(struct deis_docker_attachment *at);
+/* Take no output for a while: the container waits when it has filled the Engine's buffers. */
+void deis_docker_attach_pause(struct deis_docker_attachment *at, bool paused);
 
 /* --- images --- */
 /* Build from a tar that read_tar gives (as read_body of httpc). Output goes to on_text as it comes,

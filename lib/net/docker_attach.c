@@ -5,6 +5,7 @@
 #include "lib/net/docker_client.h"
 
 #include <errno.h>
+#include <event2/buffer.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -71,14 +72,19 @@ static int ended_early(const struct docker_answer *a, struct deis_err *err)
     return DEIS_OK;
 }
 
-static char *attach_path(const char *id)
+static char *container_path(const char *id, const char *rest)
 {
     deis_autobuf struct deis_buf path = DEIS_BUF_INIT(16 * 1024);
 
     deis_buf_add_cstr(&path, "/containers/");
     deis_buf_add_urlencoded(&path, deis_str(id), false);
-    deis_buf_add_cstr(&path, "/attach?stream=1&stdout=1&stderr=1");
+    deis_buf_add_cstr(&path, rest);
     return deis_buf_take(&path, NULL);
+}
+
+static char *attach_path(const char *id)
+{
+    return container_path(id, "/attach?stream=1&stdout=1&stderr=1");
 }
 
 /* --- blocking --- */
@@ -179,6 +185,11 @@ struct docker_stream {
     void *arg;
     int fd; /* -1: over */
     struct event *readable;
+    struct event *writable; /* made with the first byte that has to wait */
+    struct evbuffer *out;   /* likewise */
+    bool write_ends;
+    bool write_over;
+    bool paused;
     struct deis_timer *timer; /* until the head is there, or to tell that it could not begin */
     struct docker_answer answer;
     struct deis_err start_err;
@@ -187,16 +198,26 @@ struct docker_stream {
     bool freed; /* while busy */
 };
 
-static void stream_end(struct docker_stream *s, const struct deis_err *err)
+static void stream_close(struct docker_stream *s)
 {
     if (s->readable) {
-        event_free(s->readable);
-        s->readable = NULL;
+        event_free(DEIS_TAKE(s->readable));
+    }
+    if (s->writable) {
+        event_free(DEIS_TAKE(s->writable));
+    }
+    if (s->out) {
+        evbuffer_free(DEIS_TAKE(s->out));
     }
     if (s->fd >= 0) {
         close(s->fd);
         s->fd = -1;
     }
+}
+
+static void stream_end(struct docker_stream *s, const struct deis_err *err)
+{
+    stream_close(s);
     deis_timer_cancel(s->timer);
     s->ops.on_end(err, s->arg); /* s may be gone now */
 }
@@ -237,7 +258,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     struct docker_stream *s = arg;
     char data[READ_BYTES];
 
-    for (int i = 0; i < READS_PER_TURN; i++) {
+    for (int i = 0; i < READS_PER_TURN && !s->paused; i++) {
         ssize_t n = read(fd, data, sizeof(data));
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
@@ -297,15 +318,101 @@ void docker_stream_free(struct docker_stream *s)
         s->freed = true;
         return;
     }
-    if (s->readable) {
-        event_free(s->readable);
-    }
-    if (s->fd >= 0) {
-        close(s->fd);
-    }
+    stream_close(s);
     deis_timer_free(s->timer);
     docker_answer_clear(&s->answer);
     free(s);
+}
+
+static void write_over(struct docker_stream *s)
+{
+    s->write_over = true;
+    if (s->out) {
+        evbuffer_drain(s->out, evbuffer_get_length(s->out));
+    }
+}
+
+static void settle_write(struct docker_stream *s)
+{
+    if (s->write_ends && !s->write_over && docker_stream_unsent(s) == 0) {
+        s->write_over = true;
+        shutdown(s->fd, SHUT_WR);
+    }
+}
+
+static void on_stream_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct docker_stream *s = arg;
+
+    if (evbuffer_get_length(s->out) > 0 && evbuffer_write(s->out, fd) < 0 && errno != EAGAIN &&
+        errno != EINTR) {
+        write_over(s); /* what it had to say still comes */
+    }
+    if (docker_stream_unsent(s) > 0) {
+        event_add(s->writable, NULL);
+        return;
+    }
+    settle_write(s);
+    if (s->ops.on_drained) {
+        s->ops.on_drained(s->arg); /* s may be gone now */
+    }
+}
+
+static void keep_for_later(struct docker_stream *s, struct deis_str data)
+{
+    if (!s->out) {
+        s->out = evbuffer_new();
+        s->writable =
+            event_new(event_get_base(s->readable), s->fd, EV_WRITE, on_stream_writable, s);
+    }
+    if (!s->out || !s->writable || evbuffer_add(s->out, data.ptr, data.len) < 0 ||
+        event_add(s->writable, NULL) < 0) {
+        abort();
+    }
+}
+
+bool docker_stream_write(struct docker_stream *s, struct deis_str data)
+{
+    if (s->fd < 0 || s->write_ends || s->write_over) {
+        return false;
+    }
+    if (docker_stream_unsent(s) == 0 && data.len > 0) {
+        ssize_t n = send(s->fd, data.ptr, data.len, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            write_over(s);
+            return false;
+        }
+        data = deis_str_skip(data, n > 0 ? (size_t)n : 0);
+    }
+    if (data.len > 0) {
+        keep_for_later(s, data);
+    }
+    return true;
+}
+
+size_t docker_stream_unsent(const struct docker_stream *s)
+{
+    return s->out ? evbuffer_get_length(s->out) : 0;
+}
+
+void docker_stream_end_write(struct docker_stream *s)
+{
+    if (s->fd >= 0) {
+        s->write_ends = true;
+        settle_write(s);
+    }
+}
+
+void docker_stream_pause(struct docker_stream *s, bool paused)
+{
+    if (s->readable && paused != s->paused) {
+        s->paused = paused;
+        if (paused) {
+            event_del(s->readable);
+        } else {
+            event_add(s->readable, NULL);
+        }
+    }
 }
 
 /* --- attach on the loop --- */
@@ -315,6 +422,7 @@ struct deis_docker_attachment {
     struct deis_docker_demux demux;
     struct deis_docker_attach_ops ops;
     void *arg;
+    bool raw;     /* no frames: a TTY's output */
     bool busy;    /* in on_attach_data */
     bool stopped; /* while busy */
 };
@@ -334,7 +442,10 @@ static void on_attach_data(struct deis_str data, void *arg)
     int stream;
 
     at->busy = true;
-    while (!at->stopped && deis_docker_demux_feed(&at->demux, &data, &stream, &piece)) {
+    if (at->raw) {
+        at->ops.on_output(1, data, at->arg);
+    }
+    while (!at->raw && !at->stopped && deis_docker_demux_feed(&at->demux, &data, &stream, &piece)) {
         at->ops.on_output(stream, piece, at->arg);
     }
     at->busy = false;
@@ -349,23 +460,84 @@ static void on_attach_end(const struct deis_err *err, void *arg)
     at->ops.on_end(err, at->arg);
 }
 
-struct deis_docker_attachment *deis_docker_attach_start(struct deis_docker *d,
-                                                        struct deis_loop *loop, const char *id,
-                                                        const struct deis_docker_attach_ops *ops,
-                                                        void *arg)
+static void on_attach_drained(void *arg)
+{
+    const struct deis_docker_attachment *at = arg;
+
+    if (at->ops.on_drained) {
+        at->ops.on_drained(at->arg);
+    }
+}
+
+/* path is taken. */
+static struct deis_docker_attachment *attachment_new(struct deis_docker *d, struct deis_loop *loop,
+                                                     const char *method, char *path, bool raw,
+                                                     const struct deis_docker_attach_ops *ops,
+                                                     void *arg)
 {
     static const struct docker_stream_ops stream_ops = {
         .on_open = on_attach_open,
         .on_data = on_attach_data,
         .on_end = on_attach_end,
+        .on_drained = on_attach_drained,
     };
     struct deis_docker_attachment *at = deis_alloc(sizeof(*at));
-    deis_autofree char *path = attach_path(id);
 
     at->ops = *ops;
     at->arg = arg;
-    at->stream = docker_stream_start(d, loop, "POST", path, true, &stream_ops, at);
+    at->raw = raw;
+    at->stream =
+        docker_stream_start(d, loop, method, path, strcmp(method, "POST") == 0, &stream_ops, at);
+    free(path);
     return at;
+}
+
+struct deis_docker_attachment *deis_docker_attach_start(struct deis_docker *d,
+                                                        struct deis_loop *loop, const char *id,
+                                                        const struct deis_docker_attach_ops *ops,
+                                                        void *arg)
+{
+    return attachment_new(d, loop, "POST", attach_path(id), false, ops, arg);
+}
+
+struct deis_docker_attachment *deis_docker_attach_input(struct deis_docker *d,
+                                                        struct deis_loop *loop, const char *id,
+                                                        bool tty,
+                                                        const struct deis_docker_attach_ops *ops,
+                                                        void *arg)
+{
+    return attachment_new(d, loop, "POST",
+                          container_path(id, "/attach?stream=1&stdin=1&stdout=1&stderr=1"), tty,
+                          ops, arg);
+}
+
+struct deis_docker_attachment *deis_docker_attach_log(struct deis_docker *d, struct deis_loop *loop,
+                                                      const char *id,
+                                                      const struct deis_docker_attach_ops *ops,
+                                                      void *arg)
+{
+    return attachment_new(d, loop, "GET", container_path(id, "/logs?follow=1&stdout=1&stderr=1"),
+                          false, ops, arg);
+}
+
+bool deis_docker_attach_write(struct deis_docker_attachment *at, struct deis_str data)
+{
+    return docker_stream_write(at->stream, data);
+}
+
+size_t deis_docker_attach_unsent(const struct deis_docker_attachment *at)
+{
+    return docker_stream_unsent(at->stream);
+}
+
+void deis_docker_attach_end_input(struct deis_docker_attachment *at)
+{
+    docker_stream_end_write(at->stream);
+}
+
+void deis_docker_attach_pause(struct deis_docker_attachment *at, bool paused)
+{
+    docker_stream_pause(at->stream, paused);
 }
 
 void deis_docker_attach_stop(struct deis_docker_attachment *at)

@@ -68,6 +68,8 @@ struct docker_stream_ops {
     void (*on_data)(struct deis_str data, void *arg);
     /* Once; err is NULL when the Engine ended the stream. */
     void (*on_end)(const struct deis_err *err, void *arg);
+    /* All that was written has gone out. May be NULL. */
+    void (*on_drained)(void *arg);
 };
 struct docker_stream;
 /* on_end is never called from within start. */
@@ -75,5 +77,13 @@ struct docker_stream *docker_stream_start(const struct deis_docker *d, struct de
                                           const char *method, const char *path, bool upgrade,
                                           const struct docker_stream_ops *ops, void *arg);
 void docker_stream_free(struct docker_stream *s); /* from its callbacks too; NULL is fine */
+/* Bytes for the Engine once the stream is open; what the socket does not take waits. False: the
+ * Engine takes no more. */
+bool docker_stream_write(struct docker_stream *s, struct deis_str data);
+size_t docker_stream_unsent(const struct docker_stream *s);
+/* Nothing more is written; told to the Engine when all has gone out. */
+void docker_stream_end_write(struct docker_stream *s);
+/* Take nothing from the Engine for a while. */
+void docker_stream_pause(struct docker_stream *s, bool paused);
 
 #endif

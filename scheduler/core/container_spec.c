@@ -28,7 +28,18 @@ static json_t *env_json(const struct container_spec *s)
         deis_autofree char *line = deis_asprintf("PORT=%u", s->port);
         json_array_append_new(array, json_string(line));
     }
+    if (s->term && !json_object_get(s->env, "TERM")) {
+        deis_autofree char *line = deis_asprintf("TERM=%s", s->term);
+        json_array_append_new(array, json_string(line));
+    }
     return array;
+}
+
+static json_t *log_json(const struct container_spec *s)
+{
+    return s->attached ? json_pack("{s:s}", "Type", "none")
+                       : json_pack("{s:s, s:{s:s, s:s}}", "Type", "json-file", "Config", "max-size",
+                                   "10m", "max-file", "5");
 }
 
 static json_t *host_json(const struct container_spec *s)
@@ -40,11 +51,10 @@ static json_t *host_json(const struct container_spec *s)
     for (size_t i = 0; i < DEIS_COUNT(caps); i++) {
         json_array_append_new(cap_add, json_string(caps[i]));
     }
-    json_t *host = json_pack("{s:s, s:[s], s:o, s:[s], s:i, s:{s:s}, s:{s:s, s:{s:s, s:s}}}",
-                             "NetworkMode", s->network, "CapDrop", "ALL", "CapAdd", cap_add,
-                             "SecurityOpt", "no-new-privileges", "PidsLimit", (int)s->pids_limit,
-                             "RestartPolicy", "Name", "no", "LogConfig", "Type", "json-file",
-                             "Config", "max-size", "10m", "max-file", "5");
+    json_t *host = json_pack("{s:s, s:[s], s:o, s:[s], s:i, s:{s:s}, s:o}", "NetworkMode",
+                             s->network, "CapDrop", "ALL", "CapAdd", cap_add, "SecurityOpt",
+                             "no-new-privileges", "PidsLimit", (int)s->pids_limit, "RestartPolicy",
+                             "Name", "no", "LogConfig", log_json(s));
     if (s->memory_bytes > 0) {
         json_object_set_new(host, "Memory", json_integer((json_int_t)s->memory_bytes));
         json_object_set_new(host, "MemorySwap", json_integer((json_int_t)s->memory_bytes));
@@ -68,6 +78,11 @@ json_t *container_spec_body(const struct container_spec *s)
     }
     if (s->command) {
         json_object_set_new(body, "Cmd", strv_json(s->command));
+    }
+    if (s->attached) {
+        json_object_set_new(body, "OpenStdin", json_true());
+        json_object_set_new(body, "StdinOnce", json_true());
+        json_object_set_new(body, "Tty", json_boolean(s->tty));
     }
     return body;
 }

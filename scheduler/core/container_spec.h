@@ -22,6 +22,10 @@ struct container_spec {
     const char *network;
     bool init;            /* a small init reaps what the process leaves behind */
     const json_t *labels; /* object of texts */
+    /* A one-off that somebody is attached to: stdin, which ends with the attachment, and no log. */
+    bool attached;
+    bool tty;
+    const char *term; /* TERM for the process when env has none; NULL = not set */
 };
 
 /* Body of POST /containers/create; yours. */

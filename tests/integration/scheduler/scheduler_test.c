@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Units on the real Engine: deployed, failed, scaled, killed and adopted, without etcd, one-off. */
+/* Units on the real Engine: deployed, failed, scaled, killed and adopted, without etcd. */
 #include "run.pb-c.h"
 #include "tests/integration/scheduler/rig.h"
 #include "tests/support/program.h"
@@ -429,129 +429,6 @@ static void scheduler__starts_a_component_again(void **state)
     assert_int_equal(deis_docker_remove(rig_docker(r), id, &err), 0);
 }
 
-/* --- one-off processes --- */
-
-static Deis__RunChunk *read_chunk(struct rig *r, char *id, uint64_t offset)
-{
-    Deis__RunOutput ask = DEIS__RUN_OUTPUT__INIT;
-    ProtobufCMessage *msg = NULL;
-    struct deis_err err = DEIS_ERR_INIT;
-
-    ask.id = id;
-    ask.offset = offset;
-    ask.wait_ms = 5000;
-    if (rig_call(r, "agent.run_output", &ask.base, &deis__run_chunk__descriptor, &msg, &err) < 0) {
-        fail_msg("%s", err.msg);
-    }
-    return (Deis__RunChunk *)msg;
-}
-
-static void start_run(struct rig *r, char *id, char *script, const char *expected_error)
-{
-    char shell[] = "/bin/sh", c[] = "-c", app[] = "blog", process[] = "run.1";
-    char *command[] = { shell, c, script };
-    deis_autofree char *env = rig_seal(r, "blog", "CONFIG", "green");
-    Deis__Run run = DEIS__RUN__INIT;
-    ProtobufCMessage *msg = NULL;
-    struct deis_err err = DEIS_ERR_INIT;
-
-    run.id = id;
-    run.app = app;
-    run.process = process;
-    run.image = (char *)(uintptr_t)rig_image(r);
-    run.sealed_env = env;
-    run.command = command;
-    run.n_command = 3;
-    run.timeout_ms = 3000;
-    int rc = rig_call(r, "agent.run", &run.base, &deis__run_started__descriptor, &msg, &err);
-    if (rc < 0 && !expected_error) {
-        fail_msg("%s", err.msg);
-    }
-    if (expected_error) {
-        assert_true(rc < 0);
-        assert_non_null(strstr(err.msg, expected_error));
-    }
-    if (msg) {
-        protobuf_c_message_free_unpacked(msg, NULL);
-    }
-}
-
-static void run_to_end(struct rig *r, char *id, char *script, struct deis_buf *out, int *ret_code)
-{
-    start_run(r, id, script, NULL);
-    start_run(r, id, script, NULL); /* a repeat changes nothing */
-    for (bool ended = false; !ended;) {
-        Deis__RunChunk *chunk = read_chunk(r, id, out->len);
-        deis_buf_add(out, chunk->data.data, chunk->data.len);
-        ended = chunk->ended;
-        *ret_code = chunk->exit_code;
-        deis__run_chunk__free_unpacked(chunk, NULL);
-    }
-}
-
-static bool run_is_logged(struct rig *r, void *arg)
-{
-    return rig_count_lines(r, "blog") >= 2;
-}
-
-static void run__gives_output_and_exit_code_and_leaves_nothing(void **state)
-{
-    struct rig *r = *state;
-    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
-    char id[] = "blog_v1.run.1-itest1", script[] = "echo out $CONFIG; echo err >&2; exit 4";
-    int code = 0;
-
-    run_to_end(r, id, script, &out, &code);
-    assert_int_equal(code, 4);
-    assert_non_null(strstr(out.data, "out green\n"));
-    assert_non_null(strstr(out.data, "err\n"));
-    rig_wait(r, "its lines in the log", run_is_logged, NULL);
-    deis_autofree char *line = rig_line(r, "blog", 0);
-    assert_int_equal(strncmp(line, "run.1 ", 6), 0);
-    for (uint64_t end = deis_now_ms() + 20000; rig_count_containers(r) > 0;) {
-        assert_true(deis_now_ms() < end);
-    }
-}
-
-static void run__is_killed_at_its_time_limit(void **state)
-{
-    struct rig *r = *state;
-    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
-    char id[] = "blog_v1.run.2-itest2", script[] = "echo begins; exec busybox sleep 1000";
-    int code = 0;
-
-    run_to_end(r, id, script, &out, &code);
-    assert_int_equal(code, 137);
-    assert_string_equal(out.data, "begins\n");
-}
-
-static void run__that_was_made_and_never_started_is_removed(void **state)
-{
-    struct rig *r = *state;
-    deis_autofree char *machine = deis_asprintf("it-%d", (int)getpid());
-    deis_autofree char *name = deis_asprintf("%s-never", machine);
-    deis_autojson json_t *body = json_pack(
-        "{s:s, s:[s], s:{s:s, s:s, s:s, s:s}}", "Image", rig_image(r), "Cmd", "true", "Labels",
-        "deis.agent", machine, "deis.run", name, "deis.app", "blog", "deis.process", "run.9");
-    deis_autofree char *id = NULL;
-    struct deis_err err = DEIS_ERR_INIT;
-
-    rig_scheduler_kill(r); /* between the two calls */
-    assert_int_equal(deis_docker_create(rig_docker(r), name, body, &id, &err), 0);
-    rig_scheduler_start(r);
-    for (uint64_t end = deis_now_ms() + 20000; rig_count_containers(r) > 0;) {
-        assert_true(deis_now_ms() < end);
-    }
-}
-
-static void run__refuses_what_is_no_request(void **state)
-{
-    struct rig *r = *state;
-    char bad[] = "../../etc/passwd", script[] = "true";
-
-    start_run(r, bad, script, "field 'id'");
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 /* With an argument: only the cases that match it. */
@@ -569,10 +446,6 @@ int main(int argc, char **argv)
         TEST(scheduler__places_many_units_of_a_large_environment),
         TEST(scheduler__removes_a_container_of_its_own_without_a_unit),
         TEST(scheduler__starts_a_component_again),
-        TEST(run__gives_output_and_exit_code_and_leaves_nothing),
-        TEST(run__is_killed_at_its_time_limit),
-        TEST(run__that_was_made_and_never_started_is_removed),
-        TEST(run__refuses_what_is_no_request),
     };
 
     if (argc > 1) {

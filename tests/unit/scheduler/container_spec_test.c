@@ -31,6 +31,31 @@ static void container_spec__is_the_template(void **state)
         "\"Cmd\":[\"start\",\"start\"]}");
 }
 
+static void container_spec__of_an_attached_one(void **state)
+{
+    deis_autojson json_t *env = json_object();
+    deis_autojson json_t *labels = json_object();
+    struct container_spec s = { .image = "img",
+                                .env = env,
+                                .network = "n",
+                                .labels = labels,
+                                .attached = true,
+                                .tty = true,
+                                .term = "xterm" };
+    deis_autojson json_t *body = container_spec_body(&s);
+    deis_autofree char *text = deis_json_dump(body);
+
+    assert_non_null(strstr(text, "\"Env\":[\"TERM=xterm\"]"));
+    assert_non_null(strstr(text, "\"LogConfig\":{\"Type\":\"none\"}"));
+    assert_non_null(strstr(text, "\"OpenStdin\":true,\"StdinOnce\":true,\"Tty\":true}"));
+    json_object_set_new(env, "TERM", json_string("dumb"));
+    s.tty = false;
+    deis_autojson json_t *other = container_spec_body(&s);
+    deis_autofree char *other_text = deis_json_dump(other);
+    assert_non_null(strstr(other_text, "\"Env\":[\"TERM=dumb\"]"));
+    assert_non_null(strstr(other_text, "\"Tty\":false}"));
+}
+
 static void container_spec__a_configured_port_is_left_alone(void **state)
 {
     deis_autojson json_t *env = json_pack("{s:s}", "PORT", "8080");
@@ -85,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(container_spec__is_the_template),
+        cmocka_unit_test(container_spec__of_an_attached_one),
         cmocka_unit_test(container_spec__a_configured_port_is_left_alone),
         cmocka_unit_test(container_spec__chooses_the_port),
         cmocka_unit_test(container_spec__finds_the_address),
