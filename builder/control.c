@@ -104,7 +104,7 @@ int control_key(struct control *c, const char *fingerprint, uint64_t timeout_ms,
 }
 
 int control_authorize(struct control *c, const char *user, const char *app, const char *action,
-                      void (*on_wait)(void), struct deis_err *err)
+                      const char *client, void (*on_wait)(void), struct deis_err *err)
 {
     static const struct method method = { "controller.authorize", &deis__authorized__descriptor,
                                           CALL_MS };
@@ -113,11 +113,13 @@ int control_authorize(struct control *c, const char *user, const char *app, cons
     deis_autofree char *user_text = deis_strdup(user);
     deis_autofree char *app_text = deis_strdup(app);
     deis_autofree char *action_text = deis_strdup(action);
+    deis_autofree char *client_text = deis_strdup(client);
     uint64_t deadline = deis_now_ms() + PATIENCE_MS;
 
     request.user = user_text;
     request.app = app_text;
     request.action = action_text;
+    request.client = client_text;
     for (unsigned attempt = 0;; attempt++) {
         int rc = call(c, &method, &request.base, &answer, err);
         if (rc == DEIS_OK) {

@@ -18,10 +18,12 @@ void control_free(struct control *c); /* NULL is fine */
 int control_key(struct control *c, const char *fingerprint, uint64_t timeout_ms, char **ret_user,
                 char **ret_key, struct deis_err *err) deis_must_check;
 
-/* May user do action ("push", "fetch") on app: DEIS_DENIED if not. While the controller can't be
- * reached on_wait is called (once) and the call repeated for a minute. */
+/* May user do action ("push", "fetch") on app: DEIS_DENIED if not. client is his address, for the
+ * controller's log, or "". While the controller can't be reached on_wait is called (once) and the
+ * call repeated for a minute. */
 int control_authorize(struct control *c, const char *user, const char *app, const char *action,
-                      void (*on_wait)(void), struct deis_err *err) deis_must_check;
+                      const char *client, void (*on_wait)(void),
+                      struct deis_err *err) deis_must_check;
 
 struct control_deploy {
     const char *operation; /* names this deploy; a repeat with it reports the same one */

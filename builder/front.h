@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The SSH port: one sshd for each connection, so that none runs while nobody is there. Beyond
- * CONNECTIONS at a time new ones wait in the queue of the socket. thread: loop
+ * CONNECTIONS at a time new ones wait in the queue of the socket. A connection from the ranges of
+ * settings->proxy_from must begin with a PROXY header, which says whose it is. thread: loop
  */
 #ifndef DEIS_BUILDER_FRONT_H
 #define DEIS_BUILDER_FRONT_H

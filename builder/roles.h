@@ -20,6 +20,7 @@ int role_usage(const char *usage);
 #define ENV_SETTINGS "DEIS_BUILDER_SETTINGS"
 #define ENV_USER     "DEIS_BUILDER_USER"
 #define ENV_APP      "DEIS_BUILDER_APP"
+#define ENV_PEER     "DEIS_BUILDER_PEER"   /* the client's address, for the log */
 #define ENV_CLIENT   "DEIS_BUILDER_CLIENT" /* number of a descriptor that leads to the client */
 
 #endif

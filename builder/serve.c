@@ -333,7 +333,7 @@ static void start(struct serve *v)
 {
     static const struct deis_etcd_watch_ops apps_ops = { on_app, on_apps_synced, NULL };
     static const struct deis_etcd_watch_ops config_ops = { on_config, on_config_synced, NULL };
-    struct deis_service where = { .ssh = v->settings.ssh };
+    struct deis_service where = { .ssh = v->settings.ssh, .proxy_from = v->settings.proxy_from };
     char key[DEIS_KEY_MAX];
 
     v->workers = deis_workers_new(v->loop, 1, 4);

@@ -58,8 +58,9 @@ static int authorize(struct session *s)
 
     int rc = control_open(s->settings_path, &control, &err);
     if (rc == DEIS_OK) {
+        const char *peer = getenv(ENV_PEER);
         rc = control_authorize(control, s->user, s->app, s->verb == SSH_PUSH ? "push" : "fetch",
-                               on_wait, &err);
+                               peer ? peer : "", on_wait, &err);
     }
     control_free(control);
     switch (rc) {

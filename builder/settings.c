@@ -17,6 +17,8 @@ const struct deis_conf_row settings_rows[] = {
     ROW("instance", NULL, DEIS_CONF_TEXT, instance, "",
         "name in services/builder/; empty: host name"),
     ROW("ssh", NULL, DEIS_CONF_TEXT, ssh, "127.0.0.1:2223", "address that sshd listens on"),
+    ROW("proxy-from", NULL, DEIS_CONF_TEXT, proxy_from, "127.0.0.0/8,::1/128",
+        "ranges of the routers, which tell a client's address by a PROXY header; empty: none"),
     ROW("data", NULL, DEIS_CONF_TEXT, data, "/data", "folder of repositories, host keys and state"),
     ROW("docker", NULL, DEIS_CONF_TEXT, docker, "/var/run/docker.sock",
         "socket of the Docker Engine"),

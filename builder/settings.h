@@ -13,6 +13,7 @@ struct settings {
     char *cluster_key;
     char *instance;
     char *ssh;
+    char *proxy_from;
     char *data;
     char *docker;
     char *registry;

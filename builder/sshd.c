@@ -2,6 +2,7 @@
 #include "builder/sshd.h"
 
 #include "builder/file.h"
+#include "builder/roles.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -159,10 +160,12 @@ int sshd_prepare(const struct settings *s, const char *self, const char *setting
     return rc < 0 ? rc : check_config(s, err);
 }
 
-int sshd_start(const struct settings *s, int connection, pid_t *ret_pid, struct deis_err *err)
+int sshd_start(const struct settings *s, int connection, const char *client, pid_t *ret_pid,
+               struct deis_err *err)
 {
     deis_autofree char *config = config_path(s);
-    char *const argv[] = { s->sshd, "-i", "-e", "-f", config, NULL };
+    deis_autofree char *told = deis_asprintf("SetEnv=" ENV_PEER "=%s", client);
+    char *const argv[] = { s->sshd, "-i", "-e", "-f", config, "-o", told, NULL };
 
     pid_t pid = fork();
     if (pid < 0) {

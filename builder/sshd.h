@@ -12,9 +12,10 @@
  * Blocks for a moment. thread: main, before the loop runs */
 int sshd_prepare(const struct settings *s, const char *self, const char *settings_path,
                  struct deis_err *err) deis_must_check;
-/* Start one for a connection, which stays the caller's to close. The child gets SIGTERM when we
- * end. The caller reaps it. thread: loop */
-int sshd_start(const struct settings *s, int connection, pid_t *ret_pid,
+/* Start one for a connection, which stays the caller's to close. client is the address behind it,
+ * which sessions find in ENV_PEER. The child gets SIGTERM when we end. The caller reaps it. thread:
+ * loop */
+int sshd_start(const struct settings *s, int connection, const char *client, pid_t *ret_pid,
                struct deis_err *err) deis_must_check;
 
 #endif

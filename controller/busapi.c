@@ -7,6 +7,8 @@
 #include "controller/core/sshkey.h"
 #include "controller/deploy.h"
 
+#include "lib/net/log.h"
+
 #include <unistd.h>
 
 #define WAIT_MAX_MS        25000
@@ -148,6 +150,11 @@ static void answer_authorize(struct call *c)
     if (r == DEIS_NOT_FOUND || r == DEIS_DENIED) {
         deis_err_set(&err, DEIS_DENIED, "no app of this name that %.30s may %s", request->user,
                      strcmp(request->action, "push") == 0 ? "push to" : "fetch from");
+    }
+    if (r == DEIS_OK || r == DEIS_NOT_FOUND || r == DEIS_DENIED) {
+        deis_info(r == DEIS_OK ? "git access" : "git access refused", KV_S("user", request->user),
+                  KV_S("app", request->app), KV_S("action", request->action),
+                  KV_S("client", request->client));
     }
     if (r < 0) {
         deis_bus_fail(c->bus, &err);

@@ -15,7 +15,7 @@ struct admin {
 static void add_worker_metrics(struct router *r, struct deis_buf *b)
 {
     uint64_t accepted = 0, refused = 0, requests = 0, retries = 0, bad = 0, dropped = 0,
-             handshakes = 0;
+             handshakes = 0, proxy = 0;
     int connections = 0, tunnels = 0;
 
     for (unsigned i = 0; i < r->worker_count; i++) {
@@ -25,6 +25,7 @@ static void add_worker_metrics(struct router *r, struct deis_buf *b)
         requests += atomic_load(&c->requests);
         retries += atomic_load(&c->retries);
         handshakes += atomic_load(&c->handshakes_failed);
+        proxy += atomic_load(&c->proxy_failed);
         bad += atomic_load(&c->bad_requests);
         connections += atomic_load(&c->connections);
         tunnels += atomic_load(&c->tunnels);
@@ -37,6 +38,8 @@ static void add_worker_metrics(struct router *r, struct deis_buf *b)
                   "deis_router_connections_refused_total %llu\n"
                   "# TYPE deis_router_tls_handshakes_failed_total counter\n"
                   "deis_router_tls_handshakes_failed_total %llu\n"
+                  "# TYPE deis_router_proxy_headers_failed_total counter\n"
+                  "deis_router_proxy_headers_failed_total %llu\n"
                   "# TYPE deis_router_connections gauge\n"
                   "deis_router_connections %d\n"
                   "# TYPE deis_router_tunnels gauge\n"
@@ -54,7 +57,7 @@ static void add_worker_metrics(struct router *r, struct deis_buf *b)
                   "# TYPE deis_router_table_held gauge\n"
                   "deis_router_table_held %d\n",
                   (unsigned long long)accepted, (unsigned long long)refused,
-                  (unsigned long long)handshakes, connections, tunnels,
+                  (unsigned long long)handshakes, (unsigned long long)proxy, connections, tunnels,
                   (unsigned long long)requests, (unsigned long long)bad,
                   (unsigned long long)retries, (unsigned long long)dropped,
                   (unsigned long long)r->table->generation, source_held(r->source));

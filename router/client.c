@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/client.h"
 
+#include "router/edge.h"
 #include "router/exchange.h"
 #include "router/sock.h"
 #include "router/tls.h"
 
-#include <arpa/inet.h>
+#include "lib/net/log.h"
+#include "lib/net/proxy_read.h"
+
 #include <unistd.h>
 
 enum {
@@ -79,6 +82,7 @@ static void client_let_go(struct client *c)
         c->reading = false;
     }
     deadline_clear(&c->deadline);
+    free(c->held);
     if (c->exchange) {
         exchange_free(c->exchange);
         c->exchange = NULL;
@@ -268,6 +272,60 @@ static void client_handshake(struct client *c)
     }
 }
 
+static void set_peer(struct client *c, const struct deis_ip *ip)
+{
+    c->ip = *ip;
+    c->peer_len = (uint8_t)deis_ip_format(ip, c->peer);
+}
+
+/* What the connection begins with, once it is known whose it is. False: it is closed. */
+static bool client_greet(struct client *c)
+{
+    struct worker *w = c->worker;
+
+    c->state = CLIENT_IDLE;
+    if (!c->https) {
+        /* A new connection has to send its first head in time, as if the first byte had come. */
+        worker_wait(w, WAIT_HEAD, &c->deadline);
+        return true;
+    }
+    c->tls = tls_conn_new(w->opts.tls, w, c->fd);
+    if (!c->tls) {
+        client_close(c);
+        return false;
+    }
+    c->state = CLIENT_HANDSHAKE;
+    worker_wait(w, WAIT_HANDSHAKE, &c->deadline);
+    return true;
+}
+
+static void client_read_proxy(struct client *c)
+{
+    struct worker *w = c->worker;
+    struct deis_proxy_head head;
+    struct deis_err err;
+
+    switch (deis_proxy_read(c->fd, &c->held, &head, &err)) {
+    case DEIS_PROXY_MORE: return;
+    case DEIS_PROXY_BAD:
+        if (atomic_fetch_add_explicit(&w->counters.proxy_failed, 1, memory_order_relaxed) == 0) {
+            deis_warn("load balancer's connection refused; counted from now on",
+                      KV_S("peer", c->peer), KV_ERR(&err));
+        }
+        client_close(c);
+        return;
+    case DEIS_PROXY_DONE: break;
+    }
+    if (head.known) {
+        set_peer(c, &head.source);
+    }
+    if (client_greet(c) && c->https) {
+        client_handshake(c);
+    } else if (!c->dead) {
+        client_read(c);
+    }
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct client *c = arg;
@@ -275,6 +333,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     worker_look_at_clock(c->worker);
     c->busy = true;
     switch (c->state) {
+    case CLIENT_PROXY: client_read_proxy(c); break;
     case CLIENT_HANDSHAKE: client_handshake(c); break;
     case CLIENT_IDLE:
     case CLIENT_HEAD: client_read(c); break;
@@ -335,6 +394,7 @@ void client_on_deadline(struct deadline *d)
     struct client *c = DEADLINE_OWNER(d, struct client, deadline);
 
     switch (c->state) {
+    case CLIENT_PROXY:
     case CLIENT_HANDSHAKE:
     case CLIENT_IDLE:
     case CLIENT_LINGER: client_close(c); break;
@@ -346,49 +406,24 @@ void client_on_deadline(struct deadline *d)
     }
 }
 
-static void set_peer(struct client *c, const struct sockaddr_storage *peer)
-{
-    const void *ip = &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
-    int family = peer->ss_family;
-
-    if (family == AF_INET6) {
-        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
-        ip = v6;
-        if (IN6_IS_ADDR_V4MAPPED(v6)) {
-            ip = &v6->s6_addr[12];
-            family = AF_INET;
-        }
-    }
-    if (!inet_ntop(family, ip, c->peer, sizeof(c->peer))) {
-        c->peer[0] = '\0';
-    }
-    c->peer_len = (uint8_t)strlen(c->peer);
-}
-
 void client_accept(struct worker *w, int fd, const struct sockaddr_storage *peer, bool https)
 {
     struct client *c = client_take(w);
+    uint16_t port;
+    struct deis_ip ip = edge_ip(peer, &port);
 
     c->worker = w;
     c->fd = fd;
-    c->state = CLIENT_IDLE;
-    set_peer(c, peer);
+    c->https = https;
+    set_peer(c, &ip);
     event_assign(&c->readable, w->base, fd, EV_READ | EV_PERSIST, on_readable, c);
-    if (https) {
-        c->tls = tls_conn_new(w->opts.tls, w, fd);
-        if (!c->tls) {
-            client_close(c);
-            return;
-        }
-        c->state = CLIENT_HANDSHAKE;
-        client_read_enable(c, true);
+    client_read_enable(c, true);
+    if (deis_cidrs_contain(w->policy->http_proxies, &ip)) {
+        c->state = CLIENT_PROXY;
         worker_wait(w, WAIT_HANDSHAKE, &c->deadline);
-        on_readable(fd, EV_READ, c);
+    } else if (!client_greet(c)) {
         return;
     }
-    client_read_enable(c, true);
-    /* A new connection has to send its first head in time, as if the first byte had come. */
-    worker_wait(w, WAIT_HEAD, &c->deadline);
     /* Most send with the connection. */
     on_readable(fd, EV_READ, c);
 }

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 
 enum client_state {
+    CLIENT_PROXY,     /* a load balancer's: its PROXY header has not come completely */
     CLIENT_HANDSHAKE, /* of TLS */
     CLIENT_IDLE,      /* nothing of a request has come */
     CLIENT_HEAD,      /* part of a head has */
@@ -22,17 +23,20 @@ struct client {
     struct event readable;
     struct deadline deadline;
     struct worker *worker;
-    struct exchange *exchange; /* set while bytes are held */
-    struct tls_conn *tls;      /* NULL: plain */
+    struct exchange *exchange;    /* set while bytes are held */
+    struct tls_conn *tls;         /* NULL: plain */
+    struct deis_proxy_held *held; /* of a PROXY header */
     int fd;
     enum client_state state;
+    bool https;
     bool reading;
     bool writing; /* the handshake waits until the socket takes more */
     bool busy;    /* a callback is at work on it: closing only marks it */
     bool again;   /* there may be another request in the buffer */
     bool dead;
     uint8_t peer_len;
-    char peer[INET6_ADDRSTRLEN];
+    char peer[DEIS_IP_TEXT]; /* the client's address, which a PROXY header may have told */
+    struct deis_ip ip;       /* the same */
 };
 
 enum client_end {

@@ -4,6 +4,8 @@
 
 #include "router/core/http_head.h"
 
+#include "lib/base/clock.h"
+
 enum {
     FREE_MAX = 256,
     INPUT_MAX = 64 * 1024, /* so that the request fits a buffer when it is written anew */
@@ -93,19 +95,20 @@ size_t exchange_room(const struct exchange *x)
 
 bool exchange_add_input(struct exchange *x, const char *data, size_t len)
 {
-    struct deis_str *views[4] = { &x->method, &x->target, &x->host, &x->request_id };
-    int count = x->request_id.ptr == x->own_id ? 3 : 4;
-    ptrdiff_t offsets[4];
+    struct deis_str *views[] = { &x->method,     &x->target,      &x->host,
+                                 &x->request_id, &x->from.client, &x->from.port };
+    uintptr_t start = (uintptr_t)x->in.data;
+    uintptr_t end = start + x->in.len;
 
     if (x->in.len + len > INPUT_MAX) {
         return false;
     }
-    for (int i = 0; i < count; i++) {
-        offsets[i] = views[i]->ptr - x->in.data;
-    }
     bool added = bytes_add(&x->worker->pool, &x->in, data, len);
-    for (int i = 0; i < count; i++) {
-        views[i]->ptr = x->in.data + offsets[i];
+    for (size_t i = 0; i < DEIS_COUNT(views); i++) {
+        uintptr_t at = (uintptr_t)views[i]->ptr; /* what lies elsewhere stays there */
+        if (at >= start && at < end) {
+            views[i]->ptr = x->in.data + (at - start);
+        }
     }
     return added;
 }
@@ -174,6 +177,20 @@ static void redirect(struct exchange *x, struct deis_str host)
     }
 }
 
+/* Whose request it is: the connection's, or who stands behind a proxy that is believed. */
+static void set_from(struct exchange *x, const struct deis_h1_head *head)
+{
+    const struct client *c = x->client;
+    const struct deis_cidrs *believed = x->worker->policy->forwarders;
+
+    x->from.ip = c->ip;
+    x->from.client = deis_str_n(c->peer, c->peer_len);
+    x->from.https = c->https;
+    if (believed && deis_cidrs_contain(believed, &c->ip)) {
+        forwarded_read(head, believed, &x->from);
+    }
+}
+
 static void take_head(struct exchange *x, const struct deis_h1_head *head, size_t head_len)
 {
     x->head_len = (uint32_t)head_len;
@@ -190,6 +207,7 @@ static void take_head(struct exchange *x, const struct deis_h1_head *head, size_
     x->upgrade = http_upgrade_is_passed(head);
     x->request_done = head->framing == DEIS_H1_NO_BODY;
     set_request_id(x, head);
+    set_from(x, head);
 }
 
 void exchange_start(struct exchange *x, size_t head_len)
@@ -199,6 +217,7 @@ void exchange_start(struct exchange *x, size_t head_len)
     char host[ROUTE_HOST_MAX + 1];
 
     x->start_us = x->worker->now_us;
+    x->start_ms = deis_wall_ms();
     atomic_fetch_add_explicit(&w->counters.requests, 1, memory_order_relaxed);
     take_head(x, head, head_len);
     struct deis_str name = { host, route_host_normalise(head->host, host) };
@@ -215,7 +234,7 @@ void exchange_start(struct exchange *x, size_t head_len)
     route_app_ref(app);
     x->app = app;
     atomic_fetch_add_explicit(&app->stats->in_flight, 1, memory_order_relaxed);
-    if (w->table->https && w->table->https->enforce && !x->client->tls) {
+    if (w->table->https && w->table->https->enforce && !x->from.https) {
         redirect(x, name);
     } else if (deis_str_eq_cstr(head->method, "TRACE")) {
         (void)exchange_fail(x, PAGE_METHOD);
@@ -325,12 +344,13 @@ static void exchange_log(struct exchange *x)
         .target = x->target,
         .host = x->host,
         .request_id = x->request_id,
-        .client = deis_str_n(x->client->peer, x->client->peer_len),
+        .client =
+            x->from.client.ptr ? x->from.client : deis_str_n(x->client->peer, x->client->peer_len),
         .app = x->app ? x->app->name : NULL,
         .unit = x->endpoint ? x->endpoint->unit : NULL,
         .code = p->code,
         .desc = x->page == PAGE_NO_APP ? NULL : p->desc,
-        .protocol = x->client->tls ? "https" : "http",
+        .protocol = x->from.https || x->client->https ? "https" : "http",
         .connect_us = connected - x->start_us,
         .service_us = now_us - connected,
         .bytes = x->bytes_out,

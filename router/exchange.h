@@ -11,6 +11,7 @@
 #define DEIS_ROUTER_EXCHANGE_H
 
 #include "router/client.h"
+#include "router/core/forwarded.h"
 #include "router/core/pages.h"
 #include "router/upstream.h"
 
@@ -34,6 +35,7 @@ struct exchange {
     struct deis_str target;
     struct deis_str host;
     struct deis_str request_id;
+    struct forwarded from;
     char own_id[33];
     uint32_t head_len;
     uint32_t taken; /* bytes of in that belong to this request */
@@ -86,6 +88,7 @@ struct exchange {
     enum page page;     /* what went wrong */
 
     uint64_t start_us;
+    uint64_t start_ms;   /* the same on the wall's clock */
     uint64_t connect_us; /* moment when the unit's connection stood; 0 = not yet */
     uint64_t first_us;   /* moment of the answer's head */
 };

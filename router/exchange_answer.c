@@ -82,7 +82,7 @@ static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
     route_endpoint_good(x->endpoint);
     struct http_answer answer = { x->out == OUT_CHUNKED, false, x->keep_alive, x->minor,
                                   DEIS_STR_NONE };
-    if (x->client->tls && w->table->https) {
+    if (x->from.https && w->table->https) {
         answer.hsts = deis_str_n(w->table->https->hsts, w->table->https->hsts_len);
     }
     size_t len = http_head_write_answer(w->out, WORKER_OUT, head, &answer);

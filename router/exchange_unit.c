@@ -78,11 +78,13 @@ static ptrdiff_t write_request(struct exchange *x)
 {
     struct worker *w = x->worker;
     struct http_forward forward = {
-        deis_str_n(x->client->peer, x->client->peer_len),
-        x->client->tls ? DEIS_STR("https") : DEIS_STR("http"),
-        deis_str(x->client->tls ? w->opts.https_port : w->opts.port),
+        x->from.client,
+        x->from.https ? DEIS_STR("https") : DEIS_STR("http"),
+        x->from.port.ptr ? x->from.port
+                         : deis_str(x->client->https ? w->opts.https_port : w->opts.port),
         x->request_id,
         x->upgrade,
+        x->start_ms,
     };
     size_t len = http_head_write_request(w->out, WORKER_OUT, &w->request, &forward);
 

@@ -5,6 +5,7 @@
 #include "router/control.h"
 #include "router/core/route_file.h"
 #include "router/drains.h"
+#include "router/edge.h"
 #include "router/kept.h"
 #include "router/listener.h"
 #include "router/router.h"
@@ -281,6 +282,7 @@ static int start_workers(struct router *r, struct deis_err *err)
     }
     struct worker_opts opts = {
         .connections_max = connections_max(r),
+        .policy = r->policy,
         .access_fd = access_fd,
         .access_ring = bus,
         .main_loop = r->loop,
@@ -342,6 +344,7 @@ static int start(struct router *r, struct deis_err *err)
     if (r->settings.https && !(r->certs = certs_new(&r->settings, err))) {
         return err->code;
     }
+    edge_update(r);
     if (load_routes(r, err) < 0) {
         return err->code;
     }
@@ -385,6 +388,7 @@ static void stop_all(struct router *r)
     route_table_unref(r->table);
     route_registry_free(r->registry);
     certs_free(r->certs);
+    edge_policy_unref(r->policy);
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
 #ifndef DEIS_ROUTER_ROUTER_H
 #define DEIS_ROUTER_ROUTER_H
 
+#include "router/core/edge_policy.h"
 #include "router/core/route_model.h"
 #include "router/settings.h"
 #include "router/worker.h"
@@ -40,6 +41,7 @@ struct router {
     struct kept *kept;     /* NULL with --routes */
     int64_t seen_revision; /* of etcd, the highest; known from former lives too */
     uint64_t seen_cluster; /* 0: none yet */
+    struct edge_policy *policy;
     struct access_bus *access_bus;
     struct admin *admin;
     struct control *control;

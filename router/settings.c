@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/settings.h"
 
+#include "router/edge.h"
+
 #include <unistd.h>
 
 #define AT(field) offsetof(struct settings, field)
@@ -48,6 +50,14 @@ static const struct deis_conf_row rows[] = {
       "false", DEIS_CONF_LIVE, "for all names below, too" },
     { "hsts-preload", "hsts/preload", DEIS_CONF_BOOL, AT(hsts_preload), "false", DEIS_CONF_LIVE,
       "agree to lists that browsers carry" },
+    { "proxy-protocol", "proxyProtocol", DEIS_CONF_BOOL, AT(proxy_protocol), "false",
+      DEIS_CONF_LIVE, "HTTP and HTTPS: load balancers send a PROXY header first" },
+    { "ssh-proxy-protocol", "builder/proxyProtocol", DEIS_CONF_BOOL, AT(ssh_proxy_protocol),
+      "false", DEIS_CONF_LIVE, "the same for SSH" },
+    { "proxy-real-ip-cidr", "proxyRealIpCidr", DEIS_CONF_TEXT, AT(proxy_real_ip_cidr), NULL,
+      DEIS_CONF_LIVE,
+      "ranges of load balancers whose PROXY headers (default: 10.0.0.0/8) and X-Forwarded-* "
+      "fields (default: nobody's) are believed" },
 };
 
 /* 1, 0, or -1 for what is neither. */
@@ -92,6 +102,9 @@ int settings_load(int argc, char **argv, struct settings *ret, struct deis_err *
     if (ret->enforce_https && truth(ret->enforce_https) < 0) {
         return deis_err_set(err, DEIS_INVALID, "--enforce-https must be true or false");
     }
+    if (edge_check_cidrs(ret->proxy_real_ip_cidr, err) < 0) {
+        return deis_err_wrap(err, "--proxy-real-ip-cidr");
+    }
     drop_if(&ret->ssh, "-");
     drop_if(&ret->metrics, "-");
     if (!ret->instance) {
@@ -112,6 +125,9 @@ int settings_apply(struct settings *s, struct deis_str key, const char *value, s
 {
     if (deis_str_eq_cstr(key, "enforceHTTPS") && value && truth(value) < 0) {
         return deis_err_set(err, DEIS_INVALID, "must be true or false, not '%.32s'", value);
+    }
+    if (deis_str_eq_cstr(key, "proxyRealIpCidr") && edge_check_cidrs(value, err) < 0) {
+        return DEIS_INVALID;
     }
     return deis_conf_apply(rows, DEIS_COUNT(rows), s, key, value, err);
 }

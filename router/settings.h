@@ -29,6 +29,9 @@ struct settings {
     uint32_t hsts_max_age; /* seconds */
     bool hsts_subdomains;
     bool hsts_preload;
+    bool proxy_protocol;
+    bool ssh_proxy_protocol;
+    char *proxy_real_ip_cidr; /* NULL: unset */
 };
 
 int settings_load(int argc, char **argv, struct settings *ret,

@@ -5,6 +5,7 @@
 #include "router/core/route_docs.h"
 #include "router/core/route_hold.h"
 #include "router/drains.h"
+#include "router/edge.h"
 #include "router/kept.h"
 
 #include "lib/base/clock.h"
@@ -236,6 +237,7 @@ static void apply_setting(struct router *r, struct route_model *m, struct deis_s
         if (r->certs) {
             certs_set_policy(r->certs);
         }
+        edge_update(r);
     }
 }
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/ssh.h"
 
+#include "router/edge.h"
 #include "router/listener.h"
 #include "router/relay.h"
+#include "router/source.h"
 
 #include "lib/base/clock.h"
+#include "lib/model/directory.h"
 #include "lib/net/log.h"
+#include "lib/net/proxy_read.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,10 +24,25 @@ enum {
     SYN_RETRIES = 2, /* a builder's machine that is gone is given up after 7 s */
 };
 
+/* Whose connection it is, and where it was made to. */
+struct ssh_client {
+    int fd;
+    struct deis_proxy_head ends;
+};
+
 struct ssh_connection {
     struct relay relay;
     struct ssh *ssh;
     struct route_endpoint *endpoint; /* counted in flight, one ref */
+};
+
+/* A load balancer's, before its PROXY header is complete. */
+struct ssh_waiting {
+    struct ssh *ssh;
+    struct ssh_client client;
+    struct deis_proxy_held *held;
+    struct event *readable;
+    struct deadline deadline;
 };
 
 struct ssh {
@@ -32,20 +51,25 @@ struct ssh {
     struct event *accept;
     struct deis_timer *tick;
     struct deadline_list idle;
-    unsigned count;
+    struct deadline_list heads; /* of struct ssh_waiting */
+    unsigned count;             /* of both kinds */
     char *scratch;
 };
+
+static void count_down(struct ssh *s)
+{
+    if (--s->count == 0) {
+        deis_timer_cancel(s->tick);
+    }
+}
 
 static void on_done(struct relay *r, void *arg)
 {
     struct ssh_connection *c = arg;
 
-    c->ssh->count--;
     atomic_fetch_sub(&c->endpoint->in_flight, 1);
     route_endpoint_unref(c->endpoint);
-    if (c->ssh->count == 0) {
-        deis_timer_cancel(c->ssh->tick);
-    }
+    count_down(c->ssh);
     free(c);
 }
 
@@ -71,23 +95,42 @@ static int connect_to(const struct route_endpoint *e)
     return fd;
 }
 
-static void on_accept(evutil_socket_t listener, short what, void *arg)
+/* Is the builder at the other end of this socket one that takes a PROXY header from us? Its entry
+ * among the services says from which addresses. */
+static bool wants_head(struct router *r, const struct route_endpoint *e, int fd)
 {
-    struct ssh *s = arg;
-    struct router *r = s->router;
-    int client = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct deis_directory *d = source_directory(r->source);
+    const char *instance = strrchr(e->unit, '@');
+    struct sockaddr_storage own = { 0 };
+    socklen_t len = sizeof(own);
+    char text[DEIS_KEY_MAX];
+    struct deis_cidrs *list = NULL;
+    uint16_t port;
 
-    if (client < 0) {
-        return;
+    if (!d || !instance || getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
+        !deis_directory_find(d, "builder", instance + 1, "proxy_from", text) ||
+        deis_cidrs_parse(deis_str(text), &list, NULL) < 0) {
+        return false;
     }
+    struct deis_ip ip = edge_ip(&own, &port);
+    bool wants = deis_cidrs_contain(list, &ip);
+    free(list);
+    return wants;
+}
+
+/* Hand the connection, which is counted already, to a builder. */
+static void start_relay(struct ssh *s, const struct ssh_client *client)
+{
+    struct router *r = s->router;
     struct route_app *builder = route_table_app(r->table, ROUTE_BUILDER);
     struct route_endpoint *e =
         builder ? route_app_pick(builder, deis_now_ms(),
                                  deis_wall_us() * UINT64_C(0x9e3779b97f4a7c15), NULL, 0)
                 : NULL;
-    int unit = e && s->count < CONNECTIONS_MAX ? connect_to(e) : -1;
+    int unit = e ? connect_to(e) : -1;
     if (unit < 0) {
-        close(client);
+        close(client->fd);
+        count_down(s);
         deis_warn("ssh connection refused",
                   KV_S("reason", !e ? "no builder is known" : "the builder can't be reached"));
         return;
@@ -102,10 +145,97 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
     c->relay.scratch_len = SCRATCH;
     c->relay.on_done = on_done;
     c->relay.arg = c;
+    if (wants_head(r, e, unit)) {
+        char head[DEIS_PROXY_V1_MAX + 1];
+        relay_preload(&c->relay, 1, head, deis_proxy_head_format(head, &client->ends));
+    }
+    relay_start(&c->relay, deis_loop_base(r->loop), client->fd, unit);
+}
+
+static void waiting_free(struct ssh_waiting *w)
+{
+    deadline_clear(&w->deadline);
+    event_free(w->readable);
+    free(w->held);
+    free(w);
+}
+
+static void waiting_close(struct ssh_waiting *w)
+{
+    close(w->client.fd);
+    count_down(w->ssh);
+    waiting_free(w);
+}
+
+static void on_head(evutil_socket_t fd, short what, void *arg)
+{
+    struct ssh_waiting *w = arg;
+    struct ssh_client client = w->client;
+    struct ssh *s = w->ssh;
+    struct deis_proxy_head head;
+    struct deis_err err;
+
+    switch (deis_proxy_read(fd, &w->held, &head, &err)) {
+    case DEIS_PROXY_MORE: return;
+    case DEIS_PROXY_BAD:
+        deis_warn("ssh connection refused", KV_S("reason", err.msg));
+        waiting_close(w);
+        return;
+    case DEIS_PROXY_DONE: break;
+    }
+    waiting_free(w);
+    if (head.known) {
+        client.ends = head;
+    }
+    start_relay(s, &client);
+}
+
+static void on_no_head(struct deadline *d)
+{
+    waiting_close(DEADLINE_OWNER(d, struct ssh_waiting, deadline));
+}
+
+static void await_head(struct ssh *s, const struct ssh_client *client)
+{
+    struct ssh_waiting *w = deis_alloc(sizeof(*w));
+
+    w->ssh = s;
+    w->client = *client;
+    w->readable =
+        event_new(deis_loop_base(s->router->loop), client->fd, EV_READ | EV_PERSIST, on_head, w);
+    event_add(w->readable, NULL);
+    deadline_set(&s->heads, &w->deadline, deis_now_ms());
+}
+
+static void on_accept(evutil_socket_t listener, short what, void *arg)
+{
+    struct ssh *s = arg;
+    struct ssh_client client = { .ends.known = true };
+    struct sockaddr_storage peer = { 0 };
+    struct sockaddr_storage own = { 0 };
+    socklen_t len = sizeof(peer);
+
+    client.fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client.fd < 0) {
+        return;
+    }
+    if (s->count >= CONNECTIONS_MAX) {
+        close(client.fd);
+        deis_warn("ssh connection refused", KV_S("reason", "there are too many"));
+        return;
+    }
+    len = sizeof(own);
+    (void)getsockname(client.fd, (struct sockaddr *)&own, &len);
+    client.ends.source = edge_ip(&peer, &client.ends.source_port);
+    client.ends.destination = edge_ip(&own, &client.ends.destination_port);
     if (s->count++ == 0) {
         deis_timer_every(s->tick, TICK_MS);
     }
-    relay_start(&c->relay, deis_loop_base(r->loop), client, unit);
+    if (deis_cidrs_contain(s->router->policy->ssh_proxies, &client.ends.source)) {
+        await_head(s, &client);
+    } else {
+        start_relay(s, &client);
+    }
 }
 
 static void on_idle(struct deadline *d)
@@ -118,6 +248,7 @@ static void on_tick(void *arg)
     struct ssh *s = arg;
 
     deadline_expire(&s->idle, deis_now_ms());
+    deadline_expire(&s->heads, deis_now_ms());
 }
 
 struct ssh *ssh_start(struct router *r, const char *address, struct deis_err *err)
@@ -132,6 +263,7 @@ struct ssh *ssh_start(struct router *r, const char *address, struct deis_err *er
     s->fd = fd;
     s->scratch = deis_realloc_array(NULL, SCRATCH, 1);
     deadline_list_init(&s->idle, r->settings.ssh_timeout_ms, on_idle);
+    deadline_list_init(&s->heads, DEIS_PROXY_WAIT_MS, on_no_head);
     s->tick = deis_timer_new(r->loop, on_tick, s);
     s->accept = event_new(deis_loop_base(r->loop), fd, EV_READ | EV_PERSIST, on_accept, s);
     event_add(s->accept, NULL);
@@ -162,6 +294,9 @@ void ssh_stop(struct ssh *s)
     ssh_drain(s);
     while ((d = deadline_first(&s->idle))) {
         relay_close(DEADLINE_OWNER(d, struct relay, deadline));
+    }
+    while ((d = deadline_first(&s->heads))) {
+        on_no_head(d);
     }
     deis_timer_free(s->tick);
     free(s->scratch);

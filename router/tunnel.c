@@ -20,8 +20,7 @@ struct tunnel {
 /* What the log line needs outlives the exchange. */
 static void copy_line(struct tunnel *t, const struct exchange *x)
 {
-    struct deis_str parts[] = { x->method, x->target, x->host, x->request_id,
-                                deis_str_n(x->client->peer, x->client->peer_len) };
+    struct deis_str parts[] = { x->method, x->target, x->host, x->request_id, x->from.client };
     struct deis_str *views[] = { &t->line.method, &t->line.target, &t->line.host,
                                  &t->line.request_id, &t->line.client };
     size_t len = 0;
@@ -71,7 +70,7 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
     struct tunnel *t = deis_alloc(sizeof(*t));
 
     t->worker = w;
-    t->https = x->client->tls != NULL;
+    t->https = x->from.https;
     t->app = DEIS_TAKE(x->app);
     t->endpoint = DEIS_TAKE(x->endpoint);
     x->counted = false;

@@ -221,6 +221,11 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     if (t) {
         adopt(w, t);
     }
+    struct edge_policy *p = atomic_exchange(&w->pending_policy, NULL);
+    if (p) {
+        edge_policy_unref(w->policy);
+        w->policy = p;
+    }
     if (atomic_load(&w->stop_now)) {
         event_base_loopbreak(w->base);
     } else if (atomic_load(&w->stop) && !w->draining) {
@@ -322,6 +327,8 @@ static void worker_free(struct worker *w)
     access_log_clear(&w->log);
     route_table_unref(atomic_exchange(&w->pending, NULL));
     route_table_unref(w->table);
+    edge_policy_unref(atomic_exchange(&w->pending_policy, NULL));
+    edge_policy_unref(w->policy);
     explicit_bzero(&w->tickets, sizeof(w->tickets));
     free(w->slots);
     free(w->scratch);
@@ -337,6 +344,7 @@ struct worker *worker_start(const struct worker_opts *opts, struct route_table *
 
     w->opts = *opts;
     w->table = route_table_ref(table);
+    w->policy = edge_policy_ref(opts->policy);
     atomic_store(&w->generation, table->generation);
     init_waits(w);
     w->log.fd = opts->access_fd;
@@ -381,6 +389,12 @@ static void wake(struct worker *w)
 void worker_give_table(struct worker *w, struct route_table *table)
 {
     route_table_unref(atomic_exchange(&w->pending, route_table_ref(table)));
+    wake(w);
+}
+
+void worker_give_policy(struct worker *w, struct edge_policy *p)
+{
+    edge_policy_unref(atomic_exchange(&w->pending_policy, edge_policy_ref(p)));
     wake(w);
 }
 

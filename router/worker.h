@@ -9,6 +9,7 @@
 
 #include "router/access_log.h"
 #include "router/bufpool.h"
+#include "router/core/edge_policy.h"
 #include "router/core/route_table.h"
 #include "router/deadline.h"
 #include "router/splicer.h"
@@ -60,6 +61,7 @@ struct worker_counters {
     _Atomic uint64_t retries;
     _Atomic uint64_t bad_requests;
     _Atomic uint64_t handshakes_failed;
+    _Atomic uint64_t proxy_failed; /* connections of load balancers without a good PROXY header */
     atomic_int connections;
     atomic_int tunnels;
 };
@@ -69,6 +71,7 @@ struct worker_opts {
     int listen_fd;
     int https_fd; /* -1: none */
     struct tls_server *tls;
+    struct edge_policy *policy; /* to begin with; borrowed */
     char https_port[8];
     unsigned connections_max;
     char port[8];  /* of the listener, as text */
@@ -101,6 +104,8 @@ struct worker {
     atomic_bool stop;
     atomic_bool stop_now;
     struct route_table *table;
+    _Atomic(struct edge_policy *) pending_policy;
+    struct edge_policy *policy;
     struct deadline_list waits[WAIT_COUNT];
     struct worker_slot *slots; /* by route_endpoint.slot */
     uint32_t slot_count;
@@ -125,6 +130,7 @@ struct worker {
 struct worker *worker_start(const struct worker_opts *opts, struct route_table *table,
                             struct deis_err *err) deis_must_check;
 void worker_give_table(struct worker *w, struct route_table *table); /* takes a ref */
+void worker_give_policy(struct worker *w, struct edge_policy *p);    /* takes a ref */
 /* Finish what is in flight and end; now: end at once. */
 void worker_stop(struct worker *w, bool now);
 void worker_join(struct worker *w); /* waits for its end and frees it */

@@ -276,6 +276,9 @@ static const char *field_of(const struct deis_service *s, const char *kind)
     if (strcmp(kind, "http") == 0) {
         return s->http;
     }
+    if (strcmp(kind, "proxy_from") == 0) {
+        return s->proxy_from;
+    }
     return strcmp(kind, "bus") == 0 ? s->bus : s->ssh;
 }
 

@@ -17,7 +17,8 @@ void deis_directory_stop(struct deis_directory *d); /* removes what was register
 /* One registration per process. */
 void deis_directory_register(struct deis_directory *d, const char *component, const char *instance,
                              const struct deis_service *where);
-/* Address of one instance (the first by name; or that instance): kind is "http", "bus" or "ssh".
+/* Address of one instance (the first by name; or that instance): kind is "http", "bus", "ssh" or
+ * "proxy_from".
  * Copies to out of DEIS_KEY_MAX bytes; false when none was ever seen. thread: any */
 bool deis_directory_find(struct deis_directory *d, const char *component, const char *instance,
                          const char *kind, char out[DEIS_KEY_MAX]);

@@ -167,6 +167,7 @@ struct deis_service {
     char *http; /* "127.0.0.1:8000", or NULL */
     char *bus;
     char *ssh;
+    char *proxy_from; /* ranges whose connections to `ssh` begin with a PROXY header */
 };
 
 int deis_service_parse(struct deis_str text, struct deis_service *ret,

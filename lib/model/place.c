@@ -55,6 +55,7 @@ void deis_service_clear(struct deis_service *s)
     free(s->http);
     free(s->bus);
     free(s->ssh);
+    free(s->proxy_from);
     *s = (struct deis_service){ 0 };
 }
 
@@ -70,7 +71,8 @@ int deis_service_parse(struct deis_str text, struct deis_service *ret, struct de
     }
     if ((r = codec_text_or(obj, "http", NULL, &s.http, err)) < 0 ||
         (r = codec_text_or(obj, "bus", NULL, &s.bus, err)) < 0 ||
-        (r = codec_text_or(obj, "ssh", NULL, &s.ssh, err)) < 0) {
+        (r = codec_text_or(obj, "ssh", NULL, &s.ssh, err)) < 0 ||
+        (r = codec_text_or(obj, "proxy_from", NULL, &s.proxy_from, err)) < 0) {
         deis_service_clear(&s);
         return deis_err_wrap(err, "service");
     }
@@ -85,5 +87,6 @@ char *deis_service_format(const struct deis_service *s)
     codec_set_text(obj, "http", s->http);
     codec_set_text(obj, "bus", s->bus);
     codec_set_text(obj, "ssh", s->ssh);
+    codec_set_text(obj, "proxy_from", s->proxy_from);
     return codec_dump(obj);
 }

@@ -20,6 +20,18 @@ static void put_str(struct out *o, struct deis_str s)
     put(o, s.ptr, s.len);
 }
 
+static void put_number(struct out *o, uint64_t n)
+{
+    char digits[20];
+    size_t i = sizeof(digits);
+
+    do {
+        digits[--i] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    put(o, digits + i, sizeof(digits) - i);
+}
+
 #define PUT(o, literal) put((o), "" literal, sizeof(literal) - 1)
 
 static void put_field(struct out *o, const struct deis_h1_header *h)
@@ -69,9 +81,61 @@ static bool is_own_field(struct deis_str name)
     case 'f': return IS(name, "forwarded");
     case 'p': return IS(name, "proxy");
     case 'x':
-        return STARTS(name, "x-forwarded-") || IS(name, "x-request-id") || IS(name, "x-real-ip");
+        return STARTS(name, "x-forwarded-") || IS(name, "x-request-id") ||
+               IS(name, "x-request-start") || IS(name, "x-real-ip");
     default: return false;
     }
+}
+
+static bool all_of(struct deis_str s, size_t at, size_t len, bool *ret_zero)
+{
+    *ret_zero = true;
+    for (size_t i = at; i < at + len; i++) {
+        char c = s.ptr[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return false;
+        }
+        *ret_zero = *ret_zero && c == '0';
+    }
+    return true;
+}
+
+bool http_is_traceparent(struct deis_str v)
+{
+    enum { VERSION, TRACE = 3, PARENT = 36, FLAGS = 53, LENGTH = 55 };
+
+    bool zero_version, zero_trace, zero_parent, zero_flags;
+
+    if (v.len < LENGTH || v.ptr[TRACE - 1] != '-' || v.ptr[PARENT - 1] != '-' ||
+        v.ptr[FLAGS - 1] != '-' || !all_of(v, VERSION, 2, &zero_version) ||
+        !all_of(v, TRACE, 32, &zero_trace) || !all_of(v, PARENT, 16, &zero_parent) ||
+        !all_of(v, FLAGS, 2, &zero_flags) || zero_trace || zero_parent) {
+        return false;
+    }
+    if (v.ptr[0] == 'f' && v.ptr[1] == 'f') {
+        return false;
+    }
+    /* Later versions may add to it, version 00 may not. */
+    return v.len == LENGTH || (!zero_version && v.ptr[LENGTH] == '-');
+}
+
+/* One traceparent, and a valid one: else neither it nor tracestate means anything to an app. */
+static bool trace_is_good(const struct deis_h1_head *head)
+{
+    bool good = false;
+    unsigned count = 0;
+
+    for (size_t i = 0; i < head->header_count; i++) {
+        if (deis_str_ieq_cstr(head->headers[i].name, "traceparent")) {
+            good = ++count == 1 && http_is_traceparent(head->headers[i].value);
+        }
+    }
+    return good;
+}
+
+static bool is_trace_field(struct deis_str name)
+{
+    return (name.ptr[0] | 0x20) == 't' && (IS(name, "traceparent") || IS(name, "tracestate"));
 }
 
 static const struct deis_h1_header *find_upgrade(const struct deis_h1_head *head)
@@ -101,6 +165,7 @@ size_t http_head_write_request(char *out, size_t cap, const struct deis_h1_head 
     for (size_t i = 0; i < head->header_count; i++) {
         const struct deis_h1_header *h = &head->headers[i];
         if (is_hop_field(h->name) || is_own_field(h->name) ||
+            (is_trace_field(h->name) && !trace_is_good(head)) ||
             (head->connection_names_fields && deis_h1_is_hop_by_hop(head, h->name))) {
             continue;
         }
@@ -123,6 +188,8 @@ size_t http_head_write_request(char *out, size_t cap, const struct deis_h1_head 
     put_str(&o, forward->port);
     PUT(&o, "\r\nX-Request-Id: ");
     put_str(&o, forward->request_id);
+    PUT(&o, "\r\nX-Request-Start: ");
+    put_number(&o, forward->start_ms);
     PUT(&o, "\r\n\r\n");
     return (size_t)(o.p - out);
 }

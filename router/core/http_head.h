@@ -18,14 +18,17 @@ struct http_forward {
     struct deis_str proto;  /* "http" or "https" */
     struct deis_str port;   /* that the client connected to */
     struct deis_str request_id;
-    bool upgrade; /* keep Upgrade and Connection: upgrade */
+    bool upgrade;      /* keep Upgrade and Connection: upgrade */
+    uint64_t start_ms; /* when the request came: milliseconds since 1970 */
 };
 
 /*
- * Write the request head for an app. Forwarded, X-Forwarded-*, X-Real-IP, X-Request-Id and Proxy of
- * the client are replaced or dropped, also when written with underscores (to CGI they are the
- * same). Content-Length stays as it was sent; a chunked body gets Transfer-Encoding: chunked. cap
- * must be at least the received head plus HTTP_HEAD_EXTRA; the length is returned.
+ * Write the request head for an app. Forwarded, X-Forwarded-*, X-Real-IP, X-Request-Id,
+ * X-Request-Start and Proxy of the client are replaced or dropped, also when written with
+ * underscores (to CGI they are the same); traceparent and tracestate too when the former is not
+ * valid (W3C Trace Context). Content-Length stays as it was sent; a chunked body gets
+ * Transfer-Encoding: chunked. cap must be at least the received head plus HTTP_HEAD_EXTRA; the
+ * length is returned.
  */
 size_t http_head_write_request(char *out, size_t cap, const struct deis_h1_head *head,
                                const struct http_forward *forward);
@@ -45,6 +48,8 @@ size_t http_head_write_answer(char *out, size_t cap, const struct deis_h1_head *
 bool http_method_is_idempotent(struct deis_str method);
 /* Is it an upgrade that is passed on? h2c is not: it would tunnel requests past the router. */
 bool http_upgrade_is_passed(const struct deis_h1_head *head);
+/* Is this the value of a traceparent field (W3C Trace Context section 3.2)? */
+bool http_is_traceparent(struct deis_str value);
 /* The request id sent by the client if it is usable, or NONE. */
 struct deis_str http_request_id(const struct deis_h1_head *head);
 /* Seconds of a Keep-Alive: timeout=<n> field, or def. */

@@ -11,7 +11,8 @@ is_back() { # COMPONENT OLD-PID: another process runs and answers
     controller) curl -sf -m 1 http://127.0.0.1:8000/healthz ;;
     registry-proxy) curl -sf -m 1 http://127.0.0.1:5555/v2/ ;;
     router) test "$(status_of demo)" = 200 ;;
-    builder) ssh-keyscan -T 1 -p 2223 127.0.0.1 2>/dev/null | grep -q . ;;
+    builder) # as a router connects to it
+        timeout 1 bash -c 'exec 3<>/dev/tcp/127.0.0.1/2223 && printf "PROXY UNKNOWN\r\n" >&3 && head -c 4 <&3' 2>/dev/null | grep -q SSH- ;;
     logger) ss -ltnH 'sport = :7002' | grep -q . ;;
     scheduler) ss -ltnH 'sport = :7003' | grep -q . ;;
     esac

@@ -118,6 +118,64 @@ static void ssh__offers_git_and_ping_only(void **state)
     }
 }
 
+/* Connect as a router does, say `first`, and carry stdin and stdout. */
+#define AS_ROUTER                                                                                  \
+    "import os, socket, sys, threading\n"                                                          \
+    "s = socket.create_connection(('127.0.0.1', int(sys.argv[1])), 20, ('" WORLD_ROUTER "', 0))\n" \
+    "s.sendall(sys.argv[2].encode().decode('unicode_escape').encode('latin-1'))\n"                 \
+    "def up():\n"                                                                                  \
+    "    while True:\n"                                                                            \
+    "        d = os.read(0, 65536)\n"                                                              \
+    "        if not d:\n"                                                                          \
+    "            return\n"                                                                         \
+    "        s.sendall(d)\n"                                                                       \
+    "threading.Thread(target=up, daemon=True).start()\n"                                           \
+    "while True:\n"                                                                                \
+    "    d = s.recv(65536)\n"                                                                      \
+    "    if not d:\n"                                                                              \
+    "        break\n"                                                                              \
+    "    os.write(1, d)\n"
+
+static int ssh_as_router(struct deis_buf *out, const char *first, const char *command)
+{
+    deis_autofree char *shell =
+        deis_asprintf("exec %s -o ProxyCommand=\"python3 " WORLD_DIR
+                      "/router.py %u '%s'\" -p %u git@127.0.0.1 \"$1\"",
+                      getenv("GIT_SSH_COMMAND"), world.ssh_port, first, world.ssh_port);
+
+    return world_run(WORLD_DIR, out,
+                     (const char *const[]){ "sh", "-c", shell, "sh", command, NULL });
+}
+
+static void ssh__router_tells_the_client_or_is_refused(void **state)
+{
+    static const char *const heads[] = {
+        "PROXY TCP4 203.0.113.7 192.0.2.1 4711 22\\r\\n",
+        "\\r\\n\\r\\n\\0\\r\\nQUIT\\n\\x21\\x11\\0\\x0c\\xcb\\0\\x71\\x07\\xc0\\0\\x02\\x01\\x12\\x67\\0\\x16",
+    };
+    static const char *const bad[] = { "", "PROXY TCP4 203.0.113.7\\r\\n", "SSH-2.0-x\\r\\n" };
+    const char *fetch = "git-upload-pack '" WORLD_APP "'";
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    struct deis_err err = DEIS_ERR_INIT;
+    char client[64];
+
+    assert_int_equal(file_replace(WORLD_DIR "/router.py", DEIS_STR(AS_ROUTER), &err), 0);
+    for (size_t i = 0; i < DEIS_COUNT(heads); i++) {
+        assert_int_equal(ssh_as_router(&out, heads[i], "ping"), 0);
+        assert_says(&out, "pong");
+        (void)ssh_as_router(&out, heads[i], fetch);
+        stand_in_client(world.controller, client);
+        assert_string_equal(client, "203.0.113.7");
+    }
+    for (size_t i = 0; i < DEIS_COUNT(bad); i++) {
+        assert_int_not_equal(ssh_as_router(&out, bad[i], "ping"), 0);
+        assert_false(contains(&out, "pong"));
+    }
+    (void)ssh(&out, fetch);
+    stand_in_client(world.controller, client);
+    assert_string_equal(client, "127.0.0.1");
+}
+
 static void push__what_must_not_deploy_is_refused_with_its_cause(void **state)
 {
     static const struct {
@@ -527,6 +585,7 @@ int main(void)
         cmocka_unit_test(push__unknown_key_is_refused),
         cmocka_unit_test(push__unknown_and_foreign_apps_look_the_same),
         cmocka_unit_test(ssh__offers_git_and_ping_only),
+        cmocka_unit_test(ssh__router_tells_the_client_or_is_refused),
         cmocka_unit_test(push__what_must_not_deploy_is_refused_with_its_cause),
         cmocka_unit_test(push__interrupted_build_leaves_nothing),
         cmocka_unit_test(push__build_killed_with_its_container_is_settled_after_restart),

@@ -21,6 +21,7 @@ struct stand_in {
     bool hold;
     char operation[64];
     struct stand_in_deploy last;
+    char client[64];
 };
 
 static void on_key(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg)
@@ -47,7 +48,11 @@ static void on_authorize(struct deis_bus_call *call, const ProtobufCMessage *msg
     const Deis__Authorize *request = (const Deis__Authorize *)(const void *)msg;
     Deis__Authorized answer = DEIS__AUTHORIZED__INIT;
     struct deis_err err = DEIS_ERR_INIT;
+    struct stand_in *c = arg;
 
+    pthread_mutex_lock(&c->lock);
+    snprintf(c->client, sizeof(c->client), "%s", request->client);
+    pthread_mutex_unlock(&c->lock);
     if (strcmp(request->user, "ada") != 0 || (strcmp(request->app, "itest-builder") != 0 &&
                                               strcmp(request->app, "itest-builder-2") != 0)) {
         deis_err_set(&err, DEIS_DENIED, "no such app");
@@ -186,4 +191,11 @@ struct stand_in_deploy stand_in_last(struct stand_in *c)
     struct stand_in_deploy last = c->last;
     pthread_mutex_unlock(&c->lock);
     return last;
+}
+
+void stand_in_client(struct stand_in *c, char out[64])
+{
+    pthread_mutex_lock(&c->lock);
+    memcpy(out, c->client, sizeof(c->client));
+    pthread_mutex_unlock(&c->lock);
 }

@@ -31,5 +31,7 @@ struct stand_in_deploy {
 };
 /* What was asked last. */
 struct stand_in_deploy stand_in_last(struct stand_in *c);
+/* The address that the last authorize told. */
+void stand_in_client(struct stand_in *c, char out[64]);
 
 #endif

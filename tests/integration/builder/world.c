@@ -336,6 +336,8 @@ void world_start_builder(struct world *w)
                            w->registry,
                            "--ssh",
                            ssh,
+                           "--proxy-from",
+                           WORLD_ROUTER,
                            "--instance",
                            "test",
                            "--docker",

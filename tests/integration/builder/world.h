@@ -14,10 +14,11 @@
 #include "lib/etcd/etcd.h"
 #include "lib/net/docker.h"
 
-#define WORLD_DIR   "/mnt"
-#define WORLD_DATA  WORLD_DIR "/data"
-#define WORLD_BASE  "deis-test-builder/base:1" /* has /bin/busybox only */
-#define WORLD_LABEL "deis.test.builder"        /* of it and of what is made from it */
+#define WORLD_DIR    "/mnt"
+#define WORLD_DATA   WORLD_DIR "/data"
+#define WORLD_ROUTER "127.0.0.9"                /* who connects from here tells the client first */
+#define WORLD_BASE   "deis-test-builder/base:1" /* has /bin/busybox only */
+#define WORLD_LABEL  "deis.test.builder"        /* of it and of what is made from it */
 
 /* The user ada may use these. Odd names: others' apps may be on the same Engine. */
 #define WORLD_APP   "itest-builder"

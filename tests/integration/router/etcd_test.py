@@ -400,6 +400,66 @@ class Etcd(unittest.TestCase):
         self.assertEqual(c.rest(), data)
         c.close()
 
+    def wait_builder(self, address):
+        rig.wait_for(lambda: any(a['app'] == '@builder' and [e['address'] for e in a['endpoints']] == [address]
+                                 for a in self.router.routes()['apps']), 'the builder is known')
+
+    def test_builders_are_told_the_client(self):
+        """Those that say so, and only where they expect it."""
+        w = self.world
+        builder = socket.socket()
+        builder.bind(('127.0.0.1', 0))
+        builder.listen(8)
+        builder.settimeout(rig.DEADLINE)
+        self.addCleanup(builder.close)
+        address = '127.0.0.1:%d' % builder.getsockname()[1]
+        for ranges, told in (('127.0.0.0/8,::1/128', True), ('10.0.0.0/8', False), ('nonsense', False)):
+            self.etcd.put('services/builder/b1', {'ssh': address, 'proxy_from': ranges})
+            self.wait_builder(address)
+
+            def first():
+                with rig.Client(w.ssh, '127.0.0.7') as c:
+                    own = c.s.getsockname()
+                    b, _ = builder.accept()
+                    c.send(b'SSH-2.0-test\r\n')
+                    with b, b.makefile('rb') as f:
+                        line = f.readline()
+                        head = b'PROXY TCP4 127.0.0.7 127.0.0.1 %d %d\r\n' % (own[1], w.ssh)
+                        if line == head:
+                            return True, f.readline() == b'SSH-2.0-test\r\n'
+                        return False, line == b'SSH-2.0-test\r\n'
+            rig.wait_for(lambda: first() == (told, True), 'told: %s for %s' % (told, ranges))
+
+    def test_ssh_behind_a_load_balancer(self):
+        w = self.world
+        self.etcd.put('config/router/proxyRealIpCidr', '127.0.0.9/32')
+        self.etcd.put('config/router/builder/proxyProtocol', 'true')
+        raw = socket.socket()
+        raw.bind(('127.0.0.1', 0))
+        raw.listen(8)
+        raw.settimeout(rig.DEADLINE)
+        self.addCleanup(raw.close)
+        address = '127.0.0.1:%d' % raw.getsockname()[1]
+        self.etcd.put('services/builder/b1', {'ssh': address, 'proxy_from': '127.0.0.0/8'})
+        self.wait_builder(address)
+
+        def refused():
+            with rig.Client(w.ssh, '127.0.0.9') as c:
+                c.send(b'SSH-2.0-test\r\n')
+                return c.closed()
+        rig.wait_for(refused, 'a header is demanded')
+        with rig.Client(w.ssh, '127.0.0.9') as c:
+            c.send(b'PROXY TCP4 203.0.113.7 192.0.2.1 4711 22\r\nSSH-2.0-test\r\n')
+            want = b'PROXY TCP4 203.0.113.7 192.0.2.1 4711 22\r\nSSH-2.0-test\r\n'
+
+            def told():
+                b, _ = raw.accept()
+                with b, b.makefile('rb') as f:
+                    return f.read(len(want)) == want
+            rig.wait_for(told, 'the client is told')
+        self.etcd.delete('config/router/builder/proxyProtocol')
+        self.etcd.delete('config/router/proxyRealIpCidr')
+
     def test_access_log_reaches_the_logger(self):
         w, o = self.world, self.origin()
         folder = os.path.join(self.router.dir, 'logger')

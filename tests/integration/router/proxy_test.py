@@ -51,7 +51,8 @@ class Requests(Proxy):
         self.assertEqual(line, 'GET /a?b=c HTTP/1.1')
         self.assertEqual(fields, [('Host', 'app.test'), ('Accept', 'x'), ('HTTP2-Settings', 'AAA'), ('Cookie', 'a=b'),
                                   ('X-Forwarded-For', '127.0.0.1'), ('X-Forwarded-Proto', 'http'),
-                                  ('X-Forwarded-Port', str(self.router.http)), ('X-Request-Id', 'mine-1')])
+                                  ('X-Forwarded-Port', str(self.router.http)), ('X-Request-Id', 'mine-1'), fields[-1]])
+        self.assertRegex(': '.join(fields[-1]), '^X-Request-Start: [0-9]{13}$')
 
     def test_request_id_is_made_when_missing_or_odd(self):
         for field in ('X-A: 1', 'X-Request-Id: a b', 'X-Request-Id: ' + 'a' * 129):

@@ -141,8 +141,8 @@ class Static(Router):
 class Client:
     """Raw bytes to the router."""
 
-    def __init__(self, port):
-        self.s = socket.create_connection(('127.0.0.1', port), DEADLINE)
+    def __init__(self, port, source='127.0.0.1'):
+        self.s = socket.create_connection(('127.0.0.1', port), DEADLINE, (source, 0))
         self.buf = b''
 
     def send(self, data):

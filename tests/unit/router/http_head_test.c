@@ -28,7 +28,9 @@ static void parse_answer(const char *text)
 
 #define OURS                                                                                       \
     "X-Forwarded-For: 10.0.0.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\n"             \
-    "X-Request-Id: id\r\n\r\n"
+    "X-Request-Id: id\r\nX-Request-Start: 1700000000123\r\n\r\n"
+
+#define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 static void request__is_written_anew(void **state)
 {
@@ -53,12 +55,19 @@ static void request__is_written_anew(void **state)
           "Content-Length: 3\r\n\r\n",
           false, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n" OURS },
         { "GET / HTTP/1.1\r\nHost: h\r\nX-FORWARDED-FOR: 1\r\nx_forwarded_host: 2\r\n"
-          "Forwarded: 3\r\nX-Real-Ip: 4\r\nProxy: 5\r\nX_Request_Id: 6\r\nXX-Forwarded-For: 7\r\n\r\n",
+          "Forwarded: 3\r\nX-Real-Ip: 4\r\nProxy: 5\r\nX_Request_Id: 6\r\nX-Request-Start: 7\r\nXX-Forwarded-For: 7\r\n\r\n",
           false, "GET / HTTP/1.1\r\nHost: h\r\nXX-Forwarded-For: 7\r\n" OURS },
         { "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", true,
           "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n" OURS },
         { "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", false,
           "GET / HTTP/1.1\r\nHost: h\r\n" OURS },
+        { "GET / HTTP/1.1\r\nHost: h\r\nTraceparent: " PARENT "\r\nTracestate: a=1\r\n\r\n", false,
+          "GET / HTTP/1.1\r\nHost: h\r\nTraceparent: " PARENT "\r\nTracestate: a=1\r\n" OURS },
+        { "GET / HTTP/1.1\r\nHost: h\r\ntracestate: a=1\r\ntraceparent: 00-0-0-0\r\n\r\n", false,
+          "GET / HTTP/1.1\r\nHost: h\r\n" OURS },
+        { "GET / HTTP/1.1\r\nHost: h\r\ntraceparent: " PARENT "\r\ntraceparent: " PARENT
+          "\r\nX-A: 1\r\n\r\n",
+          false, "GET / HTTP/1.1\r\nHost: h\r\nX-A: 1\r\n" OURS },
         { "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", false,
           "OPTIONS * HTTP/1.1\r\nHost: h\r\n" OURS },
     };
@@ -67,11 +76,54 @@ static void request__is_written_anew(void **state)
 
     for (size_t i = 0; i < DEIS_COUNT(cases); i++) {
         struct http_forward f = { DEIS_STR("10.0.0.7"), DEIS_STR("http"), DEIS_STR("80"),
-                                  DEIS_STR("id"), cases[i].upgrade };
+                                  DEIS_STR("id"),       cases[i].upgrade, 1700000000123 };
         parse_request(cases[i].in);
         size_t len = http_head_write_request(out, sizeof(out), &head, &f);
         out[len] = '\0';
         assert_string_equal(out, cases[i].out);
+    }
+}
+
+static void traceparent__is_valid_or_not(void **state)
+{
+    static const struct {
+        const char *value;
+        bool valid;
+    } rows[] = {
+        { PARENT, true },
+        { "01"
+          "-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+          true },
+        { "cc"
+          "-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+          true },
+        { PARENT "-more", false },
+        { "01"
+          "-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.",
+          false },
+        { "ff"
+          "-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+          false },
+        { "00"
+          "-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+          false },
+        { "00"
+          "-00000000000000000000000000000000-b7ad6b7169203331-01",
+          false },
+        { "00"
+          "-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+          false },
+        { "00"
+          "-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0",
+          false },
+        { "00"
+          "_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+          false },
+        { "", false },
+    };
+
+    for (size_t i = 0; i < DEIS_COUNT(rows); i++) {
+        assert_int_equal(http_is_traceparent(deis_str(rows[i].value)), rows[i].valid);
     }
 }
 
@@ -186,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(request__is_written_anew),
+        cmocka_unit_test(traceparent__is_valid_or_not),
         cmocka_unit_test(answer__is_written_anew),
         cmocka_unit_test(upgrade__to_http2_is_not_passed),
         cmocka_unit_test(keep_alive_timeout__is_taken_from_the_answer),

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whom the router believes, and how much one address may take: the settings that matter while a
+ * connection has no host yet. A snapshot that never changes, counted by references.
+ */
+#ifndef DEIS_ROUTER_EDGE_POLICY_H
+#define DEIS_ROUTER_EDGE_POLICY_H
+
+#include "lib/wire/ip.h"
+
+#include <stdatomic.h>
+
+struct edge_policy {
+    atomic_uint refs;
+    struct deis_cidrs *http_proxies; /* send a PROXY header first, over HTTP and HTTPS; or NULL */
+    struct deis_cidrs *ssh_proxies;  /* likewise over SSH */
+    struct deis_cidrs *forwarders;   /* their X-Forwarded-* fields are believed; or NULL */
+};
+
+struct edge_options {
+    const char *cidrs; /* proxyRealIpCidr; NULL: unset */
+    bool http_proxy;   /* proxyProtocol */
+    bool ssh_proxy;    /* builder/proxyProtocol */
+};
+
+/* One ref, yours. DEIS_INVALID, DEIS_LIMIT: the list of ranges is bad. thread: main */
+int edge_policy_new(const struct edge_options *o, struct edge_policy **ret,
+                    struct deis_err *err) deis_must_check;
+struct edge_policy *edge_policy_ref(struct edge_policy *p); /* thread: any */
+void edge_policy_unref(struct edge_policy *p);              /* NULL is fine; thread: any */
+
+#endif
