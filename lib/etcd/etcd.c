@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #define ENDPOINTS_MAX      16
-#define IDLE_CLIENTS_MAX   4
+#define IDLE_CLIENTS_MAX   16
 #define TIMEOUT_DEFAULT_MS 2000u
 #define LIST_RESTARTS_MAX  3
 
@@ -347,7 +347,9 @@ int deis_etcd_commit(struct deis_etcd *e, struct deis_etcd_txn *t, struct deis_e
                      int64_t *ret_revision, struct deis_err *err)
 {
     deis_autobuf struct deis_buf body = DEIS_BUF_INIT(DEIS_ETCD_BODY_MAX);
-    const struct request r = { .kind = WRITE, .path = "kv/txn", .body = &body };
+    const struct request r = { .kind = deis_etcd_txn_writes(t) ? WRITE : READ,
+                               .path = "kv/txn",
+                               .body = &body };
     deis_autoanswer struct deis_httpc_answer answer = { 0 };
     unsigned get_count = deis_etcd_txn_gets(t);
 

@@ -43,6 +43,8 @@ void deis_etcd_encode_watch(struct deis_str prefix, int64_t start_revision, stru
 /* DEIS_LIMIT when t has more guards or operations than etcd takes, or is too large. */
 int deis_etcd_txn_check(const struct deis_etcd_txn *t, struct deis_err *err) deis_must_check;
 unsigned deis_etcd_txn_gets(const struct deis_etcd_txn *t);
+/* Does it do anything but read? */
+bool deis_etcd_txn_writes(const struct deis_etcd_txn *t);
 
 /* --- answers. DEIS_PROTOCOL when they are none --- */
 

@@ -2,6 +2,7 @@
 #include "lib/etcd/etcd_codec.h"
 #include "lib/wire/b64.h"
 #include "lib/wire/json.h"
+#include "lib/wire/json_scan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,7 +46,7 @@ void deis_etcd_watch_line_clear(struct deis_etcd_watch_line *line)
     *line = (struct deis_etcd_watch_line){ 0 };
 }
 
-/* --- members of an answer: absent is zero, integers come as text --- */
+/* --- members of an answer, as their text: absent is zero, integers come as text --- */
 
 static int bad_field(const char *key, struct deis_err *err)
 {
@@ -53,113 +54,99 @@ static int bad_field(const char *key, struct deis_err *err)
                         key);
 }
 
-static struct deis_str text_of(const json_t *value)
+static int scan_object(struct deis_str text, const char *what, const char *const *names,
+                       size_t count, struct deis_str *rets, struct deis_err *err)
 {
-    return deis_str_n(json_string_value(value), json_string_length(value));
+    return deis_json_scan_object(text, names, count, rets) ? DEIS_OK : bad_field(what, err);
 }
 
-static int get_u64(const json_t *obj, const char *key, uint64_t *ret, struct deis_err *err)
+static int scan_u64(struct deis_str value, const char *key, uint64_t *ret, struct deis_err *err)
 {
-    const json_t *v = json_object_get(obj, key);
+    struct deis_str digits = value;
 
     *ret = 0;
-    if (json_is_integer(v) && json_integer_value(v) >= 0) {
-        *ret = (uint64_t)json_integer_value(v);
-    } else if (json_is_string(v)) {
-        if (deis_str_to_u64(text_of(v), 0, UINT64_MAX, ret, NULL) < 0) {
-            return bad_field(key, err);
-        }
-    } else if (v && !json_is_null(v)) {
-        return bad_field(key, err);
-    }
-    return DEIS_OK;
-}
-
-static int get_i64(const json_t *obj, const char *key, int64_t *ret, struct deis_err *err)
-{
-    const json_t *v = json_object_get(obj, key);
-
-    *ret = 0;
-    if (json_is_integer(v)) {
-        *ret = json_integer_value(v);
-    } else if (json_is_string(v)) {
-        struct deis_str s = text_of(v);
-        bool negative = deis_str_starts(s, "-");
-        uint64_t n;
-        if (deis_str_to_u64(deis_str_skip(s, negative ? 1 : 0), 0, INT64_MAX, &n, NULL) < 0) {
-            return bad_field(key, err);
-        }
-        *ret = negative ? -(int64_t)n : (int64_t)n;
-    } else if (v && !json_is_null(v)) {
-        return bad_field(key, err);
-    }
-    return DEIS_OK;
-}
-
-static int get_flag(const json_t *obj, const char *key, bool *ret, struct deis_err *err)
-{
-    const json_t *v = json_object_get(obj, key);
-
-    *ret = json_is_true(v);
-    return !v || json_is_boolean(v) || json_is_null(v) ? DEIS_OK : bad_field(key, err);
-}
-
-/* An object or array, or NULL when absent. */
-static int get_part(const json_t *obj, const char *key, json_type type, const json_t **ret,
-                    struct deis_err *err)
-{
-    const json_t *v = json_object_get(obj, key);
-
-    *ret = json_is_null(v) ? NULL : v;
-    return !*ret || json_typeof(v) == type ? DEIS_OK : bad_field(key, err);
-}
-
-static int add_decoded(const json_t *obj, const char *key, struct deis_buf *out,
-                       struct deis_err *err)
-{
-    const json_t *v = json_object_get(obj, key);
-
-    if (!v || json_is_null(v)) {
+    if (!value.ptr) {
         return DEIS_OK;
     }
-    if (!json_is_string(v) || deis_b64_decode(text_of(v), out, NULL) < 0) {
+    (void)!deis_json_scan_text(value, &digits);
+    return deis_str_to_u64(digits, 0, UINT64_MAX, ret, NULL) < 0 ? bad_field(key, err) : DEIS_OK;
+}
+
+static int scan_i64(struct deis_str value, const char *key, int64_t *ret, struct deis_err *err)
+{
+    struct deis_str digits = value;
+    uint64_t n;
+
+    *ret = 0;
+    if (!value.ptr) {
+        return DEIS_OK;
+    }
+    (void)!deis_json_scan_text(value, &digits);
+    bool negative = deis_str_starts(digits, "-");
+    if (deis_str_to_u64(deis_str_skip(digits, negative ? 1 : 0), 0, INT64_MAX, &n, NULL) < 0) {
         return bad_field(key, err);
     }
+    *ret = negative ? -(int64_t)n : (int64_t)n;
     return DEIS_OK;
 }
 
-static int decode_header(const json_t *answer, struct deis_etcd_header *ret, struct deis_err *err)
+static int scan_flag(struct deis_str value, const char *key, bool *ret, struct deis_err *err)
 {
-    const json_t *header;
+    *ret = deis_str_eq_cstr(value, "true");
+    return *ret || !value.ptr || deis_str_eq_cstr(value, "false") ? DEIS_OK : bad_field(key, err);
+}
 
-    int rc = get_part(answer, "header", JSON_OBJECT, &header, err);
-    if (rc == DEIS_OK) {
-        rc = get_u64(header, "cluster_id", &ret->cluster_id, err);
+static int scan_header(struct deis_str header, struct deis_etcd_header *ret, struct deis_err *err)
+{
+    static const char *const names[] = { "cluster_id", "revision" };
+    struct deis_str fields[DEIS_COUNT(names)];
+
+    *ret = (struct deis_etcd_header){ 0 };
+    if (!header.ptr) {
+        return DEIS_OK;
     }
-    return rc < 0 ? rc : get_i64(header, "revision", &ret->revision, err);
+    int rc = scan_object(header, "header", names, DEIS_COUNT(names), fields, err);
+    if (rc == DEIS_OK) {
+        rc = scan_u64(fields[0], names[0], &ret->cluster_id, err);
+    }
+    return rc < 0 ? rc : scan_i64(fields[1], names[1], &ret->revision, err);
+}
+
+static int add_decoded(struct deis_str value, const char *key, struct deis_buf *out,
+                       struct deis_err *err)
+{
+    struct deis_str text;
+
+    if (!value.ptr) {
+        return DEIS_OK;
+    }
+    bool fits = deis_json_scan_text(value, &text) && deis_b64_decode(text, out, NULL) == DEIS_OK;
+    return fits ? DEIS_OK : bad_field(key, err);
 }
 
 /* Key and value share one block of memory: the key, a NUL, the value, a NUL. */
-static int decode_kv(const json_t *obj, struct deis_etcd_kv *ret, struct deis_err *err)
+static int decode_kv(struct deis_str object, struct deis_etcd_kv *ret, struct deis_err *err)
 {
-    size_t value_chars = json_string_length(json_object_get(obj, "value"));
-    size_t key_chars = json_string_length(json_object_get(obj, "key"));
-    deis_autobuf struct deis_buf mem = DEIS_BUF_INIT(key_chars + value_chars + 2);
+    static const char *const names[] = { "create_revision", "mod_revision", "version",
+                                         "lease",           "key",          "value" };
+    struct deis_str fields[DEIS_COUNT(names)];
     int64_t numbers[4];
-    static const char *const names[4] = { "create_revision", "mod_revision", "version", "lease" };
 
     *ret = (struct deis_etcd_kv){ 0 };
-    for (size_t i = 0; i < DEIS_COUNT(names); i++) {
-        int rc = get_i64(obj, names[i], &numbers[i], err);
-        if (rc < 0) {
-            return rc;
-        }
+    int rc = scan_object(object, "kvs", names, DEIS_COUNT(names), fields, err);
+    for (size_t i = 0; rc == DEIS_OK && i < DEIS_COUNT(numbers); i++) {
+        rc = scan_i64(fields[i], names[i], &numbers[i], err);
     }
-    int rc = add_decoded(obj, "key", &mem, err);
+    if (rc < 0) {
+        return rc;
+    }
+    deis_autobuf struct deis_buf mem = DEIS_BUF_INIT(fields[4].len + fields[5].len + 2);
+    deis_buf_reserve(&mem, (fields[4].len + fields[5].len) / 4 * 3 + 2);
+    rc = add_decoded(fields[4], "key", &mem, err);
     size_t key_len = mem.len;
     deis_buf_add_char(&mem, '\0');
     if (rc == DEIS_OK) {
-        rc = add_decoded(obj, "value", &mem, err);
+        rc = add_decoded(fields[5], "value", &mem, err);
     }
     if (rc < 0) {
         return rc;
@@ -188,54 +175,75 @@ static size_t key_length(const struct deis_etcd_kv *kv)
 
 /* --- range --- */
 
-static int decode_range_object(const json_t *answer, struct deis_etcd_range *into, bool *ret_more,
-                               struct deis_buf *last_key, struct deis_err *err)
+static int take_kv(struct deis_str item, struct deis_etcd_range *into, size_t *room,
+                   struct deis_buf *last_key, struct deis_err *err)
 {
-    const json_t *kvs;
+    struct deis_etcd_kv kv;
+    int rc = decode_kv(item, &kv, err);
 
-    int rc = get_part(answer, "kvs", JSON_ARRAY, &kvs, err);
-    if (rc == DEIS_OK) {
-        rc = get_flag(answer, "more", ret_more, err);
-    }
-    size_t n = json_array_size(kvs);
-    if (rc < 0 || n == 0) {
+    if (rc < 0) {
         return rc;
     }
-    into->kvs = deis_realloc_array(into->kvs, into->count + n, sizeof(*into->kvs));
-    for (size_t i = 0; i < n; i++) {
-        struct deis_etcd_kv kv;
-        rc = decode_kv(json_array_get(kvs, i), &kv, err);
-        if (rc < 0) {
-            return rc;
-        }
-        if (last_key && i == n - 1) {
-            deis_buf_add(last_key, kv.key, key_length(&kv));
-        }
-        if (key_length(&kv) != strlen(kv.key)) {
-            kv_clear(&kv);
-        } else {
-            into->kvs[into->count++] = kv;
-        }
+    if (last_key) {
+        deis_buf_reset(last_key);
+        deis_buf_add(last_key, kv.key, key_length(&kv));
     }
+    if (key_length(&kv) != strlen(kv.key)) {
+        kv_clear(&kv);
+        return DEIS_OK;
+    }
+    if (into->count == *room) {
+        *room = *room > 0 ? *room * 2 : 1;
+        into->kvs = deis_realloc_array(into->kvs, *room, sizeof(*into->kvs));
+    }
+    into->kvs[into->count++] = kv;
     return DEIS_OK;
+}
+
+enum { RANGE_KVS, RANGE_MORE, RANGE_COUNT, RANGE_HEADER, RANGE_FIELDS };
+
+static const char *const range_names[RANGE_FIELDS] = { "kvs", "more", "count", "header" };
+
+static int decode_range_fields(const struct deis_str fields[RANGE_FIELDS],
+                               struct deis_etcd_range *into, bool *ret_more,
+                               struct deis_buf *last_key, struct deis_err *err)
+{
+    struct deis_str at = fields[RANGE_KVS];
+    struct deis_str item;
+    size_t room = into->count;
+    uint64_t total = 0;
+    bool bad = false;
+    bool first = into->count == 0;
+
+    int rc = scan_flag(fields[RANGE_MORE], "more", ret_more, err);
+    if (rc == DEIS_OK) {
+        rc = scan_u64(fields[RANGE_COUNT], "count", &total, err);
+    }
+    while (rc == DEIS_OK && at.ptr && deis_json_scan_array(&at, &item, &bad)) {
+        rc = take_kv(item, into, &room, last_key, err);
+    }
+    if (rc == DEIS_OK && first) { /* a later page counts from itself on */
+        into->total = (size_t)total;
+    }
+    return rc == DEIS_OK && bad ? bad_field("kvs", err) : rc;
 }
 
 int deis_etcd_decode_range(struct deis_str text, struct deis_etcd_range *into,
                            struct deis_etcd_header *ret_header, bool *ret_more,
                            struct deis_buf *last_key, struct deis_err *err)
 {
-    deis_autojson json_t *answer = deis_json_parse(text, err);
+    struct deis_str fields[RANGE_FIELDS];
 
     *ret_more = false;
-    if (!json_is_object(answer)) {
+    if (!deis_json_scan_object(text, range_names, RANGE_FIELDS, fields)) {
         return deis_err_set(err, DEIS_PROTOCOL, "etcd's answer is not a JSON object");
     }
-    int rc = decode_header(answer, ret_header, err);
+    int rc = scan_header(fields[RANGE_HEADER], ret_header, err);
     if (rc < 0) {
         return rc;
     }
     into->revision = ret_header->revision;
-    return decode_range_object(answer, into, ret_more, last_key, err);
+    return decode_range_fields(fields, into, ret_more, last_key, err);
 }
 
 /* --- failures --- */
@@ -289,18 +297,21 @@ static struct verdict judge(int64_t grpc, const char *message)
 
 enum deis_etcd_fault deis_etcd_decode_error(int status, struct deis_str text, struct deis_err *err)
 {
-    deis_autojson json_t *answer = deis_json_parse(deis_str_trim(text), NULL);
-    const json_t *inner = json_object_get(answer, "error"); /* of a stream; else it is text */
-    bool in_stream = json_is_object(inner);
-    const json_t *obj = in_stream ? inner : answer;
-    const char *message = json_string_value(json_object_get(obj, "message"));
-    int64_t grpc;
+    static const char *const names[] = { "error", "code", "grpc_code", "message" };
+    struct deis_str fields[DEIS_COUNT(names)] = { DEIS_STR_NONE };
+    int64_t grpc = 0;
 
-    if (get_i64(obj, in_stream ? "grpc_code" : "code", &grpc, NULL) < 0 || grpc == 0) {
+    bool whole = deis_json_scan_object(text, names, DEIS_COUNT(names), fields);
+    bool in_stream = deis_str_starts(fields[0], "{"); /* else "error" is text */
+    if (whole && in_stream) {
+        whole = deis_json_scan_object(fields[0], names, DEIS_COUNT(names), fields);
+    }
+    if (!whole || scan_i64(fields[in_stream ? 2 : 1], "code", &grpc, NULL) < 0 || grpc == 0) {
         deis_err_set(err, DEIS_PROTOCOL, "etcd answered with status %d", status);
         return DEIS_ETCD_FINAL;
     }
-    message = message ? message : "no reason given";
+    deis_autojson json_t *words = deis_json_parse(fields[3], NULL);
+    const char *message = json_is_string(words) ? json_string_value(words) : "no reason given";
     const struct verdict v = judge(grpc, message);
     deis_err_set(err, v.code, "etcd: %s (code %" PRId64 ")", message, grpc);
     return v.fault;
@@ -316,73 +327,80 @@ static int stream_error(struct deis_str text, struct deis_err *err)
 
 /* --- transaction, lease --- */
 
-int deis_etcd_decode_txn(struct deis_str text, struct deis_etcd_range *rets, unsigned get_count,
-                         int64_t *ret_revision, struct deis_err *err)
+/* The answers of the gets, in order. */
+static int decode_responses(struct deis_str at, struct deis_etcd_range *rets, unsigned get_count,
+                            int64_t revision, struct deis_err *err)
 {
-    deis_autojson json_t *answer = deis_json_parse(text, err);
-    struct deis_etcd_header header;
-    const json_t *responses = NULL;
-    bool succeeded;
+    static const char *const names[] = { "response_range" };
+    struct deis_str item, range, fields[RANGE_FIELDS];
     unsigned seen = 0;
+    bool bad = false, more;
+    int rc = DEIS_OK;
 
-    if (!json_is_object(answer)) {
-        return deis_err_set(err, DEIS_PROTOCOL, "etcd's answer is not a JSON object");
-    }
-    int rc = decode_header(answer, &header, err);
-    if (rc == DEIS_OK) {
-        rc = get_flag(answer, "succeeded", &succeeded, err);
-    }
-    if (rc == DEIS_OK && !succeeded) {
-        return deis_err_set(err, DEIS_CONFLICT, "what the change builds on has changed meanwhile");
-    }
-    if (rc == DEIS_OK) {
-        rc = get_part(answer, "responses", JSON_ARRAY, &responses, err);
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    for (size_t i = 0; i < json_array_size(responses); i++) {
-        const json_t *range = json_object_get(json_array_get(responses, i), "response_range");
-        bool more;
-        if (!range) {
+    while (rc == DEIS_OK && at.ptr && deis_json_scan_array(&at, &item, &bad)) {
+        rc = scan_object(item, "responses", names, 1, &range, err);
+        if (rc < 0 || !range.ptr) {
             continue;
         }
         if (seen == get_count) {
             return bad_field("responses", err);
         }
-        rets[seen].revision = header.revision;
-        rc = decode_range_object(range, &rets[seen++], &more, NULL, err);
-        if (rc < 0) {
-            return rc;
+        rc = scan_object(range, names[0], range_names, RANGE_FIELDS, fields, err);
+        if (rc == DEIS_OK) {
+            rets[seen].revision = revision;
+            rc = decode_range_fields(fields, &rets[seen++], &more, NULL, err);
         }
     }
-    if (seen != get_count) {
-        return bad_field("responses", err);
+    return rc == DEIS_OK && (bad || seen != get_count) ? bad_field("responses", err) : rc;
+}
+
+int deis_etcd_decode_txn(struct deis_str text, struct deis_etcd_range *rets, unsigned get_count,
+                         int64_t *ret_revision, struct deis_err *err)
+{
+    static const char *const names[] = { "header", "succeeded", "responses" };
+    struct deis_str fields[DEIS_COUNT(names)];
+    struct deis_etcd_header header;
+    bool succeeded;
+
+    if (!deis_json_scan_object(text, names, DEIS_COUNT(names), fields)) {
+        return deis_err_set(err, DEIS_PROTOCOL, "etcd's answer is not a JSON object");
     }
-    if (ret_revision) {
+    int rc = scan_header(fields[0], &header, err);
+    if (rc == DEIS_OK) {
+        rc = scan_flag(fields[1], names[1], &succeeded, err);
+    }
+    if (rc == DEIS_OK && !succeeded) {
+        return deis_err_set(err, DEIS_CONFLICT, "what the change builds on has changed meanwhile");
+    }
+    if (rc == DEIS_OK) {
+        rc = decode_responses(fields[2], rets, get_count, header.revision, err);
+    }
+    if (rc == DEIS_OK && ret_revision) {
         *ret_revision = header.revision;
     }
-    return DEIS_OK;
+    return rc;
 }
 
 int deis_etcd_decode_lease(struct deis_str text, int64_t *ret_lease, unsigned *ret_ttl_s,
                            struct deis_err *err)
 {
-    deis_autojson json_t *answer = deis_json_parse(deis_str_trim(text), err);
-    int64_t ttl;
+    static const char *const names[] = { "ID", "TTL", "error", "result" };
+    struct deis_str fields[DEIS_COUNT(names)];
+    int64_t ttl = 0;
 
-    if (!json_is_object(answer)) {
+    if (!deis_json_scan_object(text, names, DEIS_COUNT(names), fields)) {
         return deis_err_set(err, DEIS_PROTOCOL, "etcd's answer is not a JSON object");
     }
-    if (json_object_get(answer, "error")) {
+    if (fields[2].ptr) {
         return stream_error(text, err);
     }
     /* A keepalive answers as a stream does, with its message inside of "result". */
-    const json_t *result = json_object_get(answer, "result");
-    const json_t *body = json_is_object(result) ? result : answer;
-    int rc = get_i64(body, "ID", ret_lease, err);
+    int rc = fields[3].ptr ? scan_object(fields[3], names[3], names, 2, fields, err) : DEIS_OK;
     if (rc == DEIS_OK) {
-        rc = get_i64(body, "TTL", &ttl, err);
+        rc = scan_i64(fields[0], names[0], ret_lease, err);
+    }
+    if (rc == DEIS_OK) {
+        rc = scan_i64(fields[1], names[1], &ttl, err);
     }
     if (rc < 0) {
         return rc;
@@ -393,20 +411,20 @@ int deis_etcd_decode_lease(struct deis_str text, int64_t *ret_lease, unsigned *r
 
 /* --- watch --- */
 
-static int decode_event(const json_t *obj, struct deis_etcd_event *ret, struct deis_err *err)
+static int decode_event(struct deis_str object, struct deis_etcd_event *ret, struct deis_err *err)
 {
-    const char *type = json_string_value(json_object_get(obj, "type"));
-    const json_t *kv;
+    static const char *const names[] = { "type", "kv" };
+    struct deis_str fields[DEIS_COUNT(names)];
 
-    ret->deleted = type && strcmp(type, "DELETE") == 0;
-    if (type && !ret->deleted && strcmp(type, "PUT") != 0) {
-        return bad_field("type", err);
-    }
-    int rc = get_part(obj, "kv", JSON_OBJECT, &kv, err);
+    int rc = scan_object(object, "events", names, DEIS_COUNT(names), fields, err);
     if (rc < 0) {
         return rc;
     }
-    rc = decode_kv(kv, &ret->kv, err);
+    ret->deleted = deis_str_eq_cstr(fields[0], "\"DELETE\"");
+    if (fields[0].ptr && !ret->deleted && !deis_str_eq_cstr(fields[0], "\"PUT\"")) {
+        return bad_field("type", err);
+    }
+    rc = decode_kv(fields[1], &ret->kv, err);
     if (rc == DEIS_OK && ret->kv.mod_revision <= 0) {
         kv_clear(&ret->kv);
         return bad_field("mod_revision", err);
@@ -414,84 +432,91 @@ static int decode_event(const json_t *obj, struct deis_etcd_event *ret, struct d
     return rc;
 }
 
-static int decode_events(const json_t *list, struct deis_etcd_watch_line *ret, struct deis_err *err)
+static int take_event(struct deis_str item, struct deis_etcd_watch_line *ret, size_t *room,
+                      int64_t *before, struct deis_err *err)
 {
-    size_t n = json_array_size(list);
-    int64_t before = 0;
+    struct deis_etcd_event ev;
+    int rc = decode_event(item, &ev, err);
 
-    if (n == 0) {
+    if (rc < 0) {
+        return rc;
+    }
+    if (ev.kv.mod_revision < *before) {
+        kv_clear(&ev.kv);
+        return deis_err_set(err, DEIS_PROTOCOL, "etcd sent events out of order");
+    }
+    *before = ev.kv.mod_revision;
+    if (key_length(&ev.kv) != strlen(ev.kv.key)) {
+        kv_clear(&ev.kv);
         return DEIS_OK;
     }
-    ret->events = deis_realloc_array(NULL, n, sizeof(*ret->events));
-    for (size_t i = 0; i < n; i++) {
-        struct deis_etcd_event ev;
-        int rc = decode_event(json_array_get(list, i), &ev, err);
-        if (rc < 0) {
-            return rc;
-        }
-        if (ev.kv.mod_revision < before) {
-            kv_clear(&ev.kv);
-            return deis_err_set(err, DEIS_PROTOCOL, "etcd sent events out of order");
-        }
-        before = ev.kv.mod_revision;
-        if (key_length(&ev.kv) != strlen(ev.kv.key)) {
-            kv_clear(&ev.kv);
-        } else {
-            ret->events[ret->count++] = ev;
-        }
+    if (ret->count == *room) {
+        *room = *room > 0 ? *room * 2 : 1;
+        ret->events = deis_realloc_array(ret->events, *room, sizeof(*ret->events));
     }
+    ret->events[ret->count++] = ev;
     return DEIS_OK;
 }
 
-static int decode_watch_result(const json_t *result, struct deis_etcd_watch_line *ret,
+static int decode_events(struct deis_str at, struct deis_etcd_watch_line *ret, struct deis_err *err)
+{
+    struct deis_str item;
+    int64_t before = 0;
+    size_t room = 0;
+    bool bad = false;
+    int rc = DEIS_OK;
+
+    while (rc == DEIS_OK && at.ptr && deis_json_scan_array(&at, &item, &bad)) {
+        rc = take_event(item, ret, &room, &before, err);
+    }
+    return rc == DEIS_OK && bad ? bad_field("events", err) : rc;
+}
+
+static int decode_watch_result(struct deis_str result, struct deis_etcd_watch_line *ret,
                                struct deis_err *err)
 {
-    const json_t *events = NULL;
+    enum { HEADER, CREATED, CANCELED, FRAGMENT, COMPACT, REASON, EVENTS, FIELDS };
 
-    int rc = decode_header(result, &ret->header, err);
+    static const char *const names[FIELDS] = { "header",   "created",          "canceled",
+                                               "fragment", "compact_revision", "cancel_reason",
+                                               "events" };
+    struct deis_str fields[FIELDS], reason = DEIS_STR("no reason given");
+    bool *const flags[] = { &ret->created, &ret->canceled, &ret->fragment };
+
+    int rc = scan_object(result, "result", names, FIELDS, fields, err);
     if (rc == DEIS_OK) {
-        rc = get_flag(result, "created", &ret->created, err);
+        rc = scan_header(fields[HEADER], &ret->header, err);
+    }
+    for (size_t i = 0; rc == DEIS_OK && i < DEIS_COUNT(flags); i++) {
+        rc = scan_flag(fields[CREATED + i], names[CREATED + i], flags[i], err);
     }
     if (rc == DEIS_OK) {
-        rc = get_flag(result, "canceled", &ret->canceled, err);
-    }
-    if (rc == DEIS_OK) {
-        rc = get_flag(result, "fragment", &ret->fragment, err);
-    }
-    if (rc == DEIS_OK) {
-        rc = get_i64(result, "compact_revision", &ret->compact_revision, err);
-    }
-    if (rc == DEIS_OK) {
-        rc = get_part(result, "events", JSON_ARRAY, &events, err);
+        rc = scan_i64(fields[COMPACT], names[COMPACT], &ret->compact_revision, err);
     }
     if (rc < 0) {
         return rc;
     }
-    const char *reason = json_string_value(json_object_get(result, "cancel_reason"));
-    snprintf(ret->reason, sizeof(ret->reason), "%s", reason ? reason : "no reason given");
-    return decode_events(events, ret, err);
+    if (fields[REASON].ptr && !deis_json_scan_text(fields[REASON], &reason)) {
+        return bad_field("cancel_reason", err);
+    }
+    snprintf(ret->reason, sizeof(ret->reason), "%.*s", DEIS_STR_ARG(reason));
+    return decode_events(fields[EVENTS], ret, err);
 }
 
 int deis_etcd_decode_watch_line(struct deis_str text, struct deis_etcd_watch_line *ret,
                                 struct deis_err *err)
 {
-    deis_autojson json_t *line = deis_json_parse(text, err);
-    const json_t *result;
+    static const char *const names[] = { "error", "result" };
+    struct deis_str fields[DEIS_COUNT(names)];
 
     *ret = (struct deis_etcd_watch_line){ 0 };
-    if (!json_is_object(line)) {
+    if (!deis_json_scan_object(text, names, DEIS_COUNT(names), fields)) {
         return deis_err_set(err, DEIS_PROTOCOL, "line of a watch is not a JSON object");
     }
-    if (json_object_get(line, "error")) {
+    if (fields[0].ptr) {
         return stream_error(text, err);
     }
-    int rc = get_part(line, "result", JSON_OBJECT, &result, err);
-    if (rc == DEIS_OK && !result) {
-        rc = bad_field("result", err);
-    }
-    if (rc == DEIS_OK) {
-        rc = decode_watch_result(result, ret, err);
-    }
+    int rc = fields[1].ptr ? decode_watch_result(fields[1], ret, err) : bad_field("result", err);
     if (rc < 0) {
         deis_etcd_watch_line_clear(ret);
     }

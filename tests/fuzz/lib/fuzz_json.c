@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/wire/json.h"
+#include "lib/wire/json_scan.h"
 
 static void check(bool fact)
 {
@@ -27,6 +28,32 @@ static void check_escaped(struct deis_str input)
     }
 }
 
+/* What is an object for the strict parser is one for the scanner, with the same members. */
+static void check_scanned(struct deis_str input, const json_t *value)
+{
+    static const char *const names[] = { "a", "b" };
+    struct deis_str members[2];
+
+    bool taken = deis_json_scan_object(input, names, 2, members);
+    check(taken || !json_is_object(value));
+    for (size_t i = 0; taken && value && i < 2; i++) {
+        deis_autojson json_t *member = members[i].ptr ? deis_json_parse(members[i], NULL) : NULL;
+        check(!members[i].ptr || json_equal(member, json_object_get(value, names[i])));
+    }
+}
+
+static void walk(struct deis_str input, const json_t *value)
+{
+    struct deis_str at = input, item;
+    size_t n = 0;
+    bool bad;
+
+    while (deis_json_scan_array(&at, &item, &bad)) {
+        n++;
+    }
+    check(!json_is_array(value) || (!bad && n == json_array_size(value)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -49,5 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(err.code == DEIS_INVALID);
     }
     check_escaped(input);
+    check_scanned(input, value);
+    walk(input, value);
     return 0;
 }
