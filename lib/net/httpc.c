@@ -5,15 +5,16 @@
 #define POLL_CANCEL_MS 200
 
 struct deis_httpc {
-    CURLM
-    *multi; /* keeps the connections; easy handles live for one call, idle clients stay small */
+    CURLM *multi; /* keeps the connections */
+    CURL *easy;   /* for one call after the other */
 };
 
 struct deis_httpc *deis_httpc_new(void)
 {
     struct deis_httpc *c = deis_alloc(sizeof(*c));
     c->multi = curl_multi_init();
-    if (c->multi == NULL) {
+    c->easy = curl_easy_init();
+    if (c->multi == NULL || c->easy == NULL) {
         abort();
     }
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, 4L);
@@ -23,6 +24,7 @@ struct deis_httpc *deis_httpc_new(void)
 void deis_httpc_free(struct deis_httpc *c)
 {
     if (c != NULL) {
+        curl_easy_cleanup(c->easy);
         curl_multi_cleanup(c->multi);
         free(c);
     }
@@ -68,7 +70,7 @@ int deis_httpc_call(struct deis_httpc *c, const struct deis_httpc_request *req,
                     struct deis_httpc_answer *ret, struct deis_err *err)
 {
     struct httpc_transfer t;
-    int rc = httpc_transfer_init(&t, req, ret, err);
+    int rc = httpc_transfer_init(&t, c->easy, req, ret, err);
     if (rc == 0 && curl_multi_add_handle(c->multi, t.easy) != CURLM_OK) {
         rc = deis_err_set(err, DEIS_INTERNAL, "cannot start a request");
     } else if (rc == 0) {

@@ -184,7 +184,7 @@ struct deis_httpc_stream *deis_httpc_stream_start(
     struct deis_httpc_stream *st = deis_alloc(sizeof(*st));
     st->owner = s;
     st->on_done = on_done;
-    if (httpc_transfer_init(&st->t, req, NULL, &st->start_err) == 0) {
+    if (httpc_transfer_init(&st->t, NULL, req, NULL, &st->start_err) == 0) {
         curl_easy_setopt(st->t.easy, CURLOPT_PRIVATE, st);
     }
     TAILQ_INSERT_TAIL(&s->all, st, link);

@@ -168,7 +168,8 @@ static int set_method(struct httpc_transfer *t, const struct deis_httpc_request 
     } else if (req->body.len > 0 || method_has_body(method)) {
         curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
-        curl_easy_setopt(t->easy, CURLOPT_COPYPOSTFIELDS, req->body.len > 0 ? req->body.ptr : "");
+        curl_easy_setopt(t->easy, t->lent ? CURLOPT_POSTFIELDS : CURLOPT_COPYPOSTFIELDS,
+                         req->body.len > 0 ? req->body.ptr : "");
     } else if (strcmp(method, "HEAD") == 0) {
         curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
         return 0;
@@ -212,10 +213,12 @@ static void set_connection(CURL *easy, const struct deis_httpc_request *req)
     }
 }
 
-int httpc_transfer_init(struct httpc_transfer *t, const struct deis_httpc_request *req,
+int httpc_transfer_init(struct httpc_transfer *t, CURL *lent, const struct deis_httpc_request *req,
                         struct deis_httpc_answer *answer, struct deis_err *err)
 {
-    *t = (struct httpc_transfer){ .answer = answer, .on_data = req->on_data, .arg = req->arg };
+    *t = (struct httpc_transfer){
+        .easy = lent, .lent = lent != NULL, .answer = answer, .on_data = req->on_data, .arg = req->arg
+    };
     if (answer != NULL) {
         deis_httpc_answer_clear(answer);
         answer->headers.max_bytes = HEADERS_MAX;
@@ -224,8 +227,7 @@ int httpc_transfer_init(struct httpc_transfer *t, const struct deis_httpc_reques
     if (req->url == NULL || *req->url == '\0') {
         return deis_err_set(err, DEIS_INVALID, "a request needs a url");
     }
-    t->easy = curl_easy_init();
-    if (t->easy == NULL) {
+    if (!t->lent && (t->easy = curl_easy_init()) == NULL) {
         abort();
     }
     set_connection(t->easy, req);
@@ -288,7 +290,11 @@ int httpc_transfer_result(struct httpc_transfer *t, CURLcode code, struct deis_e
 
 void httpc_transfer_clear(struct httpc_transfer *t)
 {
-    curl_easy_cleanup(t->easy);
+    if (t->lent) {
+        curl_easy_reset(t->easy); /* ready for the next one */
+    } else {
+        curl_easy_cleanup(t->easy);
+    }
     curl_slist_free_all(t->headers);
     t->easy = NULL;
     t->headers = NULL;
