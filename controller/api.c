@@ -23,7 +23,9 @@ void api_free(struct api *a)
     free(a->user);
     free(a->app_id);
     json_decref(a->app);
-    deis_etcd_range_clear(&a->ahead);
+    for (size_t i = 0; i < a->ahead.count; i++) {
+        deis_etcd_range_clear(&a->ahead.ranges[i]);
+    }
     json_decref(a->doc);
     free(a->text);
     free(a->follow_process);
@@ -142,32 +144,45 @@ static json_t *page_rows(struct api *a, const json_t *all, struct page *p)
     return rows;
 }
 
+/* A page as text: begin it, append its rows with commas between them, end it. */
+static void begin_text(struct api *a, const struct page *p, size_t count, struct deis_buf *text)
+{
+    page_answer(a, p, count, json_array());
+    deis_autofree char *frame = deis_json_dump(a->doc); /* ends with an empty list and "}" */
+    deis_buf_add_str(text, deis_str_n(frame, strlen(frame) - 2));
+}
+
+static void end_text(struct api *a, struct deis_buf *text)
+{
+    size_t len;
+
+    deis_buf_add_cstr(text, "]}");
+    if (deis_buf_failed(text)) {
+        api_detail(a, 413, "The page is too large, ask for a smaller page_size");
+        return;
+    }
+    char *body = deis_buf_take(text, &len);
+    api_text(a, 200, "application/json", body, len);
+}
+
 void api_page_kept(struct api *a, const struct deis_etcd_range *docs)
 {
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(KEPT_MAX);
     struct deis_err err = DEIS_ERR_INIT;
     struct page p;
-    size_t first, count, len;
+    size_t first, count;
 
     if (page_parse(deis_str(a->query), &p, &err) < 0 ||
         page_window(&p, docs->count, &first, &count, &err) < 0) {
         api_error(a, &err);
         return;
     }
-    page_answer(a, &p, docs->count, json_array());
-    deis_autofree char *frame = deis_json_dump(a->doc); /* ends with an empty list and "}" */
-    deis_buf_add_str(&text, deis_str_n(frame, strlen(frame) - 2));
+    begin_text(a, &p, docs->count, &text);
     for (size_t i = first; i < first + count; i++) {
         deis_buf_add_cstr(&text, i > first ? "," : "");
         deis_buf_add_str(&text, docs->kvs[i].value);
     }
-    deis_buf_add_cstr(&text, "]}");
-    if (deis_buf_failed(&text)) {
-        api_detail(a, 413, "The page is too large, ask for a smaller page_size");
-        return;
-    }
-    char *body = deis_buf_take(&text, &len);
-    api_text(a, 200, "application/json", body, len);
+    end_text(a, &text);
 }
 
 void api_page(struct api *a, json_t *docs)
@@ -204,6 +219,46 @@ void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*
         json_array_append_new(rows, show ? show(doc) : json_incref(doc));
     }
     page_answer(a, &p, json_array_size(all), rows);
+}
+
+struct rows {
+    struct deis_buf *text;
+    bool any;
+    void (*add)(struct deis_buf *out, struct deis_str doc, const void *arg);
+    const void *arg;
+};
+
+static void add_row(struct deis_str doc, void *arg)
+{
+    struct rows *rows = arg;
+
+    deis_buf_add_cstr(rows->text, rows->any ? "," : "");
+    rows->any = true;
+    rows->add(rows->text, doc, rows->arg);
+}
+
+void api_page_listed(struct api *a, const char *prefix, const struct namelist *names,
+                     void (*add)(struct deis_buf *out, struct deis_str doc, const void *arg),
+                     const void *arg)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(KEPT_MAX);
+    struct deis_err err = DEIS_ERR_INIT;
+    struct rows rows = { .text = &text, .add = add, .arg = arg };
+    struct page p;
+    size_t first, count;
+
+    if (page_parse(deis_str(a->query), &p, &err) < 0 ||
+        page_window(&p, names->count, &first, &count, &err) < 0) {
+        api_error(a, &err);
+        return;
+    }
+    deis_autojson json_t *wanted = namelist_slice(names, first, count);
+    begin_text(a, &p, names->count, &text);
+    if (store_each_named(a->ctl, prefix, wanted, add_row, &rows, &err) < 0) {
+        api_error(a, &err);
+    } else {
+        end_text(a, &text);
+    }
 }
 
 void api_change(struct api *a, struct change *c, const char *action, const char *object_format, ...)

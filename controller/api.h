@@ -9,9 +9,19 @@
 #include "controller/core/fields.h"
 #include "controller/core/page.h"
 #include "controller/core/route.h"
+#include "controller/namelists.h"
 #include "controller/store.h"
 
 #include "lib/net/httpd.h"
+
+/* What was read ahead for the handler, at the revision of the caller and the app; see ahead.c. */
+struct ahead {
+    struct deis_etcd_range ranges[NAMELIST_PARTS];
+    size_t count;
+    /* of the lists of apps: what was asked */
+    int64_t since[NAMELIST_PARTS];
+    bool all; /* about the list of all apps, not about the caller's */
+};
 
 enum api_kind {
     API_JSON, /* doc */
@@ -45,8 +55,7 @@ struct api {
     char *app_id;   /* of routes on an app */
     json_t *app;
     int64_t app_revision;
-    /* what the handler needs, read with the above at the same revision; see ahead.c */
-    struct deis_etcd_range ahead;
+    struct ahead ahead;
 
     /* the answer */
     int status;
@@ -88,6 +97,11 @@ void api_page_kept(struct api *a, const struct deis_etcd_range *docs);
 void api_page(struct api *a, json_t *docs);
 /* A page of the documents `prefix`<name>, for names from an index (taken). */
 void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*show)(json_t *doc));
+/* Likewise for a list that may be much longer than the page, written without a tree: add appends a
+ * document's row as JSON. */
+void api_page_listed(struct api *a, const char *prefix, const struct namelist *names,
+                     void (*add)(struct deis_buf *out, struct deis_str doc, const void *arg),
+                     const void *arg);
 
 /* --- helpers of handlers --- */
 const char *api_param(const struct api *a, const char *name);
@@ -98,8 +112,11 @@ void api_change(struct api *a, struct change *c, const char *action, const char 
 bool api_commit(struct api *a, struct change *c);
 
 /* --- reading ahead --- */
-/* The key or prefix that the route's handler will read, if that is known already. */
-bool ahead_key(struct api *a, char out[DEIS_KEY_MAX], bool *ret_prefix);
+/* Add to the transaction what the route's handler will read for this user, as far as it is known
+ * already: how many ranges come back, NAMELIST_PARTS at most. */
+size_t ahead_ask(struct api *a, const char *user, struct deis_etcd_txn *txn);
+/* The index of app names that the part of a user's list is made from; user NULL: of all apps. */
+const char *ahead_index(char out[DEIS_KEY_MAX], const char *user, size_t part);
 
 /* --- authentication --- */
 /* Fill in caller, user, and for routes on an app the app; judge the rights. False: the answer is

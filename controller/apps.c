@@ -38,7 +38,7 @@ json_t *config_seal(struct ctl *ctl, const struct release_origin *o, const json_
                      json_object_get(maps, "tags"), "created", o->now, "updated", o->now);
 }
 
-int config_open(struct ctl *ctl, const json_t *kept, json_t **ret, struct deis_err *err)
+int config_open(struct ctl *ctl, json_t *kept, json_t **ret, struct deis_err *err)
 {
     deis_autobuf struct deis_buf plain = DEIS_BUF_INIT(SEALED_MAX);
     char place[DEIS_KEY_MAX];
@@ -57,7 +57,7 @@ int config_open(struct ctl *ctl, const json_t *kept, json_t **ret, struct deis_e
     if (!values) {
         return deis_err_set(err, DEIS_INTERNAL, "config of '%s' holds no JSON", app);
     }
-    json_t *copy = json_deep_copy(kept);
+    json_t *copy = json_copy(kept);
     json_object_set_new(copy, "values", values);
     *ret = copy;
     return DEIS_OK;

@@ -19,8 +19,7 @@ json_t *apps_document(const struct release_origin *o, json_t *structure, const c
 /* A config document as kept: its values sealed for the app. maps: the four maps. Yours. */
 json_t *config_seal(struct ctl *ctl, const struct release_origin *o, const json_t *maps);
 /* The document with its values opened, as the API shows it: all four maps are there. Yours. */
-int config_open(struct ctl *ctl, const json_t *kept, json_t **ret,
-                struct deis_err *err) deis_must_check;
+int config_open(struct ctl *ctl, json_t *kept, json_t **ret, struct deis_err *err) deis_must_check;
 /* The config of the newest release, opened. */
 int config_current(struct ctl *ctl, const char *app, const json_t *app_doc, json_t **ret,
                    struct deis_err *err) deis_must_check;

@@ -50,7 +50,7 @@ struct standing {
     int64_t app_revision;
 };
 
-enum { ASK_USER, ASK_TOKEN, ASK_APP, ASK_GRANT, ASK_AHEAD, ASK_MAX };
+enum { ASK_USER, ASK_TOKEN, ASK_APP, ASK_GRANT, ASK_AHEAD, ASK_MAX = ASK_AHEAD + NAMELIST_PARTS };
 
 /* The document that was read; *ret stays NULL when there is none. */
 static int take_answer(struct deis_etcd_range *range, json_t **ret, int64_t *ret_revision,
@@ -78,7 +78,6 @@ static size_t ask(struct deis_etcd_txn *txn, const struct subject *of, unsigned 
 {
     char key[DEIS_KEY_MAX];
     size_t count = 0;
-    bool prefix;
 
     deis_etcd_then_get(txn, deis_key(key, "users/%s", of->user), false);
     asked[count++] = ASK_USER;
@@ -92,8 +91,7 @@ static size_t ask(struct deis_etcd_txn *txn, const struct subject *of, unsigned 
         deis_etcd_then_get(txn, deis_key(key, "apps/%s/perms/%s", of->app, of->user), false);
         asked[count++] = ASK_GRANT;
     }
-    if (of->ahead && ahead_key(of->ahead, key, &prefix)) {
-        deis_etcd_then_get(txn, key, prefix);
+    for (size_t ahead = of->ahead ? ahead_ask(of->ahead, of->user, txn) : 0; ahead > 0; ahead--) {
         asked[count++] = ASK_AHEAD;
     }
     return count;
@@ -112,7 +110,8 @@ static int read_standing(struct ctl *ctl, const struct subject *of, struct stand
     int r = deis_etcd_commit(ctl->etcd, txn, ranges, NULL, err);
     for (size_t i = 0; i < count; i++) {
         if (r == DEIS_OK && asked[i] == ASK_AHEAD) {
-            of->ahead->ahead = ranges[i];
+            struct ahead *h = &of->ahead->ahead;
+            h->ranges[h->count++] = ranges[i];
             continue;
         }
         if (r == DEIS_OK) {

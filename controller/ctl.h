@@ -16,6 +16,7 @@ struct gate;
 struct memo;
 struct pages;
 struct logins;
+struct namelists;
 
 struct ctl {
     struct deis_loop *loop;
@@ -36,7 +37,8 @@ struct ctl {
     struct gate *apps;   /* one at a time: changes of an app's release */
     struct memo *tokens; /* hash -> user: a hash belongs to one user for ever */
     struct pages *releases;
-    struct memo *configs; /* app -> uuid of its config, when last seen */
+    struct memo *configs;        /* app -> uuid of its config, when last seen */
+    struct namelists *namelists; /* user ("" = all) -> names of the apps to see */
     struct logins *logins;
     struct gate *passwords; /* two at a time: scrypt */
 };

@@ -6,14 +6,21 @@
 #include "controller/core/names.h"
 #include "controller/users.h"
 
-#define TRIES 8
+#include "lib/wire/json_scan.h"
 
-static json_t *show_with(const struct settings *s, json_t *doc)
+#define TRIES     8
+#define NAMES_MAX ((size_t)64 << 20) /* bytes of all names */
+
+/* Of an app's document, what the API shows beside its url. */
+static const char *const shown[] = { "uuid", "id", "owner", "structure", "created", "updated" };
+
+json_t *apps_show(struct ctl *ctl, json_t *doc)
 {
-    static const char *const shown[] = { "uuid", "id", "owner", "structure", "created", "updated" };
+    settings_auto struct settings s = { 0 };
     json_t *out = json_object();
-    deis_autofree char *url = settings_url(s, json_string_value(json_object_get(doc, "id")));
 
+    settings_get(ctl->settings, &s);
+    deis_autofree char *url = settings_url(&s, json_string_value(json_object_get(doc, "id")));
     for (size_t i = 0; i < DEIS_COUNT(shown); i++) {
         json_object_set(out, shown[i], json_object_get(doc, shown[i]));
     }
@@ -21,64 +28,88 @@ static json_t *show_with(const struct settings *s, json_t *doc)
     return out;
 }
 
-json_t *apps_show(struct ctl *ctl, json_t *doc)
+/* apps_show() as text, from the kept text. */
+static void add_app(struct deis_buf *out, struct deis_str doc, const void *arg)
 {
-    settings_auto struct settings s = { 0 };
+    const struct settings *s = arg;
+    struct deis_str fields[DEIS_COUNT(shown)], id = DEIS_STR_NONE;
 
-    settings_get(ctl->settings, &s);
-    return show_with(&s, doc);
+    (void)!deis_json_scan_object(doc, shown, DEIS_COUNT(shown), fields);
+    for (size_t i = 0; i < DEIS_COUNT(shown); i++) {
+        deis_buf_addf(out, "%s\"%s\":", i > 0 ? "," : "{", shown[i]);
+        deis_buf_add_str(out, fields[i].ptr ? fields[i] : DEIS_STR("null"));
+    }
+    (void)!deis_json_scan_text(fields[1], &id);
+    deis_autofree char *label = deis_str_dup(id); /* holds nothing that needs an escape */
+    deis_autofree char *url = settings_url(s, label);
+    deis_buf_addf(out, ",\"url\":\"%s\"}", url + strlen("http://"));
 }
 
-/* Names of the caller's own and shared apps, in the order of their creation or grant. */
-static int names_of_user(struct api *a, json_t **ret, struct deis_err *err)
+/* Names of the caller's own and shared apps, in the order of their creation or grant; of all apps
+ * for an administrator. */
+static int read_names(struct api *a, struct namelist *ret, struct deis_err *err)
 {
-    char prefix[DEIS_KEY_MAX];
-    deis_autojson json_t *own = NULL;
-    deis_autojson json_t *shared = NULL;
-    json_t *name;
-    size_t i;
-
-    int r = store_names(a->ctl, deis_key(prefix, "index/owner/%s/", a->user), &own, err);
-    if (r == DEIS_OK) {
-        r = store_names(a->ctl, deis_key(prefix, "index/shared/%s/", a->user), &shared, err);
-    }
-    if (r < 0) {
-        return r;
-    }
+    deis_autojson json_t *all = json_array();
     deis_autojson json_t *seen = json_object();
-    json_array_extend(own, shared);
-    *ret = json_array();
-    json_array_foreach(own, i, name)
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(NAMES_MAX);
+    char prefix[DEIS_KEY_MAX];
+    json_t *name;
+    size_t i, len;
+
+    for (size_t part = 0; part < (a->caller.admin ? 1 : NAMELIST_PARTS); part++) {
+        json_t *names = NULL;
+        ahead_index(prefix, a->caller.admin ? NULL : a->user, part);
+        int r = store_names_at(a->ctl, prefix, &names, &ret->parts[part].revision, err);
+        if (r < 0) {
+            return r;
+        }
+        ret->parts[part].keys = json_array_size(names);
+        json_array_extend(all, names);
+        json_decref(names);
+    }
+    json_array_foreach(all, i, name)
     {
         if (!json_object_get(seen, json_string_value(name))) {
             json_object_set_new(seen, json_string_value(name), json_true());
-            json_array_append(*ret, name);
+            deis_buf_addf(&text, "%s\n", json_string_value(name));
+            ret->count++;
         }
     }
+    if (deis_buf_failed(&text)) {
+        return deis_err_set(err, DEIS_LIMIT, "there are too many apps to list them");
+    }
+    ret->text = deis_buf_take(&text, &len);
     return DEIS_OK;
+}
+
+static int list_names(struct api *a, struct namelist *ret, struct deis_err *err)
+{
+    const struct ahead *h = &a->ahead;
+    const char *who = a->caller.admin ? "" : a->user;
+
+    if (h->count > 0 && h->all == a->caller.admin &&
+        namelists_get(a->ctl->namelists, who, h->since, h->ranges, ret)) {
+        return DEIS_OK;
+    }
+    int r = read_names(a, ret, err);
+    if (r == DEIS_OK) {
+        namelists_put(a->ctl->namelists, who, ret);
+    }
+    return r;
 }
 
 void handle_apps_list(struct api *a)
 {
     struct deis_err err = DEIS_ERR_INIT;
-    json_t *names = NULL;
-    int r = a->caller.admin ? store_names(a->ctl, "/deis/index/app/", &names, &err)
-                            : names_of_user(a, &names, &err);
+    namelist_auto struct namelist names = { 0 };
 
-    if (r < 0) {
+    if (list_names(a, &names, &err) < 0) {
         api_error(a, &err);
-        return;
-    }
-    api_page_named(a, "/deis/apps/", names, NULL);
-    if (a->status != 200) {
         return;
     }
     settings_auto struct settings s = { 0 };
     settings_get(a->ctl->settings, &s);
-    json_t *rows = json_object_get(a->doc, "results");
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        json_array_set_new(rows, i, show_with(&s, json_array_get(rows, i)));
-    }
+    api_page_listed(a, "/deis/apps/", &names, add_app, &s);
 }
 
 void handle_apps_get(struct api *a)

@@ -104,8 +104,9 @@ static bool read_ahead(const struct api *a, const char *uuid)
 {
     char key[DEIS_KEY_MAX];
 
-    return a->ahead.count == 1 && uuid &&
-           strcmp(a->ahead.kvs[0].key, deis_key(key, "apps/%s/configs/%s", a->app_id, uuid)) == 0;
+    return a->ahead.count == 1 && a->ahead.ranges[0].count == 1 && uuid &&
+           strcmp(a->ahead.ranges[0].kvs[0].key,
+                  deis_key(key, "apps/%s/configs/%s", a->app_id, uuid)) == 0;
 }
 
 void handle_config_get(struct api *a)
@@ -117,7 +118,7 @@ void handle_config_get(struct api *a)
 
     if (read_ahead(a, uuid)) {
         deis_autojson json_t *kept = NULL;
-        r = store_parse(&a->ahead.kvs[0], &kept, &err);
+        r = store_parse(&a->ahead.ranges[0].kvs[0], &kept, &err);
         r = r == DEIS_OK ? config_open(a->ctl, kept, &config, &err) : r;
     } else {
         r = config_current(a->ctl, a->app_id, a->app, &config, &err);
@@ -248,13 +249,14 @@ void handle_releases_list(struct api *a)
         return;
     }
     /* Small documents in the order of their versions, read with the app if they were not known. */
+    struct deis_etcd_range *docs = &a->ahead.ranges[0];
     if (a->ahead.count == 0 &&
-        deis_etcd_list(a->ctl->etcd, deis_key(prefix, "apps/%s/releases/", a->app_id), 0, &a->ahead,
+        deis_etcd_list(a->ctl->etcd, deis_key(prefix, "apps/%s/releases/", a->app_id), 0, docs,
                        &err) < 0) {
         api_error(a, &err);
         return;
     }
-    struct deis_etcd_range *docs = &a->ahead;
+    a->ahead.count = 1;
     for (size_t i = 0; i < docs->count / 2; i++) {
         struct deis_etcd_kv kv = docs->kvs[i];
         docs->kvs[i] = docs->kvs[docs->count - 1 - i];

@@ -6,6 +6,7 @@
 #include "controller/gate.h"
 #include "controller/logins.h"
 #include "controller/memo.h"
+#include "controller/namelists.h"
 #include "controller/pages.h"
 #include "controller/rollouts.h"
 #include "controller/server.h"
@@ -111,6 +112,7 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     ctl->tokens = memo_new(MEMO_ENTRIES);
     ctl->configs = memo_new(MEMO_ENTRIES);
     ctl->releases = pages_new();
+    ctl->namelists = namelists_new();
     ctl->logins = logins_new();
     ctl->apps = gate_new(1, REQUEST_THREADS);
     ctl->passwords = gate_new(2, PASSWORDS_WAITING);
@@ -158,6 +160,7 @@ static void stop(struct program *p)
     memo_free(ctl->tokens);
     memo_free(ctl->configs);
     pages_free(ctl->releases);
+    namelists_free(ctl->namelists);
     logins_free(ctl->logins);
     gate_free(ctl->apps);
     gate_free(ctl->passwords);

@@ -110,6 +110,14 @@ static int by_creation(const void *a, const void *b)
 
 int store_names(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_err *err)
 {
+    int64_t unused;
+
+    return store_names_at(ctl, prefix, ret, &unused, err);
+}
+
+int store_names_at(struct ctl *ctl, const char *prefix, json_t **ret, int64_t *ret_revision,
+                   struct deis_err *err)
+{
     deis_autorange struct deis_etcd_range range = { 0 };
     int r = deis_etcd_list_keys(ctl->etcd, prefix, &range, err);
 
@@ -119,6 +127,7 @@ int store_names(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_e
     if (range.count > 1) {
         qsort(range.kvs, range.count, sizeof(range.kvs[0]), by_creation);
     }
+    *ret_revision = range.revision;
     *ret = json_array();
     for (size_t i = 0; i < range.count; i++) {
         json_array_append_new(*ret, json_string(range.kvs[i].key + strlen(prefix)));
@@ -126,42 +135,71 @@ int store_names(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_e
     return DEIS_OK;
 }
 
-/* Append the documents of names[first .. first + count), GETS_MAX at most, to out. */
-static int append_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t first,
-                        json_t *out, struct deis_err *err)
+/* The documents of names[first .. first + count), GETS_MAX at most. */
+static int some_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t first,
+                      void (*each)(struct deis_str doc, void *arg), void *arg, struct deis_err *err)
 {
+    struct deis_etcd_range ranges[GETS_MAX] = { 0 };
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
     size_t left = json_array_size(names) - first;
     size_t count = left < GETS_MAX ? left : GETS_MAX;
-    char **keys = deis_alloc((count + 1) * sizeof(*keys));
-    json_t *docs[GETS_MAX];
 
     for (size_t i = 0; i < count; i++) {
-        keys[i] =
+        deis_autofree char *key =
             deis_asprintf("%s%s", prefix, json_string_value(json_array_get(names, first + i)));
+        deis_etcd_then_get(txn, key, false);
     }
-    int r = store_get_all(ctl, (const char *const *)keys, count, docs, NULL, err);
+    int r = deis_etcd_commit(ctl->etcd, txn, ranges, NULL, err);
     for (size_t i = 0; i < count; i++) {
-        if (r == DEIS_OK && docs[i]) {
-            json_array_append_new(out, docs[i]);
+        if (r == DEIS_OK && ranges[i].count > 0) {
+            each(ranges[i].kvs[0].value, arg);
         }
+        deis_etcd_range_clear(&ranges[i]);
     }
-    deis_strv_free(keys);
     return r;
+}
+
+int store_each_named(struct ctl *ctl, const char *prefix, const json_t *names,
+                     void (*each)(struct deis_str doc, void *arg), void *arg, struct deis_err *err)
+{
+    int r = DEIS_OK;
+
+    for (size_t first = 0; r == DEIS_OK && first < json_array_size(names); first += GETS_MAX) {
+        r = some_named(ctl, prefix, names, first, each, arg, err);
+    }
+    return r;
+}
+
+struct parsed {
+    json_t *docs;
+    int failed; /* what the first one that is none came to */
+    struct deis_err *err;
+};
+
+static void parse_one(struct deis_str doc, void *arg)
+{
+    struct parsed *p = arg;
+    json_t *value = p->failed == DEIS_OK ? deis_json_parse(doc, p->err) : NULL;
+
+    if (value) {
+        json_array_append_new(p->docs, value);
+    } else if (p->failed == DEIS_OK) {
+        p->failed = deis_err_set(p->err, DEIS_INTERNAL, "a document is no JSON");
+    }
 }
 
 int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, json_t **ret,
                     struct deis_err *err)
 {
     deis_autojson json_t *out = json_array();
+    struct parsed parsed = { .docs = out, .err = err };
+    int r = store_each_named(ctl, prefix, names, parse_one, &parsed, err);
 
-    for (size_t first = 0; first < json_array_size(names); first += GETS_MAX) {
-        int r = append_named(ctl, prefix, names, first, out, err);
-        if (r < 0) {
-            return r;
-        }
+    r = r == DEIS_OK ? parsed.failed : r;
+    if (r == DEIS_OK) {
+        *ret = DEIS_TAKE(out);
     }
-    *ret = DEIS_TAKE(out);
-    return DEIS_OK;
+    return r;
 }
 
 void change_clear(struct change *c)

@@ -23,7 +23,15 @@ int store_list(struct ctl *ctl, const char *prefix, json_t **ret,
 /* The names below an index prefix in the order of their creation: an array of texts. */
 int store_names(struct ctl *ctl, const char *prefix, json_t **ret,
                 struct deis_err *err) deis_must_check;
-/* The documents `prefix`<name> for an array of names; absent ones are left out. */
+/* Likewise, and the revision they were read at. */
+int store_names_at(struct ctl *ctl, const char *prefix, json_t **ret, int64_t *ret_revision,
+                   struct deis_err *err) deis_must_check;
+/* Calls `each` with the documents `prefix`<name> for an array of names, in this order, as they are
+ * kept; absent ones are left out. */
+int store_each_named(struct ctl *ctl, const char *prefix, const json_t *names,
+                     void (*each)(struct deis_str doc, void *arg), void *arg,
+                     struct deis_err *err) deis_must_check;
+/* Likewise, all of them as an array. */
 int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, json_t **ret,
                     struct deis_err *err) deis_must_check;
 

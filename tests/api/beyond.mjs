@@ -228,4 +228,46 @@ describe('E beside the checklist', () => {
       await fresh.stop();
     }
   });
+
+  it('E-18 a list of apps shows what another controller has just acknowledged', async () => {
+    const own = await World.start();
+    const { controller: first, port, client, openapi } = own;
+    const names = async (as) => (await own.rows('apps?page_size=1000', as)).map((app) => app.id);
+    await own.startController('two');
+    const second = own.controller;
+    const here = () => Object.assign(own, { controller: first, port, client, openapi });
+    const there = { controller: second, port: own.port, client: own.client, openapi: own.openapi };
+    try {
+      for (const as of ['ivo', 'eve', 'admin']) {
+        const seen = await names(as);
+        here();
+        const app = await own.app(as);
+        Object.assign(own, there);
+        assert.deepEqual(await names(as), [...seen, app], `${as}: created`);
+        here();
+        (await own.post(`apps/${app}`, as, { owner: 'ivo' })).is(200);
+        Object.assign(own, there);
+        assert.equal((await names(as)).includes(app), as !== 'eve', `${as}: transferred`);
+        here();
+        (await own.delete(`apps/${app}`, 'ivo')).is(204);
+        Object.assign(own, there);
+        assert.deepEqual(await names(as), seen, `${as}: destroyed`);
+      }
+      const mine = await names('eve');
+      here();
+      const app = await own.app('ivo');
+      (await own.post(`apps/${app}/perms/`, 'ivo', { username: 'eve' })).is(201);
+      Object.assign(own, there);
+      assert.deepEqual(await names('eve'), [...mine, app], 'shared');
+      here();
+      (await own.delete(`apps/${app}/perms/eve/`, 'ivo')).is(204);
+      Object.assign(own, there);
+      assert.deepEqual(await names('eve'), mine, 'no longer shared');
+    } finally {
+      there.client.close();
+      await second.stop();
+      here();
+      await own.stop();
+    }
+  });
 });
