@@ -161,19 +161,22 @@ static void on_request(struct deis_http_req *req, void *arg)
     }
 }
 
-struct admin *admin_start(struct router *r, const char *address, struct deis_err *err)
+struct admin *admin_start(struct router *r, int fd)
 {
     static const struct deis_httpd_ops ops = { .on_request = on_request };
     static const struct deis_httpd_opts opts = { .max_connections = 64 };
     struct admin *a = deis_alloc(sizeof(*a));
 
     a->router = r;
-    a->httpd = deis_httpd_new(r->loop, address, &opts, &ops, a, err);
-    if (!a->httpd) {
-        free(a);
-        return NULL;
-    }
+    a->httpd = deis_httpd_new_on(r->loop, fd, &opts, &ops, a);
     return a;
+}
+
+void admin_drain(struct admin *a)
+{
+    if (a) {
+        deis_httpd_drain(a->httpd, NULL, NULL);
+    }
 }
 
 void admin_stop(struct admin *a)

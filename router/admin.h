@@ -5,8 +5,8 @@
 
 #include "router/router.h"
 
-struct admin *admin_start(struct router *r, const char *address,
-                          struct deis_err *err) deis_must_check;
-void admin_stop(struct admin *a); /* NULL is fine */
+struct admin *admin_start(struct router *r, int fd); /* a listening socket; taken over */
+void admin_drain(struct admin *a);                   /* accept no more. NULL is fine */
+void admin_stop(struct admin *a);                    /* NULL is fine */
 
 #endif

@@ -184,7 +184,9 @@ void control_stop(struct control *c)
     }
     event_free(c->accept);
     close(c->fd);
-    (void)unlink(c->path);
+    if (!c->router->leaving) {
+        (void)unlink(c->path);
+    }
     free(c->path);
     free(c);
 }

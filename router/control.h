@@ -12,6 +12,7 @@
 struct control *control_start(struct router *r, const char *path,
                               struct deis_err *err) deis_must_check;
 void control_on_adopted(struct control *c); /* NULL is fine */
-void control_stop(struct control *c);       /* NULL is fine */
+/* NULL is fine. The path is left to whoever took over, if somebody did. */
+void control_stop(struct control *c);
 
 #endif

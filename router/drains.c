@@ -29,7 +29,8 @@ struct op {
 /* One round of etcd calls, on a worker thread. */
 struct job {
     struct drains *drains;
-    bool list; /* first find out which keys of ours are there */
+    int64_t lease; /* 0: the keys stay */
+    bool list;     /* first find out which keys of ours are there */
     struct op ops[OPS_MAX];
     size_t count;
     size_t done;
@@ -46,6 +47,8 @@ struct drains {
     bool busy;
     bool listed;
     bool stopped;
+    bool paused;
+    char *name; /* that the keys are below; NULL: the instance */
 };
 
 static void on_retry(void *arg)
@@ -63,20 +66,25 @@ struct drains *drains_start(struct router *r)
     return d;
 }
 
+static const char *name_of(const struct drains *d)
+{
+    return d->name ? d->name : d->router->settings.instance;
+}
+
 static int write_one(struct job *j, const struct op *op)
 {
     struct router *r = j->drains->router;
     char key[DEIS_KEY_MAX];
     char unit_key[DEIS_KEY_MAX];
 
-    deis_key(key, "drained/%s/%s", r->settings.instance, op->unit);
+    deis_key(key, "drained/%s/%s", name_of(j->drains), op->unit);
     if (!op->put) {
         int code = deis_etcd_delete(source_etcd(r->source), key, &j->err);
         return code == DEIS_NOT_FOUND ? 0 : code;
     }
     deis_autotxn struct deis_etcd_txn *t = deis_etcd_txn_new();
     deis_etcd_if_exists(t, deis_key(unit_key, "units/%s", op->unit));
-    deis_etcd_then_put(t, key, DEIS_STR("{}"), 0);
+    deis_etcd_then_put(t, key, DEIS_STR("{}"), j->lease);
     int code = deis_etcd_commit(source_etcd(r->source), t, NULL, NULL, &j->err);
     return code == DEIS_CONFLICT ? 0 : code; /* the unit is gone: nobody waits any more */
 }
@@ -88,7 +96,7 @@ static void work_job(void *arg)
     char prefix[DEIS_KEY_MAX];
 
     if (j->list) {
-        deis_key(prefix, "drained/%s/", r->settings.instance);
+        deis_key(prefix, "drained/%s/", name_of(j->drains));
         j->code = deis_etcd_list_keys(source_etcd(r->source), prefix, &j->found, &j->err);
     }
     while (j->code == 0 && j->done < j->count) {
@@ -216,7 +224,7 @@ void drains_update(struct drains *d)
 {
     struct deis_err err;
 
-    if (!d || d->busy || d->stopped || !source_synced(d->router->source)) {
+    if (!d || d->busy || d->stopped || d->paused || !source_synced(d->router->source)) {
         return;
     }
     collect(d);
@@ -224,6 +232,7 @@ void drains_update(struct drains *d)
     struct job *j = deis_alloc(sizeof(*j));
     j->drains = d;
     j->list = !d->listed;
+    j->lease = d->name ? source_leaving_lease(d->router->source) : 0;
     choose(d, j);
     if (j->count == 0 && !j->list) {
         free(j);
@@ -235,6 +244,38 @@ void drains_update(struct drains *d)
         j->err = err;
         done_job(j);
     }
+}
+
+void drains_pause(struct drains *d)
+{
+    if (d) {
+        d->paused = true;
+    }
+}
+
+bool drains_paused(const struct drains *d)
+{
+    return !d || (d->paused && !d->busy);
+}
+
+void drains_resume(struct drains *d, const char *name)
+{
+    size_t cursor = 0;
+    struct deis_str unit;
+    void *value;
+
+    if (!d) {
+        return;
+    }
+    free(d->name);
+    d->name = name ? deis_strdup(name) : NULL;
+    /* What was said under the other name is to be said again. */
+    while (deis_map_next(d->units, &cursor, &unit, &value)) {
+        ((struct drain *)value)->state = DRAIN_WAITING;
+    }
+    d->listed = false;
+    d->paused = false;
+    drains_update(d);
 }
 
 void drains_halt(struct drains *d)
@@ -249,6 +290,7 @@ void drains_stop(struct drains *d)
     if (d) {
         deis_timer_free(d->retry);
         deis_map_free(d->units);
+        free(d->name);
         free(d);
     }
 }

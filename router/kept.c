@@ -44,6 +44,7 @@ struct kept {
     struct deis_map *fresh; /* key -> text: noted, not committed */
     struct deis_map *due;   /* committed, not given to the disk */
     bool writing;
+    bool paused;
 };
 
 struct batch {
@@ -296,7 +297,7 @@ static void on_timer(void *arg)
 {
     struct kept *k = arg;
 
-    if (!k->writing && deis_map_count(k->due) > 0) {
+    if (!k->writing && !k->paused && deis_map_count(k->due) > 0) {
         write_due(k);
     }
 }
@@ -317,13 +318,26 @@ void kept_commit(struct kept *k)
     deis_timer_after(k->timer, DELAY_MS);
 }
 
+void kept_pause(struct kept *k, bool paused)
+{
+    if (k) {
+        k->paused = paused;
+        deis_timer_after(k->timer, DELAY_MS);
+    }
+}
+
+bool kept_paused(const struct kept *k)
+{
+    return !k || (k->paused && !k->writing);
+}
+
 void kept_close(struct kept *k)
 {
     if (!k) {
         return;
     }
     deis_timer_free(DEIS_TAKE(k->timer));
-    if (deis_map_count(k->due) > 0) {
+    if (deis_map_count(k->due) > 0 && !k->paused) {
         write_due(k); /* after what is being written */
     }
     deis_workers_free(k->disk);

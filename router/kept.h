@@ -28,4 +28,8 @@ void kept_commit(struct kept *k);
 /* Call `gone` with each key that was loaded and not noted since, and note that it is gone. */
 void kept_sweep(struct kept *k, void (*gone)(const char *key, void *arg), void *arg);
 
+/* Write nothing from now on, because another process does, or write again. NULL is fine. */
+void kept_pause(struct kept *k, bool paused);
+bool kept_paused(const struct kept *k); /* and nothing is being written. NULL: true */
+
 #endif

@@ -6,8 +6,11 @@
 #include "lib/base/str.h"
 
 /* Open `count` sockets that share an address ("0.0.0.0:80") and its connections. An address that
- * somebody else listens on is an error that names it. The fds are yours. */
-int listener_open(const char *address, unsigned count, int *ret_fds,
+ * somebody else listens on is an error that names it; join: sockets of ours listen on it already,
+ * and these are to share it. The fds are yours. */
+int listener_open(const char *address, unsigned count, bool join, int *ret_fds,
                   struct deis_err *err) deis_must_check;
+/* Is this a socket that listens on just that address? */
+bool listener_is_at(int fd, const char *address);
 
 #endif

@@ -6,12 +6,13 @@
 #include "router/core/route_file.h"
 #include "router/drains.h"
 #include "router/edge.h"
+#include "router/handover.h"
 #include "router/kept.h"
-#include "router/listener.h"
 #include "router/router.h"
 #include "router/saved.h"
 #include "router/source.h"
 #include "router/ssh.h"
+#include "router/takeover.h"
 
 #include "lib/net/log.h"
 
@@ -33,6 +34,7 @@ uint64_t router_adopted(const struct router *r)
 {
     uint64_t least = r->table->generation;
 
+    /* One that has ended has the highest there is. */
     for (unsigned i = 0; i < r->worker_count; i++) {
         uint64_t g = atomic_load(&r->workers[i]->generation);
         least = g < least ? g : least;
@@ -122,9 +124,9 @@ static void on_ended(void *arg)
 {
     struct router *r = arg;
 
-    if (++r->ended == r->worker_count) {
-        end_if_done(r);
-    }
+    r->ended++;
+    end_if_done(r);
+    on_adopted(r);
 }
 
 /* Requests and SSH sessions get their time, the last log lines a moment. */
@@ -134,11 +136,28 @@ static void on_stop_tick(void *arg)
     bool ended = r->ended == r->worker_count && ssh_idle(r->ssh);
 
     r->ended_ticks += ended;
-    if (++r->stop_ticks >= STOP_MS / STOP_TICK_MS || r->ended_ticks >= STOP_LOG_MS / STOP_TICK_MS) {
+    if (++r->stop_ticks >= r->stop_ticks_max || r->ended_ticks >= STOP_LOG_MS / STOP_TICK_MS) {
         deis_loop_stop(r->loop);
     } else {
         end_if_done(r);
     }
+}
+
+void router_end_within(struct router *r, uint64_t ms)
+{
+    if (!r->stop_timer) {
+        r->stop_timer = deis_timer_new(r->loop, on_stop_tick, r);
+    }
+    r->stop_ticks = 0;
+    r->stop_ticks_max = (unsigned)(ms / STOP_TICK_MS);
+    deis_timer_every(r->stop_timer, STOP_TICK_MS);
+}
+
+void router_give_up(struct router *r, const struct deis_err *err)
+{
+    deis_error("can't go on", KV_ERR(err));
+    r->status = 1;
+    deis_loop_stop(r->loop);
 }
 
 static void on_stop(void *arg)
@@ -150,13 +169,13 @@ static void on_stop(void *arg)
     }
     r->stopping = true;
     deis_info("stopping");
+    takeover_free(DEIS_TAKE(r->takeover));
     source_unregister(r->source);
     ssh_drain(r->ssh);
     for (unsigned i = 0; i < r->worker_count; i++) {
         worker_stop(r->workers[i], false);
     }
-    r->stop_timer = deis_timer_new(r->loop, on_stop_tick, r);
-    deis_timer_every(r->stop_timer, STOP_TICK_MS);
+    router_end_within(r, STOP_MS);
 }
 
 static int load_static(struct router *r, struct deis_err *err)
@@ -203,6 +222,7 @@ static int load_kept(struct router *r, struct deis_err *err)
     if (!r->kept) {
         return err->code;
     }
+    kept_pause(r->kept, true);
     kept_load(r->kept, on_kept, r);
     return 0;
 }
@@ -271,16 +291,16 @@ static int open_access_log(struct router *r, bool *ret_bus, struct deis_err *err
 static int start_workers(struct router *r, struct deis_err *err)
 {
     unsigned count = r->settings.workers;
-    deis_autofree int *fds = deis_realloc_array(NULL, count, sizeof(int));
-    deis_autofree int *https_fds = deis_realloc_array(NULL, count, sizeof(int));
     bool bus;
     int access_fd = open_access_log(r, &bus, err);
 
-    if (err->code < 0 || listener_open(r->settings.http, count, fds, err) < 0 ||
-        (r->certs && listener_open(r->settings.https, count, https_fds, err) < 0)) {
+    if (err->code < 0) {
         return err->code;
     }
     struct worker_opts opts = {
+        .sockets = &r->sockets,
+        .worker_count = count,
+        .paused = true,
         .connections_max = connections_max(r),
         .policy = r->policy,
         .access_fd = access_fd,
@@ -303,8 +323,6 @@ static int start_workers(struct router *r, struct deis_err *err)
     r->workers = deis_alloc(count * sizeof(struct worker *));
     for (unsigned i = 0; i < count; i++) {
         opts.index = i;
-        opts.listen_fd = fds[i];
-        opts.https_fd = r->certs ? https_fds[i] : -1;
         r->workers[i] = worker_start(&opts, r->table, err);
         if (!r->workers[i]) {
             return err->code;
@@ -322,17 +340,63 @@ static int start_etcd_parts(struct router *r, struct deis_err *err)
         return err->code;
     }
     r->access_bus = access_bus_start(r, &key);
-    r->drains = drains_start(r);
     r->source = source_start(r, err);
-    if (!r->source) {
+    return r->source ? 0 : err->code;
+}
+
+static int open_sockets(struct router *r, struct deis_err *err)
+{
+    const struct settings *s = &r->settings;
+    const char *ssh = s->routes ? NULL : s->ssh;
+
+    if (sockets_open(&r->sockets, SOCKET_HTTP, s->http, s->workers, err) < 0 ||
+        sockets_open(&r->sockets, SOCKET_HTTPS, s->https, s->workers, err) < 0 ||
+        sockets_open(&r->sockets, SOCKET_SSH, ssh, 1, err) < 0) {
         return err->code;
     }
-    if (r->settings.ssh) {
-        r->ssh = ssh_start(r, r->settings.ssh, err);
-        if (!r->ssh) {
-            return err->code;
-        }
+    return sockets_open(&r->sockets, SOCKET_METRICS, s->metrics, 1, err);
+}
+
+/* A static table needs no data folder; without one nobody can take over. */
+static int start_handover(struct router *r, struct deis_err *err)
+{
+    if (r->settings.routes && access(r->settings.data, W_OK) < 0) {
+        return 0;
     }
+    r->handover = handover_start(r, err);
+    return r->handover ? 0 : err->code;
+}
+
+int router_go_live(struct router *r, struct deis_err *err)
+{
+    const struct sockets *s = &r->sockets;
+
+    if (r->settings.control && !(r->control = control_start(r, r->settings.control, err))) {
+        return err->code;
+    }
+    if (start_handover(r, err) < 0) {
+        return err->code;
+    }
+    r->live = true;
+    kept_pause(r->kept, false);
+    source_register(r->source);
+    if (r->source) {
+        r->drains = drains_start(r);
+        drains_update(r->drains);
+    }
+    if (s->count[SOCKET_SSH] > 0) {
+        r->ssh = ssh_start(r, s->fds[SOCKET_SSH][0]);
+    }
+    if (s->count[SOCKET_METRICS] > 0) {
+        r->admin = admin_start(r, s->fds[SOCKET_METRICS][0]);
+    }
+    for (unsigned i = 0; i < r->worker_count; i++) {
+        worker_resume(r->workers[i]);
+    }
+    saved_changed(r);
+    deis_info("serving", KV_S("http", r->settings.http),
+              KV_S("https", r->settings.https ? r->settings.https : "-"),
+              KV_I("workers", r->worker_count), KV_I("hosts", route_hosts_count(r->table->hosts)));
     return 0;
 }
 
@@ -341,6 +405,7 @@ static int start(struct router *r, struct deis_err *err)
     err->code = DEIS_OK;
     r->loop = deis_loop_new();
     r->jobs = deis_workers_new(r->loop, 1, JOBS_MAX);
+    r->takeover = takeover_begin(r);
     if (r->settings.https && !(r->certs = certs_new(&r->settings, err))) {
         return err->code;
     }
@@ -349,15 +414,14 @@ static int start(struct router *r, struct deis_err *err)
         return err->code;
     }
     err->code = DEIS_OK;
-    if (start_workers(r, err) < 0 || (!r->settings.routes && start_etcd_parts(r, err) < 0)) {
+    if (open_sockets(r, err) < 0 || start_workers(r, err) < 0 ||
+        (!r->settings.routes && start_etcd_parts(r, err) < 0)) {
         return err->code;
     }
-    if (r->settings.metrics && !(r->admin = admin_start(r, r->settings.metrics, err))) {
-        return err->code;
+    if (!r->takeover) {
+        return router_go_live(r, err);
     }
-    if (r->settings.control && !(r->control = control_start(r, r->settings.control, err))) {
-        return err->code;
-    }
+    takeover_go(r->takeover);
     return 0;
 }
 
@@ -366,6 +430,8 @@ static void stop_all(struct router *r)
     for (unsigned i = 0; i < r->worker_count; i++) {
         worker_stop(r->workers[i], true);
     }
+    handover_stop(DEIS_TAKE(r->handover));
+    takeover_free(DEIS_TAKE(r->takeover));
     admin_stop(r->admin);
     ssh_stop(r->ssh);
     /* What the workers have posted still runs, and finds these gone. */
@@ -383,12 +449,15 @@ static void stop_all(struct router *r)
     kept_close(r->kept);
     deis_timer_free(r->stop_timer);
     deis_timer_free(r->save_timer);
+    deis_timer_free(r->leave_timer);
     deis_loop_free(r->loop);
     route_model_free(r->model);
     route_table_unref(r->table);
     route_registry_free(r->registry);
     certs_free(r->certs);
     edge_policy_unref(r->policy);
+    sockets_clear(&r->sockets);
+    free(r->leaving_name);
 }
 
 int main(int argc, char **argv)
@@ -406,12 +475,9 @@ int main(int argc, char **argv)
         return 1;
     }
     deis_loop_on_stop(r.loop, on_stop, &r);
-    deis_info("serving", KV_S("http", r.settings.http),
-              KV_S("https", r.settings.https ? r.settings.https : "-"),
-              KV_I("workers", r.worker_count), KV_I("hosts", route_hosts_count(r.table->hosts)));
     deis_loop_run(r.loop);
     stop_all(&r);
     settings_clear(&r.settings);
     deis_info("stopped");
-    return 0;
+    return r.status;
 }

@@ -15,13 +15,16 @@ struct admin;
 struct certs;
 struct control;
 struct drains;
+struct handover;
 struct kept;
 struct source;
 struct ssh;
+struct takeover;
 
 struct router {
     struct settings settings;
     struct deis_loop *loop;
+    struct sockets sockets;    /* listening; of no use once stopping or leaving */
     struct deis_workers *jobs; /* one thread for etcd calls and files */
     struct route_registry *registry;
     struct route_model *model;
@@ -29,8 +32,11 @@ struct router {
     struct worker **workers;
     unsigned worker_count;
     unsigned ended; /* workers that have drained */
+    bool live;      /* accepts connections */
+    bool leaving;   /* another process does in our place */
     bool stopping;
     unsigned stop_ticks;
+    unsigned stop_ticks_max;
     unsigned ended_ticks;
     atomic_int idle_wanted;
     struct deis_timer *stop_timer;
@@ -46,6 +52,11 @@ struct router {
     struct admin *admin;
     struct control *control;
     struct drains *drains;
+    struct handover *handover; /* NULL: nobody can take over */
+    struct takeover *takeover; /* from a running process; NULL once live */
+    struct deis_timer *leave_timer;
+    char *leaving_name; /* in etcd, while leaving */
+    int status;         /* that the process ends with */
     struct source *source;
     struct ssh *ssh;
 };
@@ -59,5 +70,12 @@ void router_take_table(struct router *r, struct route_model *m, struct route_tab
 void router_keep_table(struct router *r);
 /* Generation that all workers have at least. */
 uint64_t router_adopted(const struct router *r);
+/* All is ready: accept connections, and let others take over in turn. */
+int router_go_live(struct router *r, struct deis_err *err) deis_must_check;
+/* The process is to end within this time, when all that it has to finish is over. May be called
+ * again with less. */
+void router_end_within(struct router *r, uint64_t ms);
+/* It can't go on: end with status 1. */
+void router_give_up(struct router *r, const struct deis_err *err);
 
 #endif

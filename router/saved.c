@@ -131,7 +131,8 @@ static void on_save(void *arg)
     if (!route_registry_sweep(r->registry)) {
         deis_timer_after(r->save_timer, SWEEP_AGAIN_MS);
     }
-    if (r->settings.routes || r->saving || r->saved_generation == r->table->generation) {
+    if (r->settings.routes || !r->live || r->leaving || r->saving ||
+        r->saved_generation == r->table->generation) {
         return;
     }
     r->saved_generation = r->table->generation;

@@ -15,7 +15,8 @@ static const struct deis_conf_row rows[] = {
     { "instance", NULL, DEIS_CONF_TEXT, AT(instance), NULL, 0,
       "name of this router (default: the host's name)" },
     { "data", NULL, DEIS_CONF_TEXT, AT(data), "/data", 0,
-      "folder for the routing table that is kept for a start without etcd" },
+      "folder for the routing table that is kept for a start without etcd, and for the socket by "
+      "which a new process takes over from a running one" },
     { "routes", NULL, DEIS_CONF_TEXT, AT(routes), NULL, 0,
       "take the routes from this file of lines 'HOST ADDR:PORT' and use no etcd" },
     { "control", NULL, DEIS_CONF_TEXT, AT(control), NULL, 0,
@@ -40,6 +41,8 @@ static const struct deis_conf_row rows[] = {
       DEIS_CONF_LIVE, "silence of an app during an answer" },
     { "ssh-timeout", "builder/timeout/tcp", DEIS_CONF_MS, AT(ssh_timeout_ms), "1200", 0,
       "silence on an SSH connection" },
+    { "leave-timeout", "leaveTimeout", DEIS_CONF_MS, AT(leave_timeout_ms), "24h", DEIS_CONF_LIVE,
+      "time for connections to end after another process took over" },
     { "enforce-https", "enforceHTTPS", DEIS_CONF_TEXT, AT(enforce_https), NULL, DEIS_CONF_LIVE,
       "send plain requests to HTTPS: true or false (default: as --hsts)" },
     { "hsts", "hsts/enabled", DEIS_CONF_BOOL, AT(hsts), "false", DEIS_CONF_LIVE,

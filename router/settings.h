@@ -24,6 +24,7 @@ struct settings {
     uint64_t body_max;
     uint64_t answer_timeout_ms;
     uint64_t ssh_timeout_ms;
+    uint64_t leave_timeout_ms;
     char *enforce_https; /* NULL: as hsts */
     bool hsts;
     uint32_t hsts_max_age; /* seconds */

@@ -32,7 +32,8 @@ struct source {
     struct router *router;
     struct deis_etcd *etcd;
     struct deis_directory *directory;
-    struct route_model *model; /* being filled; the router's once everything was read */
+    struct deis_directory *leaving; /* the registration beside it; NULL: none */
+    struct route_model *model;      /* being filled; the router's once everything was read */
     struct watched watched[PREFIXES_MAX];
     size_t count; /* of watched */
     bool synced;
@@ -307,12 +308,50 @@ static void on_synced(int64_t revision, void *arg)
     schedule(s);
 }
 
-static void register_self(struct source *s)
+static void register_as(struct source *s, struct deis_directory *d, const char *name)
 {
-    struct router *r = s->router;
-    struct deis_service where = { .http = r->settings.http };
+    struct deis_service where = { .http = s->router->settings.http };
 
-    deis_directory_register(s->directory, "router", r->settings.instance, &where);
+    deis_directory_register(d, "router", name, &where);
+}
+
+void source_register(struct source *s)
+{
+    if (s) {
+        register_as(s, s->directory, s->router->settings.instance);
+    }
+}
+
+void source_register_leaving(struct source *s, const char *name)
+{
+    if (s) {
+        s->leaving = deis_directory_start(s->etcd, s->router->loop);
+        register_as(s, s->leaving, name);
+    }
+}
+
+bool source_leaving_registered(const struct source *s)
+{
+    return !s || (s->leaving && deis_directory_registered(s->leaving));
+}
+
+int64_t source_leaving_lease(const struct source *s)
+{
+    return s->leaving ? deis_directory_lease(s->leaving) : 0;
+}
+
+void source_keep_leaving(struct source *s)
+{
+    if (s) {
+        deis_directory_stop(DEIS_TAKE(s->directory));
+    }
+}
+
+void source_keep_instance(struct source *s)
+{
+    if (s) {
+        deis_directory_stop(DEIS_TAKE(s->leaving));
+    }
 }
 
 static void watch(struct source *s, const char *below)
@@ -343,7 +382,6 @@ struct source *source_start(struct router *r, struct deis_err *err)
     route_model_set_limits(s->model, &limits);
     s->publish = deis_timer_new(r->loop, on_publish, s);
     s->directory = deis_directory_start(etcd, r->loop);
-    register_self(s);
     for (size_t i = 0; i < route_docs_prefix_count; i++) {
         watch(s, route_docs_prefixes[i]);
     }
@@ -355,10 +393,8 @@ struct source *source_start(struct router *r, struct deis_err *err)
 
 void source_unregister(struct source *s)
 {
-    if (s && s->directory) {
-        deis_directory_stop(s->directory);
-        s->directory = NULL;
-    }
+    source_keep_leaving(s);
+    source_keep_instance(s);
 }
 
 void source_stop(struct source *s)
@@ -386,7 +422,7 @@ struct deis_etcd *source_etcd(struct source *s)
 
 struct deis_directory *source_directory(struct source *s)
 {
-    return s->directory;
+    return s->directory ? s->directory : s->leaving;
 }
 
 bool source_synced(const struct source *s)

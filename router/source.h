@@ -13,9 +13,17 @@
 #include "lib/model/directory.h"
 
 struct source *source_start(struct router *r, struct deis_err *err) deis_must_check;
-/* Take the address out of services/. */
-void source_unregister(struct source *s);
-void source_stop(struct source *s); /* NULL is fine */
+/* Register in etcd: connections are accepted from now on. NULL is fine. */
+void source_register(struct source *s);
+/* Be there as a second router of that name, too, while what is left comes to its end. */
+void source_register_leaving(struct source *s, const char *name);
+bool source_leaving_registered(const struct source *s); /* NULL: true */
+int64_t source_leaving_lease(const struct source *s);   /* 0: none now */
+/* Stay under one of the two names alone. NULL is fine. */
+void source_keep_leaving(struct source *s);
+void source_keep_instance(struct source *s);
+void source_unregister(struct source *s); /* take both out of services/. NULL is fine */
+void source_stop(struct source *s);       /* NULL is fine */
 struct deis_etcd *source_etcd(struct source *s);
 struct deis_directory *source_directory(struct source *s); /* NULL once unregistered */
 /* Everything was read, and what the table says is what etcd says. */

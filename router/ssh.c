@@ -2,7 +2,6 @@
 #include "router/ssh.h"
 
 #include "router/edge.h"
-#include "router/listener.h"
 #include "router/relay.h"
 #include "router/source.h"
 
@@ -251,13 +250,8 @@ static void on_tick(void *arg)
     deadline_expire(&s->heads, deis_now_ms());
 }
 
-struct ssh *ssh_start(struct router *r, const char *address, struct deis_err *err)
+struct ssh *ssh_start(struct router *r, int fd)
 {
-    int fd;
-
-    if (listener_open(address, 1, &fd, err) < 0) {
-        return NULL;
-    }
     struct ssh *s = deis_alloc(sizeof(*s));
     s->router = r;
     s->fd = fd;

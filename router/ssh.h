@@ -5,9 +5,9 @@
 
 #include "router/router.h"
 
-struct ssh *ssh_start(struct router *r, const char *address, struct deis_err *err) deis_must_check;
-void ssh_drain(struct ssh *s);      /* accept no more. NULL is fine */
-bool ssh_idle(const struct ssh *s); /* NULL is idle */
-void ssh_stop(struct ssh *s);       /* closes what is left. NULL is fine */
+struct ssh *ssh_start(struct router *r, int fd); /* a listening socket; taken over */
+void ssh_drain(struct ssh *s);                   /* accept no more. NULL is fine */
+bool ssh_idle(const struct ssh *s);              /* NULL is idle */
+void ssh_stop(struct ssh *s);                    /* closes what is left. NULL is fine */
 
 #endif

@@ -96,13 +96,11 @@ void worker_connection_closed(struct worker *w)
 
 static void accept_enable(struct worker *w, bool enable)
 {
-    struct event *events[] = { &w->ev_accept, w->opts.https_fd >= 0 ? &w->ev_accept_https : NULL };
-
-    for (size_t i = 0; i < DEIS_COUNT(events) && w->accepting != enable; i++) {
-        if (events[i] && enable) {
-            event_add(events[i], NULL);
-        } else if (events[i]) {
-            event_del(events[i]);
+    for (unsigned i = 0; i < w->listener_count && w->accepting != enable; i++) {
+        if (enable) {
+            event_add(&w->listeners[i].ev, NULL);
+        } else {
+            event_del(&w->listeners[i].ev);
         }
     }
     w->accepting = enable;
@@ -133,12 +131,11 @@ bool worker_make_room(struct worker *w)
 }
 
 /* False: nothing more to accept now. */
-static bool accept_one(struct worker *w, int listen_fd)
+static bool accept_one(struct worker *w, const struct worker_listener *l)
 {
-    bool https = listen_fd != w->opts.listen_fd;
     struct sockaddr_storage peer;
     socklen_t len = sizeof(peer);
-    int fd = accept4(listen_fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         if (errno == ECONNABORTED || errno == EINTR) {
@@ -154,47 +151,87 @@ static bool accept_one(struct worker *w, int listen_fd)
     atomic_fetch_add_explicit(&w->counters.accepted, 1, memory_order_relaxed);
     unsigned open = (unsigned)atomic_load_explicit(&w->counters.connections, memory_order_relaxed);
     if (open >= w->opts.connections_max && !worker_make_room(w)) {
-        refuse(w, fd, https);
+        refuse(w, fd, l->https);
         return true;
     }
     atomic_fetch_add_explicit(&w->counters.connections, 1, memory_order_relaxed);
-    client_accept(w, fd, &peer, https);
+    client_accept(w, fd, &peer, l->https);
     return true;
 }
 
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
-    struct worker *w = arg;
+    struct worker_listener *l = arg;
 
-    worker_look_at_clock(w);
-    for (int i = 0; i < ACCEPT_BATCH && accept_one(w, fd); i++) {
+    worker_look_at_clock(l->worker);
+    for (int i = 0; i < ACCEPT_BATCH && accept_one(l->worker, l); i++) {
+    }
+}
+
+static void open_listeners(struct worker *w)
+{
+    const struct sockets *s = w->opts.sockets;
+
+    const enum socket_kind kinds[] = { SOCKET_HTTP, SOCKET_HTTPS };
+
+    w->listeners =
+        deis_alloc((s->count[SOCKET_HTTP] + s->count[SOCKET_HTTPS]) * sizeof(*w->listeners));
+    for (size_t k = 0; k < DEIS_COUNT(kinds); k++) {
+        for (unsigned i = w->opts.index; i < s->count[kinds[k]]; i += w->opts.worker_count) {
+            struct worker_listener *l = &w->listeners[w->listener_count++];
+            l->worker = w;
+            l->fd = s->fds[kinds[k]][i];
+            l->https = kinds[k] == SOCKET_HTTPS;
+            event_assign(&l->ev, w->base, l->fd, EV_READ | EV_PERSIST, on_accept, l);
+        }
     }
 }
 
 static void close_listeners(struct worker *w)
 {
-    if (w->opts.https_fd >= 0) {
-        close(w->opts.https_fd);
-        w->opts.https_fd = -1;
+    for (unsigned i = 0; i < w->listener_count; i++) {
+        close(w->listeners[i].fd);
     }
-    if (w->opts.listen_fd >= 0) {
-        close(w->opts.listen_fd);
-        w->opts.listen_fd = -1;
-    }
+    w->listener_count = 0;
 }
 
 static void start_draining(struct worker *w)
 {
     w->draining = true;
-    /* Who stands in the queue has connected: serve him. Closing the socket resets later ones. */
-    while (accept_one(w, w->opts.listen_fd)) {
-    }
-    while (w->opts.https_fd >= 0 && accept_one(w, w->opts.https_fd)) {
-    }
     accept_enable(w, false);
     close_listeners(w);
+}
+
+static void start_stopping(struct worker *w)
+{
+    w->stopping = true;
+    /* Who stands in the queue has connected: serve him. Closing the socket resets later ones. */
+    for (unsigned i = 0; i < w->listener_count && !w->paused; i++) {
+        while (accept_one(w, &w->listeners[i])) {
+        }
+    }
+    start_draining(w);
     client_drain_idle(w);
-    end_if_drained(w);
+}
+
+/* What the main thread has said. */
+static void take_orders(struct worker *w)
+{
+    if (w->paused && atomic_load(&w->resume)) {
+        w->paused = false;
+        accept_enable(w, true);
+    }
+    if (atomic_load(&w->leave) && !w->draining) {
+        start_draining(w);
+    }
+    if (atomic_load(&w->stop) && !w->stopping) {
+        start_stopping(w);
+    }
+    if (atomic_load(&w->stop_now)) {
+        event_base_loopbreak(w->base);
+    } else {
+        end_if_drained(w);
+    }
 }
 
 static void adopt(struct worker *w, struct route_table *t)
@@ -226,11 +263,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
         edge_policy_unref(w->policy);
         w->policy = p;
     }
-    if (atomic_load(&w->stop_now)) {
-        event_base_loopbreak(w->base);
-    } else if (atomic_load(&w->stop) && !w->draining) {
-        start_draining(w);
-    }
+    take_orders(w);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -240,7 +273,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
     worker_look_at_clock(w);
     w->ticking = false;
-    if (!w->accepting && w->opts.listen_fd >= 0) {
+    if (!w->accepting && !w->paused && w->listener_count > 0) {
         accept_enable(w, true);
     }
     for (int i = 0; i < WAIT_COUNT; i++) {
@@ -285,6 +318,7 @@ static void *worker_main(void *arg)
     close_all(w);
     access_log_flush(&w->log);
     upstream_sweep(w, true);
+    atomic_store(&w->generation, UINT64_MAX); /* it uses no table any more, old or new */
     deis_loop_post(w->opts.main_loop, w->opts.on_ended, w->opts.arg);
     return NULL;
 }
@@ -317,6 +351,7 @@ static void worker_free(struct worker *w)
         event_base_free(w->base);
     }
     close_listeners(w);
+    free(w->listeners);
     if (w->wake_fd >= 0) {
         close(w->wake_fd);
     }
@@ -361,11 +396,11 @@ struct worker *worker_start(const struct worker_opts *opts, struct route_table *
         worker_free(w);
         return NULL;
     }
-    event_assign(&w->ev_accept, w->base, opts->listen_fd, EV_READ | EV_PERSIST, on_accept, w);
-    event_assign(&w->ev_accept_https, w->base, opts->https_fd, EV_READ | EV_PERSIST, on_accept, w);
+    open_listeners(w);
     event_assign(&w->ev_wake, w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake, w);
     evtimer_assign(&w->ev_tick, w->base, on_tick, w);
-    accept_enable(w, true);
+    w->paused = opts->paused;
+    accept_enable(w, !w->paused);
     event_add(&w->ev_wake, NULL);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
@@ -395,6 +430,18 @@ void worker_give_table(struct worker *w, struct route_table *table)
 void worker_give_policy(struct worker *w, struct edge_policy *p)
 {
     edge_policy_unref(atomic_exchange(&w->pending_policy, edge_policy_ref(p)));
+    wake(w);
+}
+
+void worker_resume(struct worker *w)
+{
+    atomic_store(&w->resume, true);
+    wake(w);
+}
+
+void worker_leave(struct worker *w)
+{
+    atomic_store(&w->leave, true);
     wake(w);
 }
 

@@ -12,6 +12,7 @@
 #include "router/core/edge_policy.h"
 #include "router/core/route_table.h"
 #include "router/deadline.h"
+#include "router/sockets.h"
 #include "router/splicer.h"
 #include "router/tls.h"
 
@@ -68,8 +69,9 @@ struct worker_counters {
 
 struct worker_opts {
     unsigned index;
-    int listen_fd;
-    int https_fd; /* -1: none */
+    const struct sockets *sockets; /* this worker takes each worker_count-th, and owns it */
+    unsigned worker_count;
+    bool paused; /* accept nothing before worker_resume() */
     struct tls_server *tls;
     struct edge_policy *policy; /* to begin with; borrowed */
     char https_port[8];
@@ -87,20 +89,31 @@ struct worker_opts {
     void *arg;
 };
 
+struct worker_listener {
+    struct worker *worker;
+    int fd;
+    bool https;
+    struct event ev;
+};
+
 struct worker {
     struct worker_opts opts;
     pthread_t thread;
     struct event_base *base;
-    struct event ev_accept;
-    struct event ev_accept_https;
+    struct worker_listener *listeners;
+    unsigned listener_count; /* 0: closed */
     struct event ev_wake;
     struct event ev_tick;
     bool ticking;
     bool accepting;
-    bool draining;
+    bool paused;
+    bool draining; /* each connection ends with what is under way on it */
+    bool stopping; /* idle ones end too */
     int wake_fd;
     _Atomic(struct route_table *) pending;
     _Atomic uint64_t generation; /* of the table in use */
+    atomic_bool resume;
+    atomic_bool leave;
     atomic_bool stop;
     atomic_bool stop_now;
     struct route_table *table;
@@ -131,6 +144,10 @@ struct worker *worker_start(const struct worker_opts *opts, struct route_table *
                             struct deis_err *err) deis_must_check;
 void worker_give_table(struct worker *w, struct route_table *table); /* takes a ref */
 void worker_give_policy(struct worker *w, struct edge_policy *p);    /* takes a ref */
+void worker_resume(struct worker *w);
+/* Another process accepts on the same sockets: accept no more, let connections end by themselves,
+ * then end. worker_stop() may follow. */
+void worker_leave(struct worker *w);
 /* Finish what is in flight and end; now: end at once. */
 void worker_stop(struct worker *w, bool now);
 void worker_join(struct worker *w); /* waits for its end and frees it */

@@ -265,6 +265,16 @@ void deis_directory_register(struct deis_directory *d, const char *component, co
     register_again(d);
 }
 
+bool deis_directory_registered(const struct deis_directory *d)
+{
+    return d->registered;
+}
+
+int64_t deis_directory_lease(const struct deis_directory *d)
+{
+    return d->lease_id;
+}
+
 void deis_directory_on_change(struct deis_directory *d, void (*fn)(void *arg), void *arg)
 {
     d->on_change = fn;

@@ -17,6 +17,9 @@ void deis_directory_stop(struct deis_directory *d); /* removes what was register
 /* One registration per process. */
 void deis_directory_register(struct deis_directory *d, const char *component, const char *instance,
                              const struct deis_service *where);
+/* Is our key in etcd, as far as we know? The lease that holds it, 0 = none now. thread: loop */
+bool deis_directory_registered(const struct deis_directory *d);
+int64_t deis_directory_lease(const struct deis_directory *d);
 /* Address of one instance (the first by name; or that instance): kind is "http", "bus", "ssh" or
  * "proxy_from".
  * Copies to out of DEIS_KEY_MAX bytes; false when none was ever seen. thread: any */

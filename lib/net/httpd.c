@@ -280,9 +280,8 @@ static void set_opts(struct deis_httpd *s, const struct deis_httpd_opts *opts)
     }
 }
 
-struct deis_httpd *deis_httpd_new(struct deis_loop *loop, const char *address,
-                                  const struct deis_httpd_opts *opts,
-                                  const struct deis_httpd_ops *ops, void *arg, struct deis_err *err)
+static struct deis_httpd *server_new(struct deis_loop *loop, const struct deis_httpd_opts *opts,
+                                     const struct deis_httpd_ops *ops, void *arg)
 {
     struct deis_httpd *s = deis_alloc(sizeof(*s));
     s->loop = loop;
@@ -292,6 +291,27 @@ struct deis_httpd *deis_httpd_new(struct deis_loop *loop, const char *address,
     TAILQ_INIT(&s->live);
     TAILQ_INIT(&s->dead);
     set_opts(s, opts);
+    return s;
+}
+
+static struct deis_httpd *server_start(struct deis_httpd *s)
+{
+    struct event_base *base = deis_loop_base(s->loop);
+    s->accept_ev = event_new(base, s->fd, EV_READ | EV_PERSIST, on_accept, s);
+    s->retry_ev = evtimer_new(base, on_retry, s);
+    s->turn_ev = evtimer_new(base, on_turn, s);
+    if (s->accept_ev == NULL || s->retry_ev == NULL || s->turn_ev == NULL) {
+        abort();
+    }
+    event_add(s->accept_ev, NULL);
+    return s;
+}
+
+struct deis_httpd *deis_httpd_new(struct deis_loop *loop, const char *address,
+                                  const struct deis_httpd_opts *opts,
+                                  const struct deis_httpd_ops *ops, void *arg, struct deis_err *err)
+{
+    struct deis_httpd *s = server_new(loop, opts, ops, arg);
     bool is_unix = strncmp(address, "unix:", 5) == 0;
     int rc = is_unix ? listen_unix(s, address + 5, err) : listen_tcp(s, address, err);
     if (rc != 0) {
@@ -301,15 +321,16 @@ struct deis_httpd *deis_httpd_new(struct deis_loop *loop, const char *address,
         free(s);
         return NULL;
     }
-    struct event_base *base = deis_loop_base(loop);
-    s->accept_ev = event_new(base, s->fd, EV_READ | EV_PERSIST, on_accept, s);
-    s->retry_ev = evtimer_new(base, on_retry, s);
-    s->turn_ev = evtimer_new(base, on_turn, s);
-    if (s->accept_ev == NULL || s->retry_ev == NULL || s->turn_ev == NULL) {
-        abort();
-    }
-    event_add(s->accept_ev, NULL);
-    return s;
+    return server_start(s);
+}
+
+struct deis_httpd *deis_httpd_new_on(struct deis_loop *loop, int fd,
+                                     const struct deis_httpd_opts *opts,
+                                     const struct deis_httpd_ops *ops, void *arg)
+{
+    struct deis_httpd *s = server_new(loop, opts, ops, arg);
+    s->fd = fd;
+    return server_start(s);
 }
 
 uint16_t deis_httpd_port(const struct deis_httpd *s)

@@ -53,6 +53,10 @@ struct deis_httpd *deis_httpd_new(struct deis_loop *loop, const char *address,
                                   const struct deis_httpd_opts *opts,
                                   const struct deis_httpd_ops *ops, void *arg,
                                   struct deis_err *err) deis_must_check;
+/* The same on a TCP socket that listens already and does not block; it is taken over. */
+struct deis_httpd *deis_httpd_new_on(struct deis_loop *loop, int fd,
+                                     const struct deis_httpd_opts *opts,
+                                     const struct deis_httpd_ops *ops, void *arg);
 uint16_t deis_httpd_port(const struct deis_httpd *s);
 /* Stop accepting; idle connections close at once, others after their answer. on_done (from the
  * loop; it may free the server) when none is left. */
