@@ -123,6 +123,14 @@ static bool may_start(struct components *c, const char *id)
     return true;
 }
 
+/* A router that another one has taken over from: it ends and stays ended. */
+static bool has_left(const json_t *container)
+{
+    const char *name = json_string_value(json_array_get(json_object_get(container, "Names"), 0));
+
+    return name && strstr(name, "-leaving-");
+}
+
 static void choose(struct round *r, const json_t *container)
 {
     json_t *labels = json_object_get(container, "Labels");
@@ -130,8 +138,8 @@ static void choose(struct round *r, const json_t *container)
     const char *id = text(container, "Id");
     bool ended = strcmp(state, "exited") == 0 || strcmp(state, "dead") == 0;
 
-    if (ended && !json_object_get(labels, "deis.hold") && r->count < STARTS_MAX &&
-        may_start(r->owner, id)) {
+    if (ended && !json_object_get(labels, "deis.hold") && !has_left(container) &&
+        r->count < STARTS_MAX && may_start(r->owner, id)) {
         r->start[r->count] = deis_strdup(id);
         r->name[r->count++] = deis_strdup(text(labels, r->owner->ctx->settings->components));
     }
