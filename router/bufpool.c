@@ -14,10 +14,18 @@ static int class_of(size_t need)
     return -1;
 }
 
+/* Written by its one thread. */
+static void set_in_use(struct bufpool *pool, size_t bytes)
+{
+    atomic_store_explicit(&pool->in_use, bytes, memory_order_relaxed);
+    pool->over = pool->limit > 0 && bytes > pool->limit;
+}
+
 static char *pool_take(struct bufpool *pool, int class)
 {
     void *block = pool->free[class];
 
+    set_in_use(pool, bufpool_in_use(pool) + sizes[class]);
     if (!block) {
         return deis_realloc_array(NULL, sizes[class], 1);
     }
@@ -28,6 +36,7 @@ static char *pool_take(struct bufpool *pool, int class)
 
 static void pool_give(struct bufpool *pool, int class, char *block)
 {
+    set_in_use(pool, bufpool_in_use(pool) - sizes[class]);
     if (pool->kept[class] >= keep_max[class]) {
         free(block);
         return;

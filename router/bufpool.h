@@ -6,6 +6,7 @@
 
 #include "lib/base/str.h"
 
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 enum {
@@ -18,7 +19,15 @@ enum {
 struct bufpool {
     void *free[BUFPOOL_CLASSES];
     unsigned kept[BUFPOOL_CLASSES];
+    size_t limit;          /* bytes in use beyond which `over` is set; 0: none */
+    bool over;             /* somebody has to let go */
+    _Atomic size_t in_use; /* bytes of buffers that are out; read by any thread */
 };
+
+static inline size_t bufpool_in_use(const struct bufpool *pool)
+{
+    return atomic_load_explicit(&pool->in_use, memory_order_relaxed);
+}
 
 /* A buffer with content in [off, len). Zeroed: none. */
 struct bytes {

@@ -83,6 +83,7 @@ static void client_let_go(struct client *c)
     }
     deadline_clear(&c->deadline);
     free(c->held);
+    crowd_leave(c->seat);
     if (c->exchange) {
         exchange_free(c->exchange);
         c->exchange = NULL;
@@ -258,6 +259,7 @@ static void client_handshake(struct client *c)
 {
     switch (tls_handshake(c->tls)) {
     case TLS_DONE:
+        atomic_fetch_add_explicit(&c->worker->counters.handshakes_done, 1, memory_order_relaxed);
         handshake_await(c, false);
         c->state = CLIENT_IDLE;
         worker_wait(c->worker, WAIT_HEAD, &c->deadline);
@@ -278,11 +280,34 @@ static void set_peer(struct client *c, const struct deis_ip *ip)
     c->peer_len = (uint8_t)deis_ip_format(ip, c->peer);
 }
 
+/* Its address has or does too much. */
+static void client_refuse(struct client *c, enum edge_verdict verdict)
+{
+    struct worker *w = c->worker;
+    struct page_opts opts = { .keep_alive = false };
+    size_t body;
+
+    if (!c->https) {
+        size_t len = page_write(w->out, WORKER_OUT, PAGE_ADDRESS, &opts, &body);
+        (void)sock_send(c->fd, w->out, len);
+    }
+    atomic_fetch_add_explicit(verdict == EDGE_TOO_FAST ? &w->counters.refused_rate
+                                                       : &w->counters.refused_crowd,
+                              1, memory_order_relaxed);
+    client_close(c);
+}
+
 /* What the connection begins with, once it is known whose it is. False: it is closed. */
 static bool client_greet(struct client *c)
 {
     struct worker *w = c->worker;
 
+    enum edge_verdict verdict =
+        edge_admit(w->opts.edge, w->policy, &c->ip, w->now_us / 1000, &c->seat);
+    if (verdict != EDGE_IN) {
+        client_refuse(c, verdict);
+        return false;
+    }
     c->state = CLIENT_IDLE;
     if (!c->https) {
         /* A new connection has to send its first head in time, as if the first byte had come. */

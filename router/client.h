@@ -37,6 +37,7 @@ struct client {
     uint8_t peer_len;
     char peer[DEIS_IP_TEXT]; /* the client's address, which a PROXY header may have told */
     struct deis_ip ip;       /* the same */
+    _Atomic uint64_t *seat;  /* counts it for its address; or NULL */
 };
 
 enum client_end {

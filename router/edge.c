@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/edge.h"
 
+#include "router/core/rate.h"
+#include "router/router.h"
+
 #include "lib/net/log.h"
 
 #include <netinet/in.h>
@@ -16,8 +19,11 @@ int edge_check_cidrs(const char *text, struct deis_err *err)
 
 void edge_update(struct router *r)
 {
-    struct edge_options options = { r->settings.proxy_real_ip_cidr, r->settings.proxy_protocol,
-                                    r->settings.ssh_proxy_protocol };
+    struct edge_options options = {
+        r->settings.proxy_real_ip_cidr, r->settings.proxy_protocol,
+        r->settings.ssh_proxy_protocol, r->settings.address_connections,
+        r->settings.address_rate,       r->settings.workers * r->connections_max
+    };
     struct edge_policy *policy;
     struct deis_err err;
 
@@ -30,6 +36,37 @@ void edge_update(struct router *r)
     for (unsigned i = 0; i < r->worker_count; i++) {
         worker_give_policy(r->workers[i], policy);
     }
+}
+
+void edge_init(struct edge *e)
+{
+    e->crowd = crowd_new();
+    e->arrivals = rate_new();
+}
+
+void edge_clear(struct edge *e)
+{
+    crowd_free(e->crowd);
+    rate_free(e->arrivals);
+}
+
+enum edge_verdict edge_admit(struct edge *e, const struct edge_policy *p, const struct deis_ip *ip,
+                             uint64_t now_ms, _Atomic uint64_t **ret_seat)
+{
+    enum { BURST = 2, PER_MINUTE = 60 }; /* seconds' worth that may come at once */
+
+    *ret_seat = NULL;
+    if (edge_policy_is_proxy(p, ip)) {
+        return EDGE_IN;
+    }
+    if (p->rate > 0 && rate_take(e->arrivals, ip, p->rate * PER_MINUTE, p->rate * BURST, now_ms)) {
+        return EDGE_TOO_FAST;
+    }
+    if (!edge_policy_counts(p, ip)) {
+        return EDGE_IN;
+    }
+    return crowd_enter(e->crowd, ip, p->connections, ret_seat) == CROWD_FULL ? EDGE_TOO_MANY
+                                                                             : EDGE_IN;
 }
 
 struct deis_ip edge_ip(const struct sockaddr_storage *peer, uint16_t *ret_port)

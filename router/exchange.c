@@ -335,6 +335,9 @@ static void exchange_log(struct exchange *x)
         atomic_fetch_add_explicit(&s->answers[status / 100], 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&s->bytes_in, x->body_bytes, memory_order_relaxed);
         atomic_fetch_add_explicit(&s->bytes_out, x->bytes_out, memory_order_relaxed);
+        atomic_fetch_add_explicit(&s->latency[latency_bucket(now_us - x->start_us)], 1,
+                                  memory_order_relaxed);
+        atomic_fetch_add_explicit(&s->latency_us, now_us - x->start_us, memory_order_relaxed);
     }
     if (w->log.fd < 0 && !(w->log.to_ring && x->app)) {
         return;

@@ -2,6 +2,7 @@
 /* The unit's side of a request: choice, sending, retries. */
 #include "router/core/http_head.h"
 #include "router/exchange.h"
+#include "router/shed.h"
 #include "router/sock.h"
 
 static bool is_exhausted(int errnum)
@@ -211,7 +212,8 @@ bool exchange_dispatch(struct exchange *x)
     x->reused = x->up != NULL;
     if (!x->up) {
         x->up = upstream_connect(w, e);
-        if (!x->up && is_exhausted(errno) && worker_make_room(w)) {
+        deadline_clear(&x->client->deadline); /* it is not this one that makes room */
+        if (!x->up && is_exhausted(errno) && shed_for_connection(w)) {
             x->up = upstream_connect(w, e);
         }
         if (!x->up) {
@@ -230,10 +232,15 @@ bool exchange_unit_failed(struct exchange *x, enum page page)
     bool connecting = !x->up || !x->up->connected;
     bool safe = connecting || !x->sent || x->idempotent;
 
+    bool aside = false;
     if (connecting && page != PAGE_TOO_MANY) {
         route_endpoint_eject(x->endpoint, now_ms);
+        aside = true;
     } else if (!connecting && !x->reused && !x->received) {
-        route_endpoint_suspect(x->endpoint, now_ms);
+        aside = route_endpoint_suspect(x->endpoint, now_ms);
+    }
+    if (aside) {
+        atomic_fetch_add_explicit(&x->worker->counters.ejections, 1, memory_order_relaxed);
     }
     exchange_drop_up(x, false);
     if (x->received || x->head_out || !x->held || !safe || x->attempts >= EXCHANGE_ATTEMPTS) {

@@ -14,11 +14,13 @@
 #include "router/ssh.h"
 #include "router/takeover.h"
 
+#include "lib/base/clock.h"
 #include "lib/net/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -42,8 +44,17 @@ uint64_t router_adopted(const struct router *r)
     return least;
 }
 
+static uint64_t monotonic_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 static bool build_table(struct router *r)
 {
+    uint64_t start_us = monotonic_us();
     uint64_t generation = r->table ? r->table->generation + 1 : 1;
     struct route_table *t = route_model_build(r->model, generation);
 
@@ -52,6 +63,8 @@ static bool build_table(struct router *r)
     }
     route_table_unref(r->table);
     r->table = t;
+    r->table_ms = deis_now_ms();
+    r->table_build_us = monotonic_us() - start_us;
     return true;
 }
 
@@ -301,7 +314,9 @@ static int start_workers(struct router *r, struct deis_err *err)
         .sockets = &r->sockets,
         .worker_count = count,
         .paused = true,
-        .connections_max = connections_max(r),
+        .connections_max = r->connections_max,
+        .edge = &r->edge,
+        .buffers_max = (size_t)(r->settings.buffer_memory / count),
         .policy = r->policy,
         .access_fd = access_fd,
         .access_ring = bus,
@@ -409,6 +424,8 @@ static int start(struct router *r, struct deis_err *err)
     if (r->settings.https && !(r->certs = certs_new(&r->settings, err))) {
         return err->code;
     }
+    r->connections_max = connections_max(r);
+    edge_init(&r->edge);
     edge_update(r);
     if (load_routes(r, err) < 0) {
         return err->code;
@@ -458,6 +475,7 @@ static void stop_all(struct router *r)
     edge_policy_unref(r->policy);
     sockets_clear(&r->sockets);
     free(r->leaving_name);
+    edge_clear(&r->edge);
 }
 
 int main(int argc, char **argv)

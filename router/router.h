@@ -3,8 +3,8 @@
 #ifndef DEIS_ROUTER_ROUTER_H
 #define DEIS_ROUTER_ROUTER_H
 
-#include "router/core/edge_policy.h"
 #include "router/core/route_model.h"
+#include "router/edge.h"
 #include "router/settings.h"
 #include "router/worker.h"
 
@@ -29,6 +29,8 @@ struct router {
     struct route_registry *registry;
     struct route_model *model;
     struct route_table *table; /* the newest */
+    uint64_t table_ms;         /* when it was made */
+    uint64_t table_build_us;   /* how long that took */
     struct worker **workers;
     unsigned worker_count;
     unsigned ended; /* workers that have drained */
@@ -48,6 +50,8 @@ struct router {
     int64_t seen_revision; /* of etcd, the highest; known from former lives too */
     uint64_t seen_cluster; /* 0: none yet */
     struct edge_policy *policy;
+    struct edge edge;
+    unsigned connections_max; /* of each worker */
     struct access_bus *access_bus;
     struct admin *admin;
     struct control *control;

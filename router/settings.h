@@ -32,6 +32,9 @@ struct settings {
     bool hsts_preload;
     bool proxy_protocol;
     bool ssh_proxy_protocol;
+    uint32_t address_connections;
+    uint32_t address_rate;
+    uint64_t buffer_memory;
     char *proxy_real_ip_cidr; /* NULL: unset */
 };
 

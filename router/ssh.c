@@ -33,6 +33,7 @@ struct ssh_connection {
     struct relay relay;
     struct ssh *ssh;
     struct route_endpoint *endpoint; /* counted in flight, one ref */
+    _Atomic uint64_t *seat;
 };
 
 /* A load balancer's, before its PROXY header is complete. */
@@ -52,6 +53,7 @@ struct ssh {
     struct deadline_list idle;
     struct deadline_list heads; /* of struct ssh_waiting */
     unsigned count;             /* of both kinds */
+    uint64_t refused;           /* over the limits of an address */
     char *scratch;
 };
 
@@ -68,6 +70,7 @@ static void on_done(struct relay *r, void *arg)
 
     atomic_fetch_sub(&c->endpoint->in_flight, 1);
     route_endpoint_unref(c->endpoint);
+    crowd_leave(c->seat);
     count_down(c->ssh);
     free(c);
 }
@@ -121,6 +124,14 @@ static bool wants_head(struct router *r, const struct route_endpoint *e, int fd)
 static void start_relay(struct ssh *s, const struct ssh_client *client)
 {
     struct router *r = s->router;
+    _Atomic uint64_t *seat;
+
+    if (edge_admit(&r->edge, r->policy, &client->ends.source, deis_now_ms(), &seat) != EDGE_IN) {
+        s->refused++;
+        close(client->fd);
+        count_down(s);
+        return;
+    }
     struct route_app *builder = route_table_app(r->table, ROUTE_BUILDER);
     struct route_endpoint *e =
         builder ? route_app_pick(builder, deis_now_ms(),
@@ -129,6 +140,7 @@ static void start_relay(struct ssh *s, const struct ssh_client *client)
     int unit = e ? connect_to(e) : -1;
     if (unit < 0) {
         close(client->fd);
+        crowd_leave(seat);
         count_down(s);
         deis_warn("ssh connection refused",
                   KV_S("reason", !e ? "no builder is known" : "the builder can't be reached"));
@@ -137,6 +149,7 @@ static void start_relay(struct ssh *s, const struct ssh_client *client)
     struct ssh_connection *c = deis_alloc(sizeof(*c));
     c->ssh = s;
     c->endpoint = e;
+    c->seat = seat;
     atomic_fetch_add(&e->in_flight, 1);
     route_endpoint_ref(e);
     c->relay.idle = &s->idle;
@@ -271,6 +284,16 @@ void ssh_drain(struct ssh *s)
         s->accept = NULL;
         close(s->fd);
     }
+}
+
+unsigned ssh_count(const struct ssh *s)
+{
+    return s ? s->count : 0;
+}
+
+uint64_t ssh_refused(const struct ssh *s)
+{
+    return s ? s->refused : 0;
 }
 
 bool ssh_idle(const struct ssh *s)

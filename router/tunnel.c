@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/tunnel.h"
 
+#include "router/core/crowd.h"
 #include "router/relay.h"
 
 enum { CLIENT, UNIT };
@@ -13,6 +14,7 @@ struct tunnel {
     struct route_endpoint *endpoint; /* counted in flight */
     uint64_t start_us;
     uint64_t connect_us;
+    _Atomic uint64_t *seat;
     struct log_line line; /* its views point into text */
     char *text;
 };
@@ -58,6 +60,7 @@ static void on_done(struct relay *r, void *arg)
     atomic_fetch_sub_explicit(&s->in_flight, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&w->counters.tunnels, 1, memory_order_relaxed);
     worker_release_endpoint(w, t->endpoint);
+    crowd_leave(t->seat);
     route_app_unref(t->app);
     free(t->text);
     free(t);
@@ -93,6 +96,7 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
     if (x->writable_set) {
         event_del(&x->client_writable);
     }
+    t->seat = DEIS_TAKE(x->client->seat);
     int unit = upstream_detach(DEIS_TAKE(x->up));
     int client = client_detach(x->client, &t->relay.side[CLIENT].tls);
     relay_start(&t->relay, w->base, client, unit);

@@ -4,6 +4,7 @@
 #include "router/client.h"
 #include "router/core/pages.h"
 #include "router/exchange.h"
+#include "router/shed.h"
 #include "router/tunnel.h"
 #include "router/upstream.h"
 
@@ -60,6 +61,10 @@ static void tick_arm(struct worker *w)
 void worker_wait(struct worker *w, enum wait wait, struct deadline *d)
 {
     deadline_set(&w->waits[wait], d, w->now_us / 1000);
+    if (w->pool.over) {
+        event_active(&w->ev_tick, EV_TIMEOUT, 0); /* not here: the caller is at work on a client */
+        return;
+    }
     tick_arm(w);
 }
 
@@ -119,17 +124,6 @@ static void refuse(struct worker *w, int fd, bool https)
     atomic_fetch_add_explicit(&w->counters.refused, 1, memory_order_relaxed);
 }
 
-bool worker_make_room(struct worker *w)
-{
-    struct deadline *d = deadline_first(&w->waits[WAIT_IDLE]);
-
-    if (!d) {
-        return false;
-    }
-    client_close(DEADLINE_OWNER(d, struct client, deadline));
-    return true;
-}
-
 /* False: nothing more to accept now. */
 static bool accept_one(struct worker *w, const struct worker_listener *l)
 {
@@ -142,6 +136,10 @@ static bool accept_one(struct worker *w, const struct worker_listener *l)
             return true;
         }
         if (errno != EAGAIN) {
+            atomic_fetch_add_explicit(&w->counters.exhausted, 1, memory_order_relaxed);
+            if (shed_for_connection(w)) {
+                return true;
+            }
             /* Out of descriptors or memory: leave the queue alone until the next tick. */
             accept_enable(w, false);
             tick_arm(w);
@@ -150,7 +148,7 @@ static bool accept_one(struct worker *w, const struct worker_listener *l)
     }
     atomic_fetch_add_explicit(&w->counters.accepted, 1, memory_order_relaxed);
     unsigned open = (unsigned)atomic_load_explicit(&w->counters.connections, memory_order_relaxed);
-    if (open >= w->opts.connections_max && !worker_make_room(w)) {
+    if (open >= w->opts.connections_max && !shed_for_connection(w)) {
         refuse(w, fd, l->https);
         return true;
     }
@@ -280,6 +278,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         deadline_expire(&w->waits[i], w->now_us / 1000);
         more = more || !deadline_list_empty(&w->waits[i]);
     }
+    if (w->pool.over) {
+        shed_for_memory(w);
+    }
     if (access_log_pending(&w->log)) {
         access_log_flush(&w->log);
     }
@@ -382,6 +383,7 @@ struct worker *worker_start(const struct worker_opts *opts, struct route_table *
     w->policy = edge_policy_ref(opts->policy);
     atomic_store(&w->generation, table->generation);
     init_waits(w);
+    w->pool.limit = opts->buffers_max;
     w->log.fd = opts->access_fd;
     w->log.to_ring = opts->access_ring;
     w->log.on_first = on_log_first;

@@ -24,6 +24,7 @@
 #include <pthread.h>
 
 struct client;
+struct edge;
 struct exchange;
 struct upstream;
 
@@ -57,11 +58,17 @@ struct worker_slot {
 /* Written by the worker, read by the main thread. */
 struct worker_counters {
     _Atomic uint64_t accepted;
-    _Atomic uint64_t refused; /* over the limit of connections */
+    _Atomic uint64_t refused;       /* over the limit of connections */
+    _Atomic uint64_t refused_crowd; /* over that of an address */
+    _Atomic uint64_t refused_rate;  /* more a second than an address may */
+    _Atomic uint64_t shed;          /* lazy ones, for lack of room */
+    _Atomic uint64_t exhausted;     /* times that no descriptor was to be had */
     _Atomic uint64_t requests;
     _Atomic uint64_t retries;
     _Atomic uint64_t bad_requests;
+    _Atomic uint64_t handshakes_done;
     _Atomic uint64_t handshakes_failed;
+    _Atomic uint64_t ejections;
     _Atomic uint64_t proxy_failed; /* connections of load balancers without a good PROXY header */
     atomic_int connections;
     atomic_int tunnels;
@@ -74,6 +81,8 @@ struct worker_opts {
     bool paused; /* accept nothing before worker_resume() */
     struct tls_server *tls;
     struct edge_policy *policy; /* to begin with; borrowed */
+    struct edge *edge;
+    size_t buffers_max; /* bytes; 0: any number */
     char https_port[8];
     unsigned connections_max;
     char port[8];  /* of the listener, as text */
@@ -160,8 +169,6 @@ uint64_t worker_random(struct worker *w);
 struct worker_slot *worker_slot(struct worker *w, const struct route_endpoint *e);
 /* One in flight less at an endpoint; it must not be used afterwards. */
 void worker_release_endpoint(struct worker *w, struct route_endpoint *e);
-/* Close the client connection that was silent longest between requests; false: there is none. */
-bool worker_make_room(struct worker *w);
 /* A connection of a client is gone. */
 void worker_connection_closed(struct worker *w);
 

@@ -5,6 +5,8 @@
  * believed unasked. */
 #define PROXIES_DEFAULT "10.0.0.0/8"
 
+enum { RATE_MAX = 1000000 };
+
 static int parse_if(bool wanted, const char *text, struct deis_cidrs **ret, struct deis_err *err)
 {
     return wanted ? deis_cidrs_parse(deis_str(text), ret, err) : DEIS_OK;
@@ -17,6 +19,10 @@ int edge_policy_new(const struct edge_options *o, struct edge_policy **ret, stru
     int code;
 
     atomic_init(&p->refs, 1);
+    p->connections = o->connections > 0 ? o->connections : o->connections_all / 2;
+    p->connections = p->connections > 0 ? p->connections : 1;
+    p->loopback_too = o->connections > 0;
+    p->rate = o->rate < RATE_MAX ? o->rate : RATE_MAX;
     if ((code = parse_if(o->cidrs != NULL, o->cidrs, &p->forwarders, err)) < 0 ||
         (code = parse_if(o->http_proxy, proxies, &p->http_proxies, err)) < 0 ||
         (code = parse_if(o->ssh_proxy, proxies, &p->ssh_proxies, err)) < 0) {
@@ -25,6 +31,24 @@ int edge_policy_new(const struct edge_options *o, struct edge_policy **ret, stru
     }
     *ret = p;
     return DEIS_OK;
+}
+
+static bool is_loopback(const struct deis_ip *ip)
+{
+    static const struct deis_ip v6 = { { [15] = 1 } };
+
+    return (deis_ip_is_v4(ip) && ip->bytes[12] == 127) || deis_ip_eq(ip, &v6);
+}
+
+bool edge_policy_is_proxy(const struct edge_policy *p, const struct deis_ip *ip)
+{
+    return deis_cidrs_contain(p->http_proxies, ip) || deis_cidrs_contain(p->ssh_proxies, ip) ||
+           deis_cidrs_contain(p->forwarders, ip);
+}
+
+bool edge_policy_counts(const struct edge_policy *p, const struct deis_ip *ip)
+{
+    return p->loopback_too || !is_loopback(ip);
 }
 
 struct edge_policy *edge_policy_ref(struct edge_policy *p)

@@ -46,6 +46,9 @@ static const struct page_info pages[PAGE_COUNT] = {
     [PAGE_CUT_SHORT] = { 502, "H18", "Server request interrupted", "", "" },
     [PAGE_CLIENT_GONE] = { 499, "H27", "Client request interrupted", "", "" },
     [PAGE_CLIENT_STALLED] = { 499, "H28", "Client connection idle", "", "" },
+    [PAGE_ADDRESS] = { 429, "D03", "Too many connections of one address", "Too many connections",
+                       "Your address has opened as many connections as one may. Close some, or try "
+                       "again in a moment." },
     [PAGE_TOO_MANY] = { 503, "H22", "Connection limit reached", "Too busy",
                         "The platform has as many connections as it can serve. Try again in a "
                         "moment." },

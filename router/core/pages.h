@@ -32,6 +32,7 @@ enum page {
     PAGE_CUT_SHORT,      /* the unit's answer broke off; there is no page */
     PAGE_CLIENT_GONE,    /* there is no page */
     PAGE_CLIENT_STALLED, /* the client stopped reading or sending; there is no page */
+    PAGE_ADDRESS,        /* the client's address has too many connections */
     PAGE_TOO_MANY,       /* connections */
     PAGE_COUNT,
 };

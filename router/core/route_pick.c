@@ -78,11 +78,13 @@ void route_endpoint_eject(struct route_endpoint *e, uint64_t now_ms)
     atomic_store(&e->ejected_until_ms, now_ms + (ms < EJECT_MAX_MS ? ms : EJECT_MAX_MS));
 }
 
-void route_endpoint_suspect(struct route_endpoint *e, uint64_t now_ms)
+bool route_endpoint_suspect(struct route_endpoint *e, uint64_t now_ms)
 {
-    if (atomic_fetch_add(&e->failures, 1) + 1 >= SUSPECT_LIMIT) {
-        atomic_store(&e->ejected_until_ms, now_ms + EJECT_FIRST_MS);
+    if (atomic_fetch_add(&e->failures, 1) + 1 < SUSPECT_LIMIT) {
+        return false;
     }
+    atomic_store(&e->ejected_until_ms, now_ms + EJECT_FIRST_MS);
+    return true;
 }
 
 void route_endpoint_good(struct route_endpoint *e)

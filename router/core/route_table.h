@@ -8,6 +8,7 @@
 #ifndef DEIS_ROUTER_ROUTE_TABLE_H
 #define DEIS_ROUTER_ROUTE_TABLE_H
 
+#include "router/core/latency.h"
 #include "router/core/route_policy.h"
 
 #include "lib/base/map.h"
@@ -41,6 +42,8 @@ struct route_stats {
     _Atomic uint64_t answers[6]; /* by class; [0]: the client left before its answer */
     _Atomic uint64_t bytes_in;   /* of bodies */
     _Atomic uint64_t bytes_out;
+    _Atomic uint64_t latency[LATENCY_BUCKETS]; /* requests by their time */
+    _Atomic uint64_t latency_us;               /* all times together */
     struct rate *rate; /* NULL: no limit has been set so far; thread: main makes it */
 };
 
@@ -199,8 +202,8 @@ struct route_endpoint *route_app_choose(struct route_app *a, const struct route_
 
 /* A connection failed: put the endpoint aside for a while, longer each time. */
 void route_endpoint_eject(struct route_endpoint *e, uint64_t now_ms);
-/* It closed without an answer: put aside after three times in a row. */
-void route_endpoint_suspect(struct route_endpoint *e, uint64_t now_ms);
+/* It closed without an answer: put aside, and true, after three times in a row. */
+bool route_endpoint_suspect(struct route_endpoint *e, uint64_t now_ms);
 void route_endpoint_good(struct route_endpoint *e);
 
 /* "1.2.3.4:80" or "[::1]:80". */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The router's edge: behind load balancers (PROXY protocol, X-Forwarded-*), and against those who want too much."""
 import os
+import re
 import socket
 import ssl
 import struct
@@ -84,7 +85,7 @@ class ProxyProtocol(Edge):
             self.assertEqual(self.seen()['X-Forwarded-For'], '203.0.113.7')
 
     def test_balancers_without_a_good_header_are_refused(self):
-        before = self.router.metric('deis_router_proxy_headers_failed_total')
+        before = self.router.metric('deis_router_connections_refused_total{reason="proxy_header"}')
         bad = (request(), b'PROXY TCP4 203.0.113.7 192.0.2.1 4711\r\n' + request(), b'PROXY TCP4 1 2 3 4\r\n' + request(),
                b'PROXY ' + b'a' * 200, SIGNATURE + b'\x11\x11\0\x0c' + bytes(12), SIGNATURE + b'\x21\x11\xff\xff')
         for raw in bad:
@@ -94,7 +95,7 @@ class ProxyProtocol(Edge):
                 c.send(raw)
                 self.assertTrue(c.closed())
                 self.assertEqual(len(self.origin.requests), seen)
-        self.assertEqual(self.router.metric('deis_router_proxy_headers_failed_total'), before + len(bad))
+        self.assertEqual(self.router.metric('deis_router_connections_refused_total{reason="proxy_header"}'), before + len(bad))
         self.assertIn('PROXY', self.router.log())
 
     def test_a_header_from_anybody_else_is_no_request(self):
@@ -181,6 +182,214 @@ class Forwarded(Edge):
         self.assertNotIn('tracestate', self.seen())
         self.get('127.0.0.1')
         self.assertNotIn('traceparent', self.seen())
+
+
+class Limits(unittest.TestCase):
+    def start(self, *flags, workers=1):
+        self.origin = rig.Origin()
+        self.addCleanup(self.origin.close)
+        router = rig.Static([(HOST, self.origin.port)], *flags, workers=workers).start()
+        self.addCleanup(router.clear)
+        return router
+
+    def client(self, router, source='127.0.0.1'):
+        c = rig.Client(router.http, source)
+        self.addCleanup(c.close)
+        return c
+
+    def answer(self, c, *request_args):
+        c.send(request(*request_args))
+        return c.answer()
+
+    def test_connections_of_an_address(self):
+        router = self.start('--address-connections', '3', workers=2)
+        held = [self.client(router, '127.0.0.2') for _ in range(3)]
+        for c in held:
+            self.assertEqual(self.answer(c)[0], 200)
+        c = self.client(router, '127.0.0.2')
+        status, fields, body = c.answer()  # at once, before it has said anything
+        self.assertEqual((status, fields['connection']), (429, 'close'))
+        self.assertIn(b'D03', body)
+        self.assertEqual(self.answer(self.client(router, '127.0.0.3'))[0], 200)
+        held[0].close()
+
+        def again():
+            try:
+                return self.answer(self.client(router, '127.0.0.2'))[0] == 200
+            except (EOFError, OSError):
+                return False
+        rig.wait_for(again, 'one that left makes room')
+        self.assertGreater(router.metric('deis_router_connections_refused_total{reason="address"}'), 0)
+
+    def test_upgraded_connections_count_until_they_end(self):
+        router = self.start('--address-connections', '1')
+        ws = self.client(router, '127.0.0.2')
+        ws.send(request('GET /ws HTTP/1.1', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13',
+                        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='))
+        self.assertEqual(ws.answer()[0], 101)
+        self.assertEqual(self.client(router, '127.0.0.2').answer()[0], 429)
+        ws.close()
+        rig.wait_for(lambda: router.metric('deis_router_tunnels') == 0, 'tunnel ends')
+        self.assertEqual(self.answer(self.client(router, '127.0.0.2'))[0], 200)
+
+    def test_clients_behind_a_load_balancer_count_as_themselves(self):
+        router = self.start('--proxy-protocol=true', '--proxy-real-ip-cidr', BELIEVED, '--address-connections', '2')
+
+        def behind(client):
+            c = self.client(router, BALANCER)
+            c.send(v2(client, '2001:db8::1' if ':' in client else '192.0.2.1'))
+            return c
+        for address in ('203.0.113.1', '203.0.113.2', '2001:db8:1::1', '2001:db8:2::1'):
+            for _ in range(2):
+                self.assertEqual(self.answer(behind(address))[0], 200)
+        for address in ('203.0.113.1', '2001:db8:1::ffff'):  # the same /64
+            self.assertEqual(behind(address).answer()[0], 429)
+
+    def test_new_connections_a_second(self):
+        router = self.start('--address-rate', '10')
+        statuses = []
+        for _ in range(60):
+            c = self.client(router, '127.0.0.2')
+            try:
+                statuses.append(self.answer(c)[0])
+            except OSError:
+                statuses.append(429)
+            c.close()
+        self.assertEqual(statuses[:10], [200] * 10)
+        self.assertIn(429, statuses)
+        self.assertGreater(router.metric('deis_router_connections_refused_total{reason="rate"}'), 0)
+        self.assertEqual(self.answer(self.client(router))[0], 200)
+
+    def test_slow_heads_make_room_for_others(self):
+        router = self.start('--worker-connections', '8')
+        slow = [self.client(router) for _ in range(8)]
+        for c in slow:
+            c.send(b'GET / HTTP/1.1\r\nHost: ')
+        rig.wait_for(lambda: router.metric('deis_router_connections') == 8, 'all are there')
+
+        def served():
+            for c in slow:
+                try:
+                    c.send(b'a')  # they trickle on
+                except OSError:
+                    pass
+            try:
+                return self.answer(self.client(router))[0] == 200
+            except (EOFError, OSError):
+                return False
+        rig.wait_for(served, 'a client that does its part is served')
+        self.assertGreater(router.metric('deis_router_connections_shed_total'), 0)
+
+    def test_no_descriptors(self):
+        """Connections wait in the queue; nobody spins, and what is open goes on."""
+        self.origin = rig.Origin()
+        self.addCleanup(self.origin.close)
+        router = rig.Static([(HOST, self.origin.port)], workers=1)
+        router.argv = ['prlimit', '--nofile=64:64', '--', *router.argv]
+        router.start()
+        self.addCleanup(router.clear)
+        # The limit of connections leaves descriptors for units: take those away from inside.
+        fds = lambda: len(os.listdir('/proc/%d/fd' % router.p.pid))
+        most = int(router.metric('deis_router_connections_max'))
+        self.assertLess(most, 64 - fds())
+        crowd = [self.client(router) for _ in range(80)]
+        for c in crowd:
+            c.send(b'GET / HTTP/1.1\r\n')
+        rig.wait_for(lambda: router.metric('deis_router_connections') == most, 'as many as may be')
+        before = cpu(router.p.pid)
+        time.sleep(1)  # how much is used while nothing happens
+        self.assertLess(cpu(router.p.pid) - before, 0.5)
+        for c in crowd:
+            c.close()
+        rig.wait_for(lambda: router.metric('deis_router_connections') == 0, 'they are gone')
+        self.assertEqual(self.answer(self.client(router))[0], 200)
+
+    def test_memory_of_those_who_do_not_read(self):
+        router = self.start('--buffer-memory', '1m')
+        lazy = [self.client(router) for _ in range(40)]
+        for i, c in enumerate(lazy):
+            c.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.send(request('POST /stream/8000000 HTTP/1.1', 'Content-Length: 0'))
+        rig.wait_for(lambda: router.metric('deis_router_connections_shed_total') > 10, 'the laziest are let go')
+        rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 1 << 20, 'buffers are within their limit')
+        status, fields, body = self.answer(self.client(router), 'GET /stream/8000000 HTTP/1.1')
+        self.assertEqual((status, len(body)), (200, 8000000))
+
+
+def cpu(pid):
+    with open('/proc/%d/stat' % pid) as f:
+        fields = f.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+class Metrics(Edge):
+    SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)+)\})? ([0-9.]+|\+Inf)$')
+
+    def scrape(self):
+        """{name: {labels: value}}, after a check of the format (Prometheus' text format 0.0.4)."""
+        kinds, families, current = {}, {}, None
+        for line in self.router.admin('/metrics').splitlines():
+            if line.startswith('# HELP '):
+                current = line.split(' ')[2]
+                self.assertNotIn(current, kinds, 'a family comes in one piece')
+                self.assertGreater(len(line.split(' ', 3)[3]), 5)
+                kinds[current] = None
+                continue
+            if line.startswith('# TYPE '):
+                _, _, name, kind = line.split(' ')
+                self.assertEqual(name, current)
+                self.assertIn(kind, ('counter', 'gauge', 'histogram'))
+                kinds[name] = kind
+                continue
+            m = self.SAMPLE.match(line)
+            self.assertIsNotNone(m, line)
+            name, labels, value = m.groups()
+            base = re.sub('_(bucket|sum|count)$', '', name) if kinds.get(current) == 'histogram' else name
+            self.assertEqual(base, current)
+            self.assertNotIn(labels, families.setdefault(name, {}), 'no sample twice')
+            families[name][labels] = float(value)
+        return kinds, families
+
+    def test_names_types_and_values(self):
+        for _ in range(5):
+            rig.get(self.router.http, HOST)
+        rig.get(self.router.http, HOST, '/status/404')
+        rig.get(self.router.http, HOST, '/slow/0.3')
+        rig.get(self.router.http, HOST, '/echo', 'Content-Length: 1000\r\n', 'POST', b'a' * 1000)
+        kinds, families = self.scrape()
+        app = 'app="%s"' % HOST
+        self.assertEqual({k: v for k, v in families['deis_router_app_requests_total'].items() if app in k},
+                         {app + ',class="2xx"': 7, app + ',class="4xx"': 1})
+        buckets = [v for k, v in families['deis_router_app_request_seconds_bucket'].items() if app in k]
+        self.assertEqual((len(buckets), buckets, buckets[-1]), (19, sorted(buckets), 8))
+        self.assertEqual(families['deis_router_app_request_seconds_bucket'][app + ',le="0.256000"'], 7)
+        self.assertEqual(families['deis_router_app_request_seconds_bucket'][app + ',le="65.536000"'], 8)
+        self.assertEqual(families['deis_router_app_request_seconds_count'][app], 8)
+        self.assertGreater(families['deis_router_app_request_seconds_sum'][app], 0.3)
+        self.assertEqual(families['deis_router_app_received_bytes_total'][app], 1000)
+        self.assertGreaterEqual(families['deis_router_app_sent_bytes_total'][app], 1000)
+        self.assertEqual(families['deis_router_app_endpoints'][app], 1)
+        self.assertEqual(families['deis_router_app_in_flight'][app], 0)
+        self.assertGreaterEqual(families['deis_router_requests_total'][None], 8)
+        self.assertGreater(families['process_resident_memory_bytes'][None], 1 << 20)
+        self.assertEqual(kinds['deis_router_app_request_seconds'], 'histogram')
+        for name, kind in kinds.items():
+            self.assertEqual(kind == 'counter', name.endswith('_total'), name)
+
+    def test_all_are_documented(self):
+        with open(os.path.join(os.path.dirname(__file__), '../../../docs/EDGE.md')) as f:
+            text = f.read()
+        self.assertEqual([n for n in self.scrape()[0] if '`%s`' % n not in text], [])
+
+    def test_failures_are_counted(self):
+        gone = rig.free_port()
+        self.router.set('gone.test', gone)
+        self.assertEqual(rig.get(self.router.http, 'gone.test')[0], 502)
+        self.assertGreater(self.scrape()[1]['deis_router_ejections_total'][None], 0)
+        c = self.client()
+        c.send(b'nonsense\r\n\r\n')
+        c.answer()
+        self.assertEqual(self.scrape()[1]['deis_router_bad_requests_total'][None], 1)
 
 
 class Settings(unittest.TestCase):

@@ -457,7 +457,28 @@ class Etcd(unittest.TestCase):
                 with b, b.makefile('rb') as f:
                     return f.read(len(want)) == want
             rig.wait_for(told, 'the client is told')
+        self.etcd.put('config/router/addressConnections', '1')
         self.etcd.delete('config/router/builder/proxyProtocol')
+        held = []
+
+        def refused_second():
+            while held:
+                held.pop().close()
+            first = rig.Client(w.ssh, '127.0.0.8')
+            held.append(first)
+            with raw.accept()[0]:
+                with rig.Client(w.ssh, '127.0.0.8') as c:
+                    c.s.settimeout(0.5)
+                    try:
+                        return c.closed()
+                    except TimeoutError:
+                        raw.accept()[0].close()
+                        return False
+        rig.wait_for(refused_second, 'one connection of an address')
+        while held:
+            held.pop().close()
+        self.assertGreater(self.router.metric('deis_router_ssh_refused_total'), 0)
+        self.etcd.delete('config/router/addressConnections')
         self.etcd.delete('config/router/proxyRealIpCidr')
 
     def test_access_log_reaches_the_logger(self):

@@ -338,6 +338,17 @@ class Origin:
             n -= min(n, len(block))
         return True
 
+    def answer_stream(self, c, f, method, path, fields, body):
+        """As many bytes in chunks."""
+        n = int(path.split('/')[2])
+        c.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+        while n > 0:
+            size = min(n, 50000)
+            c.sendall(b'%x\r\n' % size + bytes(size) + b'\r\n')
+            n -= size
+        c.sendall(b'0\r\n\r\n')
+        return True
+
     def answer_status(self, c, f, method, path, fields, body):
         status = path.split('/')[2]
         if status in ('204', '304'):

@@ -289,7 +289,7 @@ class Refusals(Https):
         self.addCleanup(router.clear)
         self.assertIn('UNRECOGNIZED_NAME', self.refusal('app.test'))
         self.assertIn('HANDSHAKE_FAILURE', self.refusal(None, self.ca.context(check_hostname=False)))
-        self.assertEqual(router.metric('deis_router_tls_handshakes_failed_total'), 2)
+        self.assertEqual(router.metric('deis_router_tls_handshakes_total{outcome="failed"}'), 2)
 
     def test_bad_files_are_named(self):
         a, b = self.ca.issue('a.test'), self.ca.issue('b.test')

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "router/shed.h"
+
+#include "router/client.h"
+#include "router/exchange.h"
+
+enum {
+    HEAD_LAZY_MS = 2000,  /* a head takes this long: no browser does */
+    LOOK_MAX = 1024,      /* clients that are looked at to find one that holds buffers */
+    STALL_LAZY_MS = 5000, /* nothing was read, or sent, for so long */
+};
+
+static void end(struct worker *w, struct deadline *d)
+{
+    atomic_fetch_add_explicit(&w->counters.shed, 1, memory_order_relaxed);
+    deadline_clear(d);
+    client_on_deadline(d);
+}
+
+/* The first of a list, if it has waited for min_ms. */
+static struct deadline *lazy(struct worker *w, enum wait wait, uint64_t min_ms)
+{
+    struct deadline_list *l = &w->waits[wait];
+    struct deadline *d = deadline_first(l);
+
+    return d && d->at_ms + min_ms <= w->now_us / 1000 + l->ms ? d : NULL;
+}
+
+bool shed_for_connection(struct worker *w)
+{
+    struct deadline *d = deadline_first(&w->waits[WAIT_IDLE]);
+
+    if (d) {
+        client_on_deadline(d); /* as if its time were over: no client counts on it */
+        return true;
+    }
+    if ((d = lazy(w, WAIT_HEAD, HEAD_LAZY_MS)) || (d = lazy(w, WAIT_HANDSHAKE, HEAD_LAZY_MS)) ||
+        (d = lazy(w, WAIT_CLIENT, STALL_LAZY_MS)) || (d = lazy(w, WAIT_BODY, STALL_LAZY_MS))) {
+        end(w, d);
+        return true;
+    }
+    return false;
+}
+
+static size_t buffers_of(const struct client *c)
+{
+    const struct exchange *x = c->exchange;
+
+    return x ? x->in.cap + x->to_unit.cap + x->to_client.cap + x->head.cap : 0;
+}
+
+/* The laziest that holds any. */
+static struct deadline *first_holder(struct worker *w, enum wait wait)
+{
+    struct deadline_list *l = &w->waits[wait];
+    struct deadline *d = deadline_first(l);
+
+    for (int i = 0; d && d != &l->head && i < LOOK_MAX; i++, d = d->next) {
+        if (buffers_of(DEADLINE_OWNER(d, struct client, deadline)) > 0) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+void shed_for_memory(struct worker *w)
+{
+    static const enum wait order[] = { WAIT_CLIENT, WAIT_BODY, WAIT_HEAD };
+
+    size_t enough = w->pool.limit / 8 * 7;
+
+    w->pool.over = false;
+    for (size_t i = 0; i < DEIS_COUNT(order); i++) {
+        struct deadline *d;
+        while (bufpool_in_use(&w->pool) > enough && (d = first_holder(w, order[i]))) {
+            end(w, d);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whom the router lets go when there is no room: connections, descriptors, memory. The laziest
+ * first, and nobody who does his part. thread: worker
+ */
+#ifndef DEIS_ROUTER_SHED_H
+#define DEIS_ROUTER_SHED_H
+
+#include "router/worker.h"
+
+/* End one connection of a client: one that is idle, else one that has been sending its head for
+ * long, else one that has neither read nor sent for long while it should. False: there is none. */
+bool shed_for_connection(struct worker *w);
+/* Buffers hold more than they may: end those whose clients make them wait longest, until they hold
+ * less. */
+void shed_for_memory(struct worker *w);
+
+#endif
