@@ -117,7 +117,8 @@ command_fn audit_list;
 command_fn auth_cancel, auth_login, auth_logout, auth_passwd, auth_regenerate, auth_register,
     auth_revoke, auth_tokens, auth_whoami;
 command_fn builds_create, builds_list;
-command_fn certs_add, certs_list, certs_remove;
+command_fn certs_add, certs_auto, certs_auto_list, certs_auto_off, certs_info, certs_list,
+    certs_remove;
 command_fn config_get, config_list, config_pull, config_push, config_set, config_unset;
 command_fn domains_add, domains_list, domains_remove;
 command_fn git_remote;

@@ -9,6 +9,7 @@
 #include "lib/model/directory.h"
 #include "lib/net/bus.h"
 
+struct acme;
 struct applog;
 struct rollouts;
 struct lives;
@@ -32,6 +33,7 @@ struct ctl {
     struct deis_bus_sync *bus;
     struct deis_bus_client *bus_client;
     struct applog *applog;
+    struct acme *acme;
     struct rollouts *rollouts;
     struct lives *lives;
     struct gate *apps;   /* one at a time: changes of an app's release */

@@ -47,36 +47,61 @@ static bool name_fits(const char *name)
                len;
 }
 
-/* The caller's certificate of that name; NULL: answered. */
-static json_t *own_cert(struct api *a, int64_t *ret_revision)
+/* The caller's document <prefix>/<name in the path>; NULL: err. */
+static json_t *own(struct api *a, const char *prefix, int64_t *ret_revision, struct deis_err *err)
 {
-    struct deis_err err = DEIS_ERR_INIT;
     const char *name = api_param(a, "cn");
     deis_autojson json_t *doc = NULL;
     char key[DEIS_KEY_MAX];
     int r = name_fits(name)
-                ? store_get(a->ctl, deis_key(key, "certs/%s", name), &doc, ret_revision, &err)
-                : deis_err_set(&err, DEIS_NOT_FOUND, "Not found");
+                ? store_get(a->ctl, deis_key(key, "%s/%s", prefix, name), &doc, ret_revision, err)
+                : deis_err_set(err, DEIS_NOT_FOUND, "Not found");
     const char *owner = json_string_value(json_object_get(doc, "owner"));
 
     if (r == DEIS_OK && (!owner || strcmp(owner, a->user) != 0)) {
-        r = deis_err_set(&err, DEIS_NOT_FOUND, "Not found");
+        r = deis_err_set(err, DEIS_NOT_FOUND, "Not found");
     }
-    if (r < 0) {
-        api_error(a, &err);
-        return NULL;
-    }
-    return DEIS_TAKE(doc);
+    return r < 0 ? NULL : DEIS_TAKE(doc);
 }
 
+/* The caller's certificate of that name; NULL: answered. */
+static json_t *own_cert(struct api *a, int64_t *ret_revision)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    json_t *doc = own(a, "certs", ret_revision, &err);
+
+    if (!doc) {
+        api_error(a, &err);
+    }
+    return doc;
+}
+
+/* With how it stands, when it comes by itself; then there may be no certificate yet. */
 void handle_certs_get(struct api *a)
 {
+    struct deis_err err = DEIS_ERR_INIT;
     int64_t revision;
-    deis_autojson json_t *doc = own_cert(a, &revision);
+    deis_autojson json_t *doc = own(a, "certs", &revision, &err);
+    deis_autojson json_t *wanted =
+        doc || err.code == DEIS_NOT_FOUND ? own(a, "autocerts", &revision, &err) : NULL;
 
-    if (doc) {
-        api_json(a, 200, show(doc));
+    if (!doc && !wanted) {
+        api_error(a, &err);
+        return;
     }
+    json_t *out =
+        doc ? show(doc)
+            : json_pack("{s:O, s:O, s:O, s:O, s:O, s:b}", "owner", json_object_get(wanted, "owner"),
+                        "common_name", json_object_get(wanted, "domain"), "expires",
+                        json_object_get(wanted, "expires"), "created",
+                        json_object_get(wanted, "created"), "updated",
+                        json_object_get(wanted, "updated"), "auto", 1);
+    if (wanted) {
+        json_object_set(out, "state", json_object_get(wanted, "state"));
+        json_object_set(out, "detail", json_object_get(wanted, "detail"));
+        json_object_set(out, "app", json_object_get(wanted, "app"));
+    }
+    api_json(a, 200, out);
 }
 
 void handle_certs_remove(struct api *a)
@@ -94,6 +119,10 @@ void handle_certs_remove(struct api *a)
     deis_etcd_if_mod(c.txn, deis_key(key, "certs/%s", name), revision);
     deis_etcd_then_delete(c.txn, key);
     deis_etcd_then_delete(c.txn, deis_key(key, "index/cert/%s/%s", a->user, name));
+    if (json_is_true(json_object_get(doc, "auto"))) { /* or it would come again */
+        deis_etcd_then_delete(c.txn, deis_key(key, "autocerts/%s", name));
+        deis_etcd_then_delete(c.txn, deis_key(key, "index/autocert/%s/%s", a->user, name));
+    }
     if (api_commit(a, &c)) {
         api_empty(a, 204);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Domains and collaborators of an app. */
+#include "controller/acme.h"
 #include "controller/applog.h"
 #include "controller/apps.h"
 #include "controller/core/names.h"
@@ -122,6 +123,7 @@ void handle_domains_remove(struct api *a)
     deis_etcd_then_delete(c.txn, deis_key(key, "index/domain/%s/%s", a->app_id, valid));
     if (api_commit(a, &c)) {
         applog_write(a->ctl, a->app_id, "domain %s removed", valid);
+        acme_poke(a->ctl); /* its certificate may go, too */
         api_empty(a, 204);
     }
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* deis-controller: what should be. The REST API, releases, deploys. */
+#include "controller/acme.h"
+#include "controller/acme_client.h"
 #include "controller/applog.h"
 #include "controller/busapi.h"
 #include "controller/deploy.h"
@@ -130,6 +132,7 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     p->flush = deis_timer_new(ctl->loop, flush_tick, p);
     p->resume = deis_timer_new(ctl->loop, resume_tick, p);
     deis_timer_after(p->resume, 500);
+    ctl->acme = acme_start(ctl);
     deis_loop_on_stop(ctl->loop, on_stop, p);
     return DEIS_OK;
 }
@@ -142,6 +145,7 @@ static void stop(struct program *p)
     if (ctl->rollouts) {
         rollouts_cancel(ctl->rollouts);
     }
+    acme_stop(DEIS_TAKE(ctl->acme));
     deis_timer_free(p->resume);
     deis_timer_free(p->flush);
     server_free(p->server);
@@ -172,7 +176,11 @@ int main(int argc, char **argv)
     struct program p = { 0 };
     settings_auto struct settings s = { 0 };
     struct deis_err err = DEIS_ERR_INIT;
+    int hook_status;
 
+    if (acme_hook_main(argc, argv, &hook_status)) {
+        return hook_status;
+    }
     deis_runtime_init("controller");
     if (settings_load(argc, argv, &p.ctl.settings, &err) < 0) {
         fprintf(stderr, "deis-controller: %s\n", err.msg);

@@ -52,6 +52,19 @@ static const struct deis_conf_row rows[] = {
         "newest entries of the audit that stay"),
     ROW("token-life", "tokenLife", DEIS_CONF_MS, token_life_ms, "0", DEIS_CONF_LIVE,
         "age at which a token ends (0: never)"),
+    ROW("acme-agree", "acme/agree", DEIS_CONF_BOOL, acme_agree, "false", DEIS_CONF_LIVE,
+        "agree to the terms of the certificate authority: without it there is no certs:auto"),
+    ROW("acme-directory", "acme/directory", DEIS_CONF_TEXT, acme_directory,
+        "https://acme-v02.api.letsencrypt.org/directory", DEIS_CONF_LIVE,
+        "URL of the certificate authority (ACME)"),
+    ROW("acme-contact", "acme/contact", DEIS_CONF_TEXT, acme_contact, "", DEIS_CONF_LIVE,
+        "mail address that the authority may write to"),
+    ROW("acme-retry", "acme/retry", DEIS_CONF_MS, acme_retry_ms, "5m", DEIS_CONF_LIVE,
+        "time before a failed request for a certificate is made again; doubles each time"),
+    ROW("acme-client", NULL, DEIS_CONF_TEXT, acme_client, "/usr/bin/uacme", 0,
+        "the ACME client, uacme"),
+    ROW("acme-dir", NULL, DEIS_CONF_TEXT, acme_dir, "/dev/shm", 0,
+        "memory file system for the files of the ACME client while it runs"),
 };
 
 struct settings_live {

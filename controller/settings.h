@@ -24,6 +24,12 @@ struct settings {
     uint32_t releases_kept; /* of each app */
     uint32_t audit_kept;
     uint64_t token_life_ms; /* 0 = for ever */
+    bool acme_agree;        /* to the terms of the authority; without it there is no ACME */
+    char *acme_directory;
+    char *acme_contact; /* "" = none */
+    char *acme_client;  /* program */
+    char *acme_dir;     /* where its files may stand for a moment */
+    uint64_t acme_retry_ms;
 };
 
 struct settings_live;

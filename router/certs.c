@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/certs.h"
 
+#include "router/core/challenges.h"
 #include "router/saved.h"
 #include "router/tls_server.h"
 
@@ -16,6 +17,7 @@ struct certs {
     struct deis_key key; /* opens what is sealed */
     struct tls_server *server;
     struct deis_map *certs; /* name -> tls_cert */
+    struct deis_map *challenges;
     struct tls_cert *platform;
     bool fixed; /* the platform's comes from files */
     char *platform_cert;
@@ -40,6 +42,7 @@ static void on_free_snapshot(struct route_https *h)
     }
     tls_cert_unref(s->platform);
     tls_names_free(s->names);
+    deis_map_free(h->challenges);
     free(s);
 }
 
@@ -79,6 +82,7 @@ struct certs *certs_new(const struct settings *settings, struct deis_err *err)
 
     c->settings = settings;
     c->certs = deis_map_new(on_free_cert);
+    c->challenges = deis_map_new(free);
     c->domain = deis_strdup(settings->routes ? "" : "localhost");
     c->dirty = true;
     if (deis_key_load(settings->cluster_key, &c->key, err) < 0) {
@@ -106,6 +110,7 @@ void certs_free(struct certs *c)
     }
     route_https_unref(c->last ? &c->last->https : NULL);
     deis_map_free(c->certs);
+    deis_map_free(c->challenges);
     tls_cert_unref(c->platform);
     tls_server_free(c->server);
     if (c->platform_key) {
@@ -163,6 +168,17 @@ void certs_set(struct certs *c, struct deis_str name, struct deis_str value)
     warn_if_expired(cert, name);
     deis_map_set(c->certs, name, cert);
     c->dirty = true;
+}
+
+void certs_set_challenge(struct certs *c, struct deis_str token, struct deis_str value)
+{
+    struct deis_err err;
+
+    if (challenges_set(c->challenges, token, value, &err)) {
+        c->dirty = true;
+    } else {
+        deis_warn("challenge ignored", KV_V("token", token), KV_ERR(&err));
+    }
 }
 
 bool certs_set_platform(struct certs *c, struct deis_str key, const char *value)
@@ -250,6 +266,7 @@ static struct tls_snapshot *snapshot(struct certs *c)
     atomic_init(&s->https.refs, 1);
     s->https.on_free = on_free_snapshot;
     set_policy(c->settings, &s->https);
+    s->https.challenges = challenges_copy(c->challenges);
     s->names = tls_names_new(c->domain, count);
     while (deis_map_next(c->certs, &cursor, &name, &value)) {
         if (tls_names_add(s->names, name, (uint32_t)s->count)) {

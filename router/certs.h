@@ -26,6 +26,8 @@ bool certs_set_platform(struct certs *c, struct deis_str key, const char *value)
 void certs_set_domain(struct certs *c, const char *domain);
 /* The settings have changed. */
 void certs_set_policy(struct certs *c);
+/* A document below challenges/; value NONE removes it. */
+void certs_set_challenge(struct certs *c, struct deis_str token, struct deis_str value);
 /* Put what has changed since the last time into the model. */
 void certs_publish(struct certs *c, struct route_model *m);
 

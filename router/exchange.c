@@ -2,6 +2,7 @@
 /* Life of an exchange: start, end, the router's own answers, deadlines. */
 #include "router/exchange.h"
 
+#include "router/core/challenges.h"
 #include "router/core/http_head.h"
 
 #include "lib/base/clock.h"
@@ -155,6 +156,37 @@ static void answer_health_check(struct exchange *x)
     }
 }
 
+/* A certificate authority asks; for whatever host, before policy is looked at. */
+static const char *challenge_answer(const struct exchange *x)
+{
+    const struct route_https *https = x->worker->table->https;
+
+    if (!https || !https->challenges || !x->request_done) {
+        return NULL;
+    }
+    return x->head_only || deis_str_eq_cstr(x->method, "GET")
+               ? challenges_find(https->challenges, x->target)
+               : NULL;
+}
+
+static void answer_challenge(struct exchange *x, const char *answer)
+{
+    struct worker *w = x->worker;
+
+    x->keep_alive = x->keep_alive && x->minor == 1 && !w->draining;
+    int len = snprintf(w->out, WORKER_OUT,
+                       "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
+                       "Content-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n%s",
+                       strlen(answer), x->keep_alive ? "" : "Connection: close\r\n",
+                       x->head_only ? "" : answer);
+    struct iovec iov = { w->out, (size_t)len };
+    x->status = 200;
+    x->head_out = true;
+    if (exchange_to_client(x, &iov, 1)) {
+        (void)exchange_answer_done(x);
+    }
+}
+
 /* A plain request, where the platform wants HTTPS only. */
 static void redirect(struct exchange *x, struct deis_str host)
 {
@@ -220,6 +252,11 @@ void exchange_start(struct exchange *x, size_t head_len)
     x->start_ms = deis_wall_ms();
     atomic_fetch_add_explicit(&w->counters.requests, 1, memory_order_relaxed);
     take_head(x, head, head_len);
+    const char *challenge = challenge_answer(x);
+    if (challenge) {
+        answer_challenge(x, challenge);
+        return;
+    }
     struct deis_str name = { host, route_host_normalise(head->host, host) };
     struct route_app *app = route_table_find(w->table, name);
     if (!app) {

@@ -80,7 +80,8 @@ static int write_all(int fd, struct deis_str s)
 
 int saved_write_file(const char *path, struct deis_str text, unsigned mode, struct deis_err *err)
 {
-    deis_autofree char *temp = deis_asprintf("%s.new", path);
+    /* Another router may be about to take over here, or to leave. */
+    deis_autofree char *temp = deis_asprintf("%s.new.%ld", path, (long)getpid());
     deis_autoclose int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 
     if (fd < 0) {

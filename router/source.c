@@ -250,6 +250,11 @@ void source_apply(struct router *r, struct route_model *m, const char *key, stru
         if (r->certs) {
             certs_set(r->certs, deis_str_skip(deis_str(key), strlen("certs/")), value);
         }
+    } else if (deis_str_starts(deis_str(key), "challenges/")) {
+        if (r->certs) {
+            certs_set_challenge(r->certs, deis_str_skip(deis_str(key), strlen("challenges/")),
+                                value);
+        }
     } else if (strcmp(key, "config/platform/domain") == 0) {
         if (r->certs) {
             certs_set_domain(r->certs, value.ptr ? value.ptr : "localhost");
@@ -282,8 +287,8 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
     }
     if (is_kept(below)) {
         kept_note(s->router->kept, below.ptr, value);
-        source_apply(s->router, s->model, below.ptr, value);
     }
+    source_apply(s->router, s->model, below.ptr, value);
     if (!deis_str_starts(below, "certs/") && !deis_str_starts(below, "config/router/") &&
         route_docs_apply(s->model, kv->key, value, &err) < 0) {
         deis_warn("document ignored", KV_S("key", kv->key), KV_ERR(&err));
@@ -387,6 +392,7 @@ struct source *source_start(struct router *r, struct deis_err *err)
     }
     if (r->certs) {
         watch(s, "certs/");
+        watch(s, "challenges/");
     }
     return s;
 }

@@ -31,7 +31,8 @@ bool source_synced(const struct source *s);
 /* The table stays although etcd, older than it was, says something else. NULL is fine */
 bool source_held(const struct source *s);
 
-/* A kept document, NONE: there is none. It goes to the settings, the certificates and m. */
+/* A document for the settings, the certificates, the challenges, or m's limits; NONE: there is
+ * none. Others are ignored. */
 void source_apply(struct router *r, struct route_model *m, const char *key, struct deis_str value);
 /* The kept document that says up to which revision etcd was seen, and its cluster. */
 #define SOURCE_SEEN "revision"

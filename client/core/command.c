@@ -172,6 +172,22 @@ const struct command command_table[COMMAND_COUNT] = {
         },
         .takes_files = true,
     },
+    [COMMAND_CERTS_AUTO] = {
+        "certs:auto", "<domain>", 1, 1, "get a domain's certificate, and renew it in time",
+    },
+    [COMMAND_CERTS_AUTO_LIST] = {
+        "certs:auto:list", "", 0, 0, "list the certificates that come by themselves",
+        .options = { LIMIT, JSON },
+        .json = "[domain app state detail attempts expires owner created updated]",
+    },
+    [COMMAND_CERTS_AUTO_OFF] = {
+        "certs:auto:off", "<domain>", 1, 1, "end that, and remove the certificate",
+    },
+    [COMMAND_CERTS_INFO] = {
+        "certs:info", "<cn>", 1, 1, "show a certificate and, if it comes by itself, how it stands",
+        .options = { JSON },
+        .json = "{common_name expires owner created updated auto state detail app}",
+    },
     [COMMAND_CERTS_LIST] = {
         "certs:list", "", 0, 0, "list your certificates",
         .options = { LIMIT, JSON },

@@ -266,6 +266,21 @@ struct request request_cert_remove(const char *common_name)
     return make("DELETE", NULL, "certs/*", common_name, NULL, NULL);
 }
 
+struct request request_cert_get(const char *common_name)
+{
+    return make("GET", NULL, "certs/*", common_name, NULL, NULL);
+}
+
+struct request request_autocert_add(const char *domain)
+{
+    return make("POST", one("domain", domain), "autocerts/", NULL, NULL, NULL);
+}
+
+struct request request_autocert_remove(const char *domain)
+{
+    return make("DELETE", NULL, "autocerts/*", domain, NULL, NULL);
+}
+
 struct request request_key_add(const char *id, const char *public_key)
 {
     return make("POST", json_pack("{s:s, s:s}", "id", id, "public", public_key), "keys/", NULL,

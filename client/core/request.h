@@ -58,6 +58,9 @@ struct request request_domain_add(const char *app, const char *domain);
 struct request request_domain_remove(const char *app, const char *domain);
 struct request request_cert_add(const char *certificate, const char *key, const char *common_name);
 struct request request_cert_remove(const char *common_name);
+struct request request_cert_get(const char *common_name);
+struct request request_autocert_add(const char *domain);
+struct request request_autocert_remove(const char *domain);
 struct request request_key_add(const char *id, const char *public_key);
 struct request request_key_remove(const char *id);
 /* app NULL: the platform's administrators. */

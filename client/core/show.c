@@ -381,3 +381,38 @@ void show_certs(const json_t *certs, struct deis_buf *out)
                       answer_text(c, "expires"));
     }
 }
+
+void show_cert(const json_t *cert, struct deis_buf *out)
+{
+    static const char *const members[] = { "owner", "expires", "created", "updated",
+                                           "state", "app",     "detail" };
+
+    deis_buf_addf(out, "=== %s Certificate\n", answer_text(cert, "common_name"));
+    for (size_t i = 0; i < DEIS_COUNT(members); i++) {
+        const char *text = answer_text(cert, members[i]);
+        if (text[0]) {
+            deis_buf_addf(out, "%s:%*s%s\n", members[i], (int)(9 - strlen(members[i])), "", text);
+        }
+    }
+}
+
+void show_autocerts(const json_t *rows, struct deis_buf *out)
+{
+    size_t width = 0;
+
+    if (json_array_size(rows) == 0) {
+        deis_buf_add_cstr(out, "No certificates come by themselves\n");
+    }
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        size_t len = strlen(answer_text(json_array_get(rows, i), "domain"));
+        width = len > width ? len : width;
+    }
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *r = json_array_get(rows, i);
+        const char *expires = answer_text(r, "expires");
+        const char *detail = answer_text(r, "detail");
+        deis_buf_addf(out, "%-*s  %s%s%s%s%s\n", (int)width, answer_text(r, "domain"),
+                      answer_text(r, "state"), expires[0] ? ", expires " : "", expires,
+                      detail[0] ? ": " : "", detail);
+    }
+}

@@ -29,5 +29,8 @@ void show_releases(const json_t *releases, struct deis_buf *out);
 void show_release(const char *app, const json_t *release, struct deis_buf *out);
 void show_keys(const json_t *keys, struct deis_buf *out);
 void show_certs(const json_t *certs, struct deis_buf *out);
+/* One, with how it stands if it comes by itself. */
+void show_cert(const json_t *cert, struct deis_buf *out);
+void show_autocerts(const json_t *rows, struct deis_buf *out);
 
 #endif

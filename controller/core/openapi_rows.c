@@ -20,7 +20,12 @@ const struct openapi_schema openapi_schemas[] = {
     { "Admin", "username:string is_superuser:boolean" },
     { "Key", "uuid:string owner:string id:string public:string fingerprint:string created:time "
              "updated:time" },
-    { "Cert", "id:integer owner:string common_name:string expires:time created:time updated:time" },
+    { "Cert", "id:integer owner:string common_name:string expires:time created:time updated:time "
+              "auto:boolean~" },
+    { "CertInfo", "id:integer~ owner:string common_name:string expires:time? created:time "
+                  "updated:time auto:boolean~ state:string~ detail:string~ app:string~" },
+    { "Autocert", "domain:string app:string owner:string state:string detail:string "
+                  "attempts:integer expires:time? created:time updated:time" },
     { "App", "uuid:string id:string owner:string structure:counts url:string created:time "
              "updated:time" },
     { "Config", "uuid:string app:string owner:string values:texts memory:any cpu:any tags:any "
@@ -68,8 +73,14 @@ const struct openapi_row openapi_rows[] = {
     [ROUTE_certs_list] = { "Own certificates", "200:Cert*", NULL, NULL },
     [ROUTE_certs_add] = { "Add a certificate", "201:Cert",
                           "certificate:string key:string common_name:string~?", NULL },
-    [ROUTE_certs_get] = { "A certificate", "200:Cert", NULL, NULL },
+    [ROUTE_certs_get] = { "A certificate", "200:CertInfo", NULL, NULL },
     [ROUTE_certs_remove] = { "Remove a certificate", "204", NULL, NULL },
+    [ROUTE_autocerts_list] = { "Own domains whose certificates come by themselves", "200:Autocert*", NULL,
+                               NULL },
+    [ROUTE_autocerts_add] = { "Get a domain's certificate, and renew it", "200:Autocert 201:Autocert",
+                              "domain:string", NULL },
+    [ROUTE_autocerts_get] = { "How it stands", "200:Autocert", NULL, NULL },
+    [ROUTE_autocerts_remove] = { "No more; its certificate goes, too", "204", NULL, NULL },
     [ROUTE_apps_list] = { "Apps that the caller may use", "200:App*", NULL, NULL },
     [ROUTE_apps_create] = { "Create an app", "201:App", "id:string~ structure:any~", NULL },
     [ROUTE_apps_get] = { "An app", "200:App", NULL, NULL },

@@ -36,6 +36,10 @@
     X(POST,   "/v1/certs",                                   certs_add,         ACCESS_USER)         \
     X(GET,    "/v1/certs/:cn",                               certs_get,         ACCESS_USER)         \
     X(DELETE, "/v1/certs/:cn",                               certs_remove,      ACCESS_USER)         \
+    X(GET,    "/v1/autocerts",                               autocerts_list,    ACCESS_USER)         \
+    X(POST,   "/v1/autocerts",                               autocerts_add,     ACCESS_USER)         \
+    X(GET,    "/v1/autocerts/:domain",                       autocerts_get,     ACCESS_USER)         \
+    X(DELETE, "/v1/autocerts/:domain",                       autocerts_remove,  ACCESS_USER)         \
     X(GET,    "/v1/apps",                                    apps_list,         ACCESS_USER)         \
     X(POST,   "/v1/apps",                                    apps_create,       ACCESS_USER)         \
     X(GET,    "/v1/apps/:app",                               apps_get,          ACCESS_APP_USE)      \

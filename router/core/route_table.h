@@ -79,6 +79,7 @@ struct route_https {
     bool enforce;                           /* plain requests are sent to HTTPS */
     size_t hsts_len;                        /* 0: none */
     char hsts[96]; /* the field's line for answers over HTTPS, with its end */
+    struct deis_map *challenges; /* see challenges.h; NULL: none */
 };
 
 /* Apps stand in groups, so that a table that differs in one app shares all groups but one. */

@@ -194,6 +194,8 @@ describe('T and V: the client', () => {
       [['builds:create', 'img:1', '-a', 'x', '-p', 'web: run it'], 'POST /v1/apps/x/builds/ {"image":"img:1","procfile":{"web":"run it"}}'],
       [['builds:create', 'img:1', '-a', 'x'], 'POST /v1/apps/x/builds/ {"image":"img:1"}'], [['builds:list', '-a', 'x'], 'GET /v1/apps/x/builds/?page_size=100'],
       [['certs:list'], 'GET /v1/certs/?page_size=100'], [['certs:remove', 'a.example.org'], 'DELETE /v1/certs/a.example.org'],
+      [['certs:info', 'a.example.org'], 'GET /v1/certs/a.example.org'], [['certs:auto', 'a.example.org'], 'POST /v1/autocerts/ {"domain":"a.example.org"}'],
+      [['certs:auto:off', 'a.example.org'], 'DELETE /v1/autocerts/a.example.org'], [['certs:auto:list'], 'GET /v1/autocerts/?page_size=100'],
       [['config:set', 'A=1', '-a', 'x'], 'POST /v1/apps/x/config/ {"values":{"A":"1"}}'], [['config:list', '-a', 'x'], 'GET /v1/apps/x/config/'],
       [['domains:add', 'a.example.org', '-a', 'x'], 'POST /v1/apps/x/domains/ {"domain":"a.example.org"}'],
       [['domains:remove', 'a.example.org', '-a', 'x'], 'DELETE /v1/apps/x/domains/a.example.org'], [['keys:remove', 'mira@box'], 'DELETE /v1/keys/mira@box'],

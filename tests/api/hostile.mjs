@@ -59,6 +59,7 @@ const ROUTES = [
   ['POST', 'admin/perms', ['username']],
   ['POST', 'keys', ['id', 'public'], { id: 'x', public: 'x' }],
   ['POST', 'certs', ['certificate', 'key', 'common_name'], { certificate: 'x', key: 'x' }],
+  ['POST', 'autocerts', ['domain']],
   ['POST', 'auth/register', ['username', 'password', 'email', 'first_name', 'last_name'], { username: 'n', password: 'p', email: '' }],
   ['POST', 'auth/login/', ['username', 'password'], { username: 'n', password: 'p' }],
   ['POST', 'auth/tokens/', ['username']],

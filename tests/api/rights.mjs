@@ -25,6 +25,8 @@ const ROUTES = {
   'keys/none': { GET: 'user', DELETE: 'user' },
   certs: { GET: 'user', POST: 'user' },
   'certs/none': { GET: 'user', DELETE: 'user' },
+  autocerts: { GET: 'user', POST: 'user' },
+  'autocerts/none': { GET: 'user', DELETE: 'user' },
   apps: { GET: 'user', POST: 'user' },
   'apps/APP': { GET: 'use', POST: 'use', DELETE: 'own' },
   'apps/APP/config': { GET: 'use', POST: 'use' },

@@ -431,7 +431,7 @@ class Etcd(Https):
         found = {}
         for name in os.listdir(os.path.join(self.router.dir, 'kept')):
             path = os.path.join(self.router.dir, 'kept', name)
-            if not name.endswith('.new'):
+            if '.new' not in name:
                 with contextlib.suppress(FileNotFoundError):
                     found[text(path).split('\n')[1]] = path
         return found
@@ -479,6 +479,34 @@ class Etcd(Https):
         self.assertEqual(self.served('www.blog.test'), shop - 1)
         rig.wait_for(lambda: 'certs/shop.test' not in self.kept() and 'config/router/sslKey' not in self.kept(),
                      'gone from the disk')
+
+    def test_challenges_are_answered_for_any_host_before_all_else(self):
+        def ask(host, token, method='GET', port=self.router.http):
+            return rig.get(port, host, '/.well-known/acme-challenge/' + token, method=method)
+
+        self.cert('www.blog.test', self.ca.issue('www.blog.test'))
+        self.wait_served('www.blog.test', self.ca.count)
+        self.etcd.put('config/router/enforceHTTPS', 'true')
+        self.etcd.put('challenges/to-K_en', {'domain': 'new.test', 'answer': 'to-K_en.thumb'})
+        self.etcd.put('challenges/bad', {'domain': 'new.test', 'answer': 'a\r\nX-Evil: 1'})
+        rig.wait_for(lambda: ask('new.test', 'to-K_en')[0] == 200, 'it is answered')
+        for host in ('new.test', 'www.blog.test', 'nobody.test'):
+            status, fields, body = ask(host, 'to-K_en')
+            self.assertEqual((status, body, fields['cache-control']), (200, b'to-K_en.thumb', 'no-store'))
+        self.assertEqual(ask('new.test', 'to-K_en', 'HEAD')[1]['content-length'], '13')
+        self.assertEqual(self.get('www.blog.test', '/.well-known/acme-challenge/to-K_en')[2], b'to-K_en.thumb')
+        with rig.Client(self.router.http) as c:
+            for i in range(3):
+                c.send(b'GET /.well-known/acme-challenge/to-K_en HTTP/1.1\r\nHost: new.test\r\n\r\n')
+            self.assertEqual([c.answer()[0] for i in range(3)], [200] * 3)
+        # Everything else is as it was: what an app answers itself, other methods, other paths.
+        self.assertEqual(ask('new.test', 'other')[0], 404)
+        self.assertEqual(ask('new.test', 'bad')[0], 404)
+        self.assertEqual(ask('www.blog.test', 'other')[0], 301)
+        self.assertEqual(ask('www.blog.test', 'to-K_en', 'DELETE')[0], 301)
+        self.assertEqual(self.get('www.blog.test', '/.well-known/acme-challenge/other')[2], b'origin')
+        self.etcd.delete('challenges/to-K_en')
+        rig.wait_for(lambda: ask('new.test', 'to-K_en')[0] == 404, 'it is gone')
 
     def test_swap_under_load_loses_nothing(self):
         pairs = [self.ca.issue('www.blog.test') for i in range(2)]

@@ -116,6 +116,9 @@ static void request__domains_certs_keys(void **state)
     request_is(request_cert_add("C", "K", "x.org"), "POST", "/v1/certs/",
                "{\"certificate\":\"C\",\"key\":\"K\",\"common_name\":\"x.org\"}");
     request_is(request_cert_remove("x.org"), "DELETE", "/v1/certs/x.org", NULL);
+    request_is(request_cert_get("x.org"), "GET", "/v1/certs/x.org", NULL);
+    request_is(request_autocert_add("x.org"), "POST", "/v1/autocerts/", "{\"domain\":\"x.org\"}");
+    request_is(request_autocert_remove("x.org"), "DELETE", "/v1/autocerts/x.org", NULL);
     request_is(request_key_add("mira@laptop", "ssh-rsa AAAA\n"), "POST", "/v1/keys/",
                "{\"id\":\"mira@laptop\",\"public\":\"ssh-rsa AAAA\\n\"}");
     request_is(request_key_remove("a b/c"), "DELETE", "/v1/keys/a%20b%2Fc", NULL);

@@ -301,6 +301,25 @@ static void age__of_times(void **state)
     assert_string_equal(out.data, "0s");
 }
 
+static void show__how_a_certificate_stands(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1000);
+    deis_autojson json_t *cert =
+        parse("{\"common_name\":\"a.test\",\"owner\":\"mira\",\"expires\":null,"
+              "\"state\":\"failed\",\"detail\":\"no way\",\"app\":\"blog\"}");
+    deis_autojson json_t *rows = parse(
+        "[{\"domain\":\"a.test\",\"state\":\"failed\",\"detail\":\"no way\",\"expires\":null},"
+        "{\"domain\":\"long.a.test\",\"state\":\"issued\",\"detail\":\"\",\"expires\":\"then\"}]");
+
+    show_cert(cert, &out);
+    assert_string_equal(out.data, "=== a.test Certificate\nowner:    mira\nstate:    failed\n"
+                                  "app:      blog\ndetail:   no way\n");
+    deis_buf_reset(&out);
+    show_autocerts(rows, &out);
+    assert_string_equal(out.data,
+                        "a.test       failed: no way\nlong.a.test  issued, expires then\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +336,7 @@ int main(void)
         cmocka_unit_test(show__releases),
         cmocka_unit_test(show__keys_are_cut),
         cmocka_unit_test(show__certs_in_two_columns),
+        cmocka_unit_test(show__how_a_certificate_stands),
         cmocka_unit_test(show__processes_in_detail),
         cmocka_unit_test(show__tokens_and_audit),
         cmocka_unit_test(age__of_times),
