@@ -3,6 +3,7 @@
 
 #include "router/edge.h"
 #include "router/exchange.h"
+#include "router/h2.h"
 #include "router/sock.h"
 #include "router/tls.h"
 
@@ -67,12 +68,15 @@ static inline bool is_secure(const struct client *c)
 
 ssize_t client_recv(struct client *c, void *data, size_t len)
 {
-    return is_secure(c) ? tls_recv(c->tls, data, len) : sock_recv(c->fd, data, len);
+    if (c->direct) {
+        return sock_recv(c->fd, data, len);
+    }
+    return c->stream ? h2_stream_recv(c->stream, data, len) : tls_recv(c->tls, data, len);
 }
 
 ssize_t client_send(struct client *c, const void *data, size_t len)
 {
-    return is_secure(c) ? tls_send(c->tls, data, len) : sock_send(c->fd, data, len);
+    return c->direct ? sock_send(c->fd, data, len) : tls_send(c->tls, data, len);
 }
 
 static void client_let_go(struct client *c)
@@ -87,6 +91,9 @@ static void client_let_go(struct client *c)
     if (c->exchange) {
         exchange_free(c->exchange);
         c->exchange = NULL;
+    }
+    if (c->h2) {
+        h2_free(DEIS_TAKE(c->h2));
     }
     c->dead = true;
 }
@@ -130,6 +137,10 @@ void client_abort(struct client *c)
 
 void client_read_enable(struct client *c, bool enable)
 {
+    if (c->stream) {
+        h2_stream_read_enable(c->stream, enable);
+        return;
+    }
     if (enable && !c->reading) {
         event_add(&c->readable, NULL);
     } else if (!enable && c->reading) {
@@ -171,6 +182,13 @@ static void client_parse(struct client *c)
         exchange_start(x, used);
         break;
     case DEIS_H1_BAD:
+        if (w->policy->h2c && c->direct && !c->used &&
+            h2_is_preface(deis_str_n(x->in.data, x->in.len))) {
+            c->exchange = NULL;
+            h2_start(c, x->in.data, x->in.len);
+            exchange_free(x);
+            break;
+        }
         c->state = CLIENT_ACTIVE;
         exchange_refuse(x, page_of_status(status));
         break;
@@ -262,6 +280,11 @@ static void client_handshake(struct client *c)
         atomic_fetch_add_explicit(&c->worker->counters.handshakes_done, 1, memory_order_relaxed);
         handshake_await(c, false);
         c->state = CLIENT_IDLE;
+        if (tls_speaks_h2(c->tls)) {
+            client_read_enable(c, true);
+            h2_start(c, NULL, 0);
+            break;
+        }
         worker_wait(c->worker, WAIT_HEAD, &c->deadline);
         client_read(c);
         break;
@@ -363,6 +386,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     case CLIENT_IDLE:
     case CLIENT_HEAD: client_read(c); break;
     case CLIENT_ACTIVE: exchange_on_client_readable(c->exchange); break;
+    case CLIENT_H2: h2_on_readable(c); break;
     case CLIENT_LINGER: client_discard(c); break;
     }
     c->busy = false;
@@ -372,7 +396,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     client_settle(c);
 }
 
-static void client_linger(struct client *c)
+void client_linger(struct client *c)
 {
     if (c->exchange) {
         exchange_free(c->exchange);
@@ -391,8 +415,13 @@ void client_exchange_done(struct client *c, enum client_end end)
 {
     static const struct linger at_once = { 1, 0 };
 
+    if (c->stream) {
+        h2_stream_done(c->stream);
+        return;
+    }
     switch (end) {
     case CLIENT_KEEP:
+        c->used = true;
         exchange_next(c->exchange);
         if (!exchange_has_input(c->exchange)) {
             client_set_idle(c);
@@ -428,6 +457,7 @@ void client_on_deadline(struct deadline *d)
         exchange_refuse(c->exchange, PAGE_REQUEST_TIMEOUT);
         break;
     case CLIENT_ACTIVE: exchange_on_deadline(c->exchange); break;
+    case CLIENT_H2: h2_on_deadline(c); break;
     }
 }
 
@@ -439,6 +469,7 @@ void client_accept(struct worker *w, int fd, const struct sockaddr_storage *peer
 
     c->worker = w;
     c->fd = fd;
+    c->direct = !https;
     c->https = https;
     set_peer(c, &ip);
     event_assign(&c->readable, w->base, fd, EV_READ | EV_PERSIST, on_readable, c);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A client's connection: reads heads, hands each complete one to an exchange, one at a time.
- * Between requests it holds no buffer. thread: worker
+ * Between requests it holds no buffer. A stream of HTTP/2 is a client to its exchange, too: the
+ * exchange reads the body from it and waits with its deadline as if it were a connection. thread:
+ * worker
  */
 #ifndef DEIS_ROUTER_CLIENT_H
 #define DEIS_ROUTER_CLIENT_H
@@ -10,12 +12,16 @@
 
 #include <netinet/in.h>
 
+struct h2_conn;
+struct h2_stream;
+
 enum client_state {
     CLIENT_PROXY,     /* a load balancer's: its PROXY header has not come completely */
     CLIENT_HANDSHAKE, /* of TLS */
     CLIENT_IDLE,      /* nothing of a request has come */
     CLIENT_HEAD,      /* part of a head has */
     CLIENT_ACTIVE,    /* an exchange is at work */
+    CLIENT_H2,        /* it speaks HTTP/2: its streams are the clients of exchanges */
     CLIENT_LINGER,    /* answered and shut; what still comes is dropped */
 };
 
@@ -24,13 +30,17 @@ struct client {
     struct deadline deadline;
     struct worker *worker;
     struct exchange *exchange;    /* set while bytes are held */
-    struct tls_conn *tls;         /* NULL: plain */
+    struct tls_conn *tls;         /* NULL: plain, or a stream */
+    struct h2_conn *h2;           /* of state H2 */
+    struct h2_stream *stream;     /* what this is the client side of; NULL: a connection */
     struct deis_proxy_held *held; /* of a PROXY header */
-    int fd;
+    int fd;                       /* of a connection */
     enum client_state state;
+    bool direct; /* bytes go to and from fd as they are: neither TLS nor a stream */
     bool https;
     bool reading;
     bool writing; /* the handshake waits until the socket takes more */
+    bool used;    /* it has got an answer */
     bool busy;    /* a callback is at work on it: closing only marks it */
     bool again;   /* there may be another request in the buffer */
     bool dead;
@@ -56,6 +66,8 @@ void client_read_enable(struct client *c, bool enable);
 /* The exchange is over; it has let go of the client but for c->exchange. The client may be freed.
  */
 void client_exchange_done(struct client *c, enum client_end end);
+/* No more is sent; wait a moment for the client to close, so that it gets all that was. */
+void client_linger(struct client *c);
 /* Close at once. The client may be freed; no exchange may be active. */
 void client_close(struct client *c);
 /* The connection becomes part of a tunnel: give up the descriptor, and TLS if there is any, and

@@ -20,9 +20,14 @@ int edge_check_cidrs(const char *text, struct deis_err *err)
 void edge_update(struct router *r)
 {
     struct edge_options options = {
-        r->settings.proxy_real_ip_cidr, r->settings.proxy_protocol,
-        r->settings.ssh_proxy_protocol, r->settings.address_connections,
-        r->settings.address_rate,       r->settings.workers * r->connections_max
+        .cidrs = r->settings.proxy_real_ip_cidr,
+        .http_proxy = r->settings.proxy_protocol,
+        .ssh_proxy = r->settings.ssh_proxy_protocol,
+        .connections = r->settings.address_connections,
+        .rate = r->settings.address_rate,
+        .connections_all = r->settings.workers * r->connections_max,
+        .h2 = r->settings.h2,
+        .h2c = r->settings.h2c,
     };
     struct edge_policy *policy;
     struct deis_err err;

@@ -4,6 +4,7 @@
 
 #include "router/core/challenges.h"
 #include "router/core/http_head.h"
+#include "router/h2.h"
 
 #include "lib/base/clock.h"
 
@@ -138,22 +139,27 @@ static bool is_health_check(const struct exchange *x)
            (deis_str_eq_cstr(x->method, "GET") || x->head_only);
 }
 
+/* An answer of the router's own, complete, at the start of worker->out. False: it is over. */
+static bool answer_own(struct exchange *x, size_t len)
+{
+    struct iovec iov = { x->worker->out, len };
+
+    x->head_out = true;
+    if (x->client->stream) {
+        h2_stream_answer(x->client->stream, deis_str_n(x->worker->out, len), x->method);
+        return exchange_answer_done(x);
+    }
+    return exchange_to_client(x, &iov, 1) && exchange_answer_done(x);
+}
+
 static void answer_health_check(struct exchange *x)
 {
-    static char ok[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n";
-    static char bye[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n"
-                        "Connection: close\r\n\r\n";
-    struct iovec iov = { ok, sizeof(ok) - 1 };
-
     x->keep_alive = x->keep_alive && x->minor == 1 && !x->worker->draining;
-    if (!x->keep_alive) {
-        iov = (struct iovec){ bye, sizeof(bye) - 1 };
-    }
+    int len = snprintf(x->worker->out, WORKER_OUT,
+                       "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n%s\r\n",
+                       x->keep_alive ? "" : "Connection: close\r\n");
     x->status = 200;
-    x->head_out = true;
-    if (exchange_to_client(x, &iov, 1)) {
-        (void)exchange_answer_done(x);
-    }
+    (void)answer_own(x, (size_t)len);
 }
 
 /* A certificate authority asks; for whatever host, before policy is looked at. */
@@ -179,12 +185,8 @@ static void answer_challenge(struct exchange *x, const char *answer)
                        "Content-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n%s",
                        strlen(answer), x->keep_alive ? "" : "Connection: close\r\n",
                        x->head_only ? "" : answer);
-    struct iovec iov = { w->out, (size_t)len };
     x->status = 200;
-    x->head_out = true;
-    if (exchange_to_client(x, &iov, 1)) {
-        (void)exchange_answer_done(x);
-    }
+    (void)answer_own(x, (size_t)len);
 }
 
 /* A plain request, where the platform wants HTTPS only. */
@@ -201,12 +203,8 @@ static void redirect(struct exchange *x, struct deis_str host)
                        DEIS_STR_ARG(host), default_port ? "" : ":",
                        default_port ? "" : w->opts.https_port, DEIS_STR_ARG(target),
                        x->keep_alive ? "" : "Connection: close\r\n");
-    struct iovec iov = { w->out, (size_t)len };
     x->status = 301;
-    x->head_out = true;
-    if (exchange_to_client(x, &iov, 1)) {
-        (void)exchange_answer_done(x);
-    }
+    (void)answer_own(x, (size_t)len);
 }
 
 /* Whose request it is: the connection's, or who stands behind a proxy that is believed. */
@@ -291,19 +289,26 @@ void exchange_refuse(struct exchange *x, enum page page)
     (void)exchange_fail(x, page);
 }
 
-/* Errors are rare: the head is parsed again to see what kind of page is wanted. */
-static bool wants_json(struct exchange *x)
+void exchange_parse_again(struct exchange *x)
 {
     struct deis_h1_limits limits = DEIS_H1_LIMITS_DEFAULT;
     size_t scanned = 0;
     size_t used;
     int status;
 
-    return x->json ||
-           (x->head_len > 0 &&
-            deis_h1_parse_request(deis_str_n(x->in.data, x->head_len), &limits, &scanned,
-                                  &x->worker->request, &used, &status, NULL) == DEIS_H1_DONE &&
-            http_wants_json(&x->worker->request));
+    (void)deis_h1_parse_request(deis_str_n(x->in.data, x->head_len), &limits, &scanned,
+                                &x->worker->request, &used, &status, NULL);
+    x->worker->request.framing = x->framing;
+}
+
+/* Errors are rare: the head is parsed again to see what kind of page is wanted. */
+static bool wants_json(struct exchange *x)
+{
+    if (!x->json && x->head_len > 0) {
+        exchange_parse_again(x);
+        x->json = http_wants_json(&x->worker->request);
+    }
+    return x->json;
 }
 
 bool exchange_fail(struct exchange *x, enum page page)
@@ -320,11 +325,10 @@ bool exchange_fail(struct exchange *x, enum page page)
     x->keep_alive = x->keep_alive && x->request_done && !w->draining;
     struct page_opts opts = { wants_json(x), x->head_only, x->keep_alive, x->minor == 0,
                               x->request_id };
-    struct iovec iov = { w->out, page_write(w->out, WORKER_OUT, page, &opts, &body) };
+    size_t len = page_write(w->out, WORKER_OUT, page, &opts, &body);
     x->status = page_info(page)->status;
     x->bytes_out = body;
-    x->head_out = true;
-    return exchange_to_client(x, &iov, 1) && exchange_answer_done(x);
+    return answer_own(x, len);
 }
 
 void exchange_client_gone(struct exchange *x)
@@ -424,7 +428,7 @@ bool exchange_answer_done(struct exchange *x)
 {
     x->answer_done = true;
     exchange_drop_up(x, x->reusable && x->request_done && !x->broken && x->to_unit.len == 0);
-    if (exchange_holds_answer(x)) {
+    if (exchange_holds_answer(x) || (x->client->stream && !h2_stream_end(x->client->stream))) {
         /* The unit is done with; only the client is still at it. */
         if (x->endpoint && x->counted) {
             struct route_endpoint *e = x->endpoint;
@@ -446,7 +450,7 @@ bool exchange_answer_done(struct exchange *x)
 
 static enum wait awaited(const struct exchange *x)
 {
-    if (exchange_holds_answer(x)) {
+    if (exchange_holds_answer(x) || x->answer_done) {
         return WAIT_CLIENT;
     }
     if (x->up && !x->up->connected) {

@@ -19,7 +19,13 @@
 
 enum { EXCHANGE_ATTEMPTS = 4 };
 
-enum out_framing { OUT_NONE, OUT_LENGTH, OUT_CHUNKED, OUT_CLOSE };
+enum out_framing {
+    OUT_NONE,
+    OUT_LENGTH,
+    OUT_CHUNKED,
+    OUT_CLOSE,
+    OUT_STREAM, /* HTTP/2 says where it ends */
+};
 
 struct exchange {
     struct exchange *next_free;
@@ -38,9 +44,9 @@ struct exchange {
     struct forwarded from;
     char own_id[33];
     uint32_t head_len;
-    uint32_t taken; /* bytes of in that belong to this request */
-    enum deis_h1_framing framing;
-    uint64_t length; /* of framing LENGTH */
+    uint32_t taken;               /* bytes of in that belong to this request */
+    enum deis_h1_framing framing; /* UNTIL_CLOSE: to the end of the stream */
+    uint64_t length;              /* of framing LENGTH */
     uint64_t left;
     struct deis_h1_chunked chunked;
     uint64_t body_bytes;
@@ -107,6 +113,8 @@ void exchange_start(struct exchange *x, size_t head_len);
 /* The head is bad, or did not come in time: answer and close. */
 void exchange_refuse(struct exchange *x, enum page page);
 void exchange_on_client_readable(struct exchange *x);
+/* All that was held for the client is on its way to it. */
+void exchange_on_client_drained(struct exchange *x);
 void exchange_on_unit_readable(struct exchange *x);
 void exchange_on_unit_writable(struct exchange *x);
 void exchange_on_deadline(struct exchange *x);
@@ -122,6 +130,8 @@ bool exchange_unit_failed(struct exchange *x, enum page page);
 bool exchange_fail(struct exchange *x, enum page page);
 /* Write parts to a socket; only the first may lie in worker->out, at its start. As writev(). */
 ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int count);
+/* Bytes that may be read of the answer at once. */
+size_t exchange_answer_room(const struct exchange *x);
 /* Send to the client, or hold what it does not take. */
 bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count);
 /* Send to the unit, or hold what it does not take. */
@@ -133,6 +143,8 @@ void exchange_client_gone(struct exchange *x);
 /* Let go of the connection to the unit; keep: it can be used again. */
 void exchange_drop_up(struct exchange *x, bool keep);
 void exchange_drop_endpoint(struct exchange *x);
+/* Read the head in `in` again, into worker->request. */
+void exchange_parse_again(struct exchange *x);
 /* Append to in, which may move: the views into it move along. False: too much. */
 bool exchange_add_input(struct exchange *x, const char *data, size_t len);
 /* Is something held for the client? */

@@ -2,6 +2,7 @@
 /* The unit's answer on its way to the client. */
 #include "router/core/http_head.h"
 #include "router/exchange.h"
+#include "router/h2.h"
 #include "router/sock.h"
 #include "router/tunnel.h"
 
@@ -79,14 +80,19 @@ static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
         x->keep_alive = x->keep_alive && x->out == OUT_CHUNKED;
         break;
     }
+    x->out = x->client->stream ? OUT_STREAM : x->out;
     route_endpoint_good(x->endpoint);
     struct http_answer answer = { x->out == OUT_CHUNKED, false, x->keep_alive, x->minor,
                                   DEIS_STR_NONE };
     if (x->from.https && w->table->https) {
         answer.hsts = deis_str_n(w->table->https->hsts, w->table->https->hsts_len);
     }
-    size_t len = http_head_write_answer(w->out, WORKER_OUT, head, &answer);
     x->head_out = true;
+    if (x->client->stream) {
+        h2_stream_head(x->client->stream, head, answer.hsts);
+        return forward_answer(x, 0, rest, rest_len);
+    }
+    size_t len = http_head_write_answer(w->out, WORKER_OUT, head, &answer);
     return forward_answer(x, len, rest, rest_len);
 }
 
@@ -98,6 +104,10 @@ static bool pass_interim(struct exchange *x)
 
     if (++x->interim > INTERIM_MAX) {
         return exchange_fail(x, PAGE_BAD_ANSWER);
+    }
+    if (x->client->stream) {
+        h2_stream_interim(x->client->stream, &w->answer);
+        return true;
     }
     if (x->minor == 0) {
         return true;
@@ -180,7 +190,7 @@ static void read_heads(struct exchange *x)
 {
     struct worker *w = x->worker;
     char *data = w->scratch;
-    size_t room = WORKER_SCRATCH;
+    size_t room = exchange_answer_room(x);
 
     if (x->head.data) {
         if (x->head.len == x->head.cap) {
@@ -234,7 +244,7 @@ void exchange_splice_answer(struct exchange *x)
 static bool may_splice(struct exchange *x)
 {
     return x->answer_pipe.open ||
-           (x->out == OUT_LENGTH && x->answer_left >= SPLICER_MIN && !x->client->tls &&
+           (x->out == OUT_LENGTH && x->answer_left >= SPLICER_MIN && x->client->direct &&
             splicer_open(&x->worker->pipes, &x->answer_pipe));
 }
 
@@ -246,7 +256,7 @@ static void read_body(struct exchange *x)
         exchange_splice_answer(x);
         return;
     }
-    ssize_t n = sock_recv(x->up->fd, w->scratch, WORKER_SCRATCH);
+    ssize_t n = sock_recv(x->up->fd, w->scratch, exchange_answer_room(x));
 
     if (n < 0 && sock_would_block()) {
         return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The client's side of a request that is under way: its body, its going away; writing to it. */
 #include "router/exchange.h"
+#include "router/h2.h"
 #include "router/sock.h"
 #include "router/tls.h"
 
@@ -42,19 +43,27 @@ int exchange_chunk(struct iovec *iov, char *line, char *data, size_t len, bool l
     return n;
 }
 
-static bool forward_chunked(struct exchange *x, char *data, size_t len)
+/* Body bytes of unknown number in all, as a chunk. */
+static bool send_chunk(struct exchange *x, char *data, size_t len)
 {
     struct iovec iov[CHUNK_IOV];
     char line[CHUNK_LINE];
+
+    x->body_bytes += len;
+    if (x->body_bytes > x->worker->table->limits.body_max) {
+        return exchange_fail(x, PAGE_TOO_LARGE);
+    }
+    int count = exchange_chunk(iov, line, data, len, x->request_done);
+    return count == 0 || exchange_to_unit(x, iov, count);
+}
+
+static bool forward_chunked(struct exchange *x, char *data, size_t len)
+{
     struct deis_str rest;
     enum deis_h1_result r = exchange_unchunk(&x->chunked, data, &len, &rest);
 
     if (r == DEIS_H1_BAD) {
         return exchange_fail(x, PAGE_BAD_REQUEST);
-    }
-    x->body_bytes += len;
-    if (x->body_bytes > x->worker->table->limits.body_max) {
-        return exchange_fail(x, PAGE_TOO_LARGE);
     }
     if (r == DEIS_H1_DONE) {
         x->request_done = true;
@@ -66,8 +75,7 @@ static bool forward_chunked(struct exchange *x, char *data, size_t len)
             x->keep_alive = false;
         }
     }
-    int count = exchange_chunk(iov, line, data, len, x->request_done);
-    return count == 0 || exchange_to_unit(x, iov, count);
+    return send_chunk(x, data, len);
 }
 
 static bool forward_length(struct exchange *x, char *data, size_t len)
@@ -119,11 +127,23 @@ void exchange_splice_body(struct exchange *x)
 static bool may_splice(struct exchange *x)
 {
     if (!x->up || !x->up->connected || x->broken || x->framing != DEIS_H1_LENGTH ||
-        x->client->tls) {
+        !x->client->direct) {
         return false;
     }
     return x->body_pipe.open ||
            (x->left >= SPLICER_MIN && splicer_open(&x->worker->pipes, &x->body_pipe));
+}
+
+/* len 0: the stream ends here. */
+static bool forward_body(struct exchange *x, char *data, size_t len)
+{
+    switch (x->framing) {
+    case DEIS_H1_CHUNKED: return forward_chunked(x, data, len);
+    case DEIS_H1_UNTIL_CLOSE: x->request_done = len == 0; return send_chunk(x, data, len);
+    case DEIS_H1_NO_BODY:
+    case DEIS_H1_LENGTH: break;
+    }
+    return forward_length(x, data, len);
 }
 
 static void read_body(struct exchange *x)
@@ -146,7 +166,7 @@ static void read_body(struct exchange *x)
     if (n < 0 && sock_would_block()) {
         return;
     }
-    if (n <= 0) {
+    if (n < 0 || (n == 0 && x->framing != DEIS_H1_UNTIL_CLOSE)) {
         exchange_client_gone(x);
         return;
     }
@@ -154,9 +174,7 @@ static void read_body(struct exchange *x)
         return; /* dropped: the connection is closed when the client has the answer */
     }
     x->held = false;
-    bool alive = x->framing == DEIS_H1_CHUNKED ? forward_chunked(x, w->scratch, (size_t)n)
-                                               : forward_length(x, w->scratch, (size_t)n);
-    if (alive && !x->answer_done && !exchange_holds_answer(x)) {
+    if (forward_body(x, w->scratch, (size_t)n) && !x->answer_done && !exchange_holds_answer(x)) {
         exchange_wait(x);
     }
 }
@@ -180,11 +198,24 @@ static void read_ahead(struct exchange *x)
 
 void exchange_on_client_readable(struct exchange *x)
 {
-    if (x->request_done) {
-        read_ahead(x);
-    } else {
+    if (!x->request_done) {
         read_body(x);
+    } else if (!x->client->stream) {
+        read_ahead(x);
     }
+}
+
+void exchange_on_client_drained(struct exchange *x)
+{
+    bytes_release(&x->worker->pool, &x->to_client);
+    if (x->answer_done) {
+        (void)exchange_answer_done(x);
+        return;
+    }
+    if (x->up) {
+        upstream_read_enable(x->up, true);
+    }
+    exchange_wait(x);
 }
 
 static void flush_client(struct exchange *x)
@@ -216,16 +247,8 @@ static void flush_client(struct exchange *x)
         exchange_wait(x);
         return;
     }
-    bytes_release(&x->worker->pool, b);
     event_del(&x->client_writable);
-    if (x->answer_done) {
-        (void)exchange_answer_done(x);
-        return;
-    }
-    if (x->up) {
-        upstream_read_enable(x->up, true);
-    }
-    exchange_wait(x);
+    exchange_on_client_drained(x);
 }
 
 static void on_client_writable(evutil_socket_t fd, short what, void *arg)
@@ -274,11 +297,19 @@ ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int co
     return sock_send(fd, w->out, total);
 }
 
+size_t exchange_answer_room(const struct exchange *x)
+{
+    return x->client->stream ? h2_stream_room(x->client->stream) : WORKER_SCRATCH;
+}
+
 bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count)
 {
     struct worker *w = x->worker;
     size_t skip = 0;
 
+    if (x->client->stream) {
+        return h2_stream_send(x->client->stream, iov, count);
+    }
     if (x->to_client.len == 0) {
         struct tls_conn *tls = x->client->tls;
         ssize_t n =

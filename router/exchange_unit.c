@@ -88,12 +88,12 @@ static ptrdiff_t write_request(struct exchange *x)
         x->start_ms,
     };
     size_t len = http_head_write_request(w->out, WORKER_OUT, &w->request, &forward);
+    uint64_t there = x->in.len - x->head_len;
 
     x->body_bytes = 0;
     x->taken = x->head_len;
     x->request_done = x->framing == DEIS_H1_NO_BODY;
     if (x->framing == DEIS_H1_LENGTH) {
-        uint64_t there = x->in.len - x->head_len;
         uint32_t take = (uint32_t)(there < x->length ? there : x->length);
         memcpy(w->out + len, x->in.data + x->head_len, take);
         x->taken += take;
@@ -106,6 +106,14 @@ static ptrdiff_t write_request(struct exchange *x)
         memset(&x->chunked, 0, sizeof(x->chunked));
         ptrdiff_t n = write_chunks(x, w->out + len);
         return n < 0 ? -1 : (ptrdiff_t)len + n;
+    }
+    if (x->framing == DEIS_H1_UNTIL_CLOSE && there > 0) {
+        len += (size_t)snprintf(w->out + len, CHUNK_LINE, "%zx\r\n", (size_t)there);
+        memcpy(w->out + len, x->in.data + x->head_len, there);
+        memcpy(w->out + len + there, "\r\n", 2);
+        len += there + 2;
+        x->taken = x->in.len;
+        x->body_bytes = there;
     }
     return (ptrdiff_t)len;
 }
@@ -156,12 +164,7 @@ static bool send_request(struct exchange *x)
     struct worker *w = x->worker;
 
     if (x->attempts > 1) {
-        struct deis_h1_limits limits = DEIS_H1_LIMITS_DEFAULT;
-        size_t scanned = 0;
-        size_t used;
-        int status;
-        (void)deis_h1_parse_request(deis_str_n(x->in.data, x->head_len), &limits, &scanned,
-                                    &w->request, &used, &status, NULL);
+        exchange_parse_again(x);
     }
     ptrdiff_t len = write_request(x);
     if (len < 0) {

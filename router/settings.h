@@ -15,6 +15,8 @@ struct settings {
     char *access_log;
     char *http;
     char *https; /* NULL: none */
+    bool h2;
+    bool h2c;
     char *cert;
     char *key;
     char *ssh;

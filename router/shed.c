@@ -3,6 +3,7 @@
 
 #include "router/client.h"
 #include "router/exchange.h"
+#include "router/h2.h"
 
 enum {
     HEAD_LAZY_MS = 2000,  /* a head takes this long: no browser does */
@@ -36,6 +37,7 @@ bool shed_for_connection(struct worker *w)
     }
     if ((d = lazy(w, WAIT_HEAD, HEAD_LAZY_MS)) || (d = lazy(w, WAIT_HANDSHAKE, HEAD_LAZY_MS)) ||
         (d = lazy(w, WAIT_CLIENT, STALL_LAZY_MS)) || (d = lazy(w, WAIT_BODY, STALL_LAZY_MS))) {
+        /* A stream gives back its unit's connection. */
         end(w, d);
         return true;
     }
@@ -46,6 +48,9 @@ static size_t buffers_of(const struct client *c)
 {
     const struct exchange *x = c->exchange;
 
+    if (c->h2) {
+        return h2_buffers(c->h2);
+    }
     return x ? x->in.cap + x->to_unit.cap + x->to_client.cap + x->head.cap : 0;
 }
 

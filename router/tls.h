@@ -62,6 +62,8 @@ enum tls_result tls_handshake(struct tls_conn *c);
 ssize_t tls_recv(struct tls_conn *c, void *data, size_t len);
 ssize_t tls_send(struct tls_conn *c, const void *data, size_t len);
 ssize_t tls_send_parts(struct tls_conn *c, const struct iovec *iov, int count);
+/* Both have chosen HTTP/2, by ALPN (RFC 7301). */
+bool tls_speaks_h2(const struct tls_conn *c);
 /* There may be something to read although the socket has nothing. */
 bool tls_has_more(const struct tls_conn *c);
 /* Tell the client that nothing more comes. */

@@ -150,6 +150,15 @@ ssize_t tls_send_parts(struct tls_conn *c, const struct iovec *iov, int count)
     return total;
 }
 
+bool tls_speaks_h2(const struct tls_conn *c)
+{
+    const unsigned char *name;
+    unsigned int len;
+
+    SSL_get0_alpn_selected(c->ssl, &name, &len);
+    return len == 2 && memcmp(name, "h2", 2) == 0;
+}
+
 bool tls_has_more(const struct tls_conn *c)
 {
     return c->more;

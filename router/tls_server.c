@@ -69,11 +69,15 @@ static int on_cert_wanted(SSL *ssl, void *arg)
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                    const unsigned char *in, unsigned int in_len, void *arg)
 {
-    static const unsigned char ours[] = "\x08http/1.1";
+    static const unsigned char all[] = "\x02h2\x08http/1.1";
+    static const unsigned char http1[] = "\x08http/1.1";
+    const struct tls_conn *c = SSL_get_app_data(ssl);
+    bool h2 = c->worker->policy->h2;
     unsigned char *found;
 
-    if (SSL_select_next_proto(&found, out_len, ours, sizeof(ours) - 1, in, in_len) !=
-        OPENSSL_NPN_NEGOTIATED) {
+    if (SSL_select_next_proto(&found, out_len, h2 ? all : http1,
+                              (h2 ? sizeof(all) : sizeof(http1)) - 1, in,
+                              in_len) != OPENSSL_NPN_NEGOTIATED) {
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     *out = found;

@@ -4,6 +4,7 @@
 #include "router/client.h"
 #include "router/core/pages.h"
 #include "router/exchange.h"
+#include "router/h2.h"
 #include "router/shed.h"
 #include "router/tunnel.h"
 #include "router/upstream.h"
@@ -198,6 +199,7 @@ static void start_draining(struct worker *w)
     w->draining = true;
     accept_enable(w, false);
     close_listeners(w);
+    h2_drain(w);
 }
 
 static void start_stopping(struct worker *w)
@@ -304,6 +306,7 @@ static void close_all(struct worker *w)
     while ((d = deadline_first(&w->waits[WAIT_TUNNEL]))) {
         tunnel_close(d);
     }
+    h2_close_all(w);
     for (int i = 0; i < WAIT_UPSTREAM; i++) {
         while ((d = deadline_first(&w->waits[i]))) {
             client_abort(DEADLINE_OWNER(d, struct client, deadline));
@@ -356,6 +359,7 @@ static void worker_free(struct worker *w)
     if (w->wake_fd >= 0) {
         close(w->wake_fd);
     }
+    h2_shared_free(w->h2_shared);
     client_pool_clear(w);
     exchange_pool_clear(w);
     bufpool_clear(&w->pool);

@@ -26,6 +26,8 @@
 struct client;
 struct edge;
 struct exchange;
+struct h2_conn;
+struct h2_shared;
 struct upstream;
 
 /* What each wait is bounded by. */
@@ -70,6 +72,8 @@ struct worker_counters {
     _Atomic uint64_t handshakes_failed;
     _Atomic uint64_t ejections;
     _Atomic uint64_t proxy_failed; /* connections of load balancers without a good PROXY header */
+    _Atomic uint64_t h2_connections;
+    _Atomic uint64_t h2_abuses; /* HTTP/2 connections ended for what they cost */
     atomic_int connections;
     atomic_int tunnels;
 };
@@ -133,6 +137,8 @@ struct worker {
     uint32_t slot_count;
     struct bufpool pool;
     struct splicer_pool pipes;
+    struct h2_conn *h2_conns;
+    struct h2_shared *h2_shared; /* NULL until it is needed */
     struct client *free_clients;
     unsigned free_client_count;
     struct exchange *free_exchanges;

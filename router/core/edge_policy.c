@@ -23,6 +23,8 @@ int edge_policy_new(const struct edge_options *o, struct edge_policy **ret, stru
     p->connections = p->connections > 0 ? p->connections : 1;
     p->loopback_too = o->connections > 0;
     p->rate = o->rate < RATE_MAX ? o->rate : RATE_MAX;
+    p->h2 = o->h2;
+    p->h2c = o->h2c;
     if ((code = parse_if(o->cidrs != NULL, o->cidrs, &p->forwarders, err)) < 0 ||
         (code = parse_if(o->http_proxy, proxies, &p->http_proxies, err)) < 0 ||
         (code = parse_if(o->ssh_proxy, proxies, &p->ssh_proxies, err)) < 0) {

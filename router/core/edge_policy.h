@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whom the router believes, and how much one address may take: the settings that matter while a
- * connection has no host yet. A snapshot that never changes, counted by references.
+ * Whom the router believes, what it speaks, and how much one address may take: the settings that
+ * matter while a connection has no host yet. A snapshot that never changes, counted by references.
  */
 #ifndef DEIS_ROUTER_EDGE_POLICY_H
 #define DEIS_ROUTER_EDGE_POLICY_H
@@ -18,6 +18,8 @@ struct edge_policy {
     uint32_t connections;            /* of one address at a time */
     bool loopback_too;               /* this machine's own count as well */
     uint32_t rate;                   /* new ones of it a second; 0: any number */
+    bool h2;                         /* HTTP/2 is offered over TLS */
+    bool h2c;                        /* and taken over plain connections */
 };
 
 struct edge_options {
@@ -27,6 +29,8 @@ struct edge_options {
     uint32_t connections; /* addressConnections; 0: half of all */
     uint32_t rate;        /* addressRate */
     uint32_t connections_all;
+    bool h2;  /* http2 */
+    bool h2c; /* h2c */
 };
 
 /* One ref, yours. DEIS_INVALID, DEIS_LIMIT: the list of ranges is bad. thread: main */

@@ -171,7 +171,7 @@ size_t http_head_write_request(char *out, size_t cap, const struct deis_h1_head 
         }
         put_field(&o, h);
     }
-    if (head->framing == DEIS_H1_CHUNKED) {
+    if (head->framing == DEIS_H1_CHUNKED || head->framing == DEIS_H1_UNTIL_CLOSE) {
         PUT(&o, "Transfer-Encoding: chunked\r\n");
     }
     if (head->expect_continue) {
@@ -194,6 +194,13 @@ size_t http_head_write_request(char *out, size_t cap, const struct deis_h1_head 
     return (size_t)(o.p - out);
 }
 
+bool http_answer_field_passes(const struct deis_h1_head *head, const struct deis_h1_header *h,
+                              bool no_length)
+{
+    return !is_hop_field(h->name) && !(no_length && IS(h->name, "content-length")) &&
+           !(head->connection_names_fields && deis_h1_is_hop_by_hop(head, h->name));
+}
+
 size_t http_head_write_answer(char *out, size_t cap, const struct deis_h1_head *head,
                               const struct http_answer *answer)
 {
@@ -210,8 +217,7 @@ size_t http_head_write_answer(char *out, size_t cap, const struct deis_h1_head *
     PUT(&o, "\r\n");
     for (size_t i = 0; i < head->header_count; i++) {
         const struct deis_h1_header *h = &head->headers[i];
-        if (is_hop_field(h->name) || (no_length && IS(h->name, "content-length")) ||
-            (head->connection_names_fields && deis_h1_is_hop_by_hop(head, h->name))) {
+        if (!http_answer_field_passes(head, h, no_length)) {
             continue;
         }
         hsts = hsts && !IS(h->name, "strict-transport-security");

@@ -41,6 +41,10 @@ struct http_answer {
     struct deis_str hsts; /* the line of Strict-Transport-Security, unless the app has its own */
 };
 
+/* Is this field of an answer passed on? no_length: Content-Length is not. */
+bool http_answer_field_passes(const struct deis_h1_head *head, const struct deis_h1_header *h,
+                              bool no_length);
+
 size_t http_head_write_answer(char *out, size_t cap, const struct deis_h1_head *head,
                               const struct http_answer *answer);
 

@@ -323,7 +323,7 @@ def cpu(pid):
 
 
 class Metrics(Edge):
-    SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)+)\})? ([0-9.]+|\+Inf)$')
+    SAMPLE = re.compile(r'([a-z0-9_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)+)\})? ([0-9.]+|\+Inf)$')
 
     def scrape(self):
         """{name: {labels: value}}, after a check of the format (Prometheus' text format 0.0.4)."""

@@ -165,13 +165,13 @@ class Static(Https):
         self.assertIn(b'alert protocol version', out.stderr)
 
     def test_alpn(self):
-        for offer, chosen in ((['http/1.1'], 'http/1.1'), (['h2', 'http/1.1'], 'http/1.1'), ([], None)):
+        for offer, chosen in ((['http/1.1'], 'http/1.1'), (['h2', 'http/1.1'], 'h2'), (['http/1.1', 'h2'], 'h2'), ([], None)):
             context = self.ca.context()
             if offer:
                 context.set_alpn_protocols(offer)
             self.assertEqual(self.client('app.site.test', context).s.selected_alpn_protocol(), chosen)
         context = self.ca.context()
-        context.set_alpn_protocols(['h2'])
+        context.set_alpn_protocols(['http/1.0', 'h3'])
         self.assertIn('NO_APPLICATION_PROTOCOL', self.refusal('app.site.test', context))
 
     def test_keep_alive_and_pipelining(self):
