@@ -85,13 +85,16 @@ static int write_html(char *out, size_t cap, const struct page_info *p, struct d
     return snprintf(
         out, cap,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%s</title>"
-        "<meta name=\"viewport\" content=\"width=device-width\"><style>"
+        "<meta name=\"viewport\" content=\"width=device-width\">"
+        "<meta name=\"color-scheme\" content=\"light dark\"><style>"
         "body{margin:0;min-height:100vh;display:flex;align-items:center;justify-content:center;"
         "background:#f5f6f8;color:#22303f;font:17px/1.6 system-ui,sans-serif}"
         "main{max-width:30rem;margin:2rem;padding:2.5rem 3rem;background:#fff;"
         "border-top:4px solid #2f7dc1;border-radius:4px;box-shadow:0 2px 12px #0001}"
         "h1{margin:0 0 .6rem;font-size:1.5rem;font-weight:600}p{margin:0 0 1.4rem}"
-        "small{color:#7a8794;font-family:ui-monospace,monospace;word-break:break-all}"
+        "small{color:#66727e;font-family:ui-monospace,monospace;word-break:break-all}"
+        "@media(prefers-color-scheme:dark){body{background:#14181d;color:#d9dfe6}"
+        "main{background:#1d232a;box-shadow:none}small{color:#93a0ad}}"
         "</style></head><body><main><h1>%s</h1><p>%s</p><small>%d %s%s%s%s%.*s</small></main></body>"
         "</html>\n",
         p->title, p->title, p->text, p->status, deis_h1_reason(p->status),
