@@ -18,7 +18,7 @@
 
 struct control {
     char *settings_path;
-    struct deis_key key;
+    struct deis_keys *keys;
     struct deis_bus_sync *bus;
 };
 
@@ -26,20 +26,24 @@ int control_open(const char *settings_path, struct control **ret, struct deis_er
 {
     struct settings s;
     struct control *c = NULL;
+    struct deis_keyring ring;
 
     int rc = settings_load(settings_path, &s, err);
     if (rc < 0) {
         return rc;
     }
     c = deis_alloc(sizeof(*c));
-    rc = deis_key_load(s.cluster_key, &c->key, err);
+    c->keys = deis_keys_open(s.cluster_key, err);
     settings_clear(&s);
-    if (rc < 0) {
+    if (!c->keys) {
         free(c);
-        return rc;
+        return err->code;
     }
     c->settings_path = deis_strdup(settings_path);
-    c->bus = deis_bus_sync_new(&c->key, "builder");
+    deis_keys_get(c->keys, &ring);
+    c->bus = deis_bus_sync_new(&ring.keys[0], "builder");
+    deis_bus_sync_follow(c->bus, c->keys);
+    deis_keyring_clear(&ring);
     *ret = c;
     return DEIS_OK;
 }
@@ -50,7 +54,7 @@ void control_free(struct control *c)
         return;
     }
     deis_bus_sync_free(c->bus);
-    explicit_bzero(&c->key, sizeof(c->key));
+    deis_keys_free(c->keys);
     free(c->settings_path);
     free(c);
 }

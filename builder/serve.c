@@ -32,6 +32,7 @@ struct serve {
     struct deis_loop *loop;
     struct deis_etcd *etcd;
     struct deis_docker *docker;
+    struct deis_keys *keys; /* the short-lived roles read the file themselves */
     struct deis_directory *directory;
     struct deis_etcd_watch *apps;
     struct deis_etcd_watch *config;
@@ -321,6 +322,10 @@ static int open_clients(struct serve *v, struct deis_err *err)
 {
     struct deis_etcd_opts opts = { .endpoints = v->settings.etcd };
 
+    v->keys = deis_keys_open(v->settings.cluster_key, err);
+    if (!v->keys) {
+        return err->code;
+    }
     v->etcd = deis_etcd_new(&opts, err);
     if (!v->etcd) {
         return err->code;
@@ -344,6 +349,7 @@ static void start(struct serve *v)
     deis_loop_on_stop(v->loop, on_stop, v);
     v->directory = deis_directory_start(v->etcd, v->loop);
     deis_directory_on_change(v->directory, on_directory, v);
+    deis_directory_follow_keys(v->directory, v->keys);
     deis_directory_register(v->directory, "builder", v->settings.instance, &where);
     v->config =
         deis_etcd_watch_start(v->etcd, v->loop, deis_key(key, "config/builder/"), &config_ops, v);
@@ -403,6 +409,7 @@ int serve_main(const char *self, int argc, char **argv)
     }
     deis_docker_free(v.docker);
     deis_etcd_free(v.etcd);
+    deis_keys_free(v.keys);
     free(v.settings_path);
     settings_clear(&v.settings);
     return rc < 0 ? 1 : 0;

@@ -153,7 +153,7 @@ static int account_write(struct acme_turn *t, const char *dir, struct deis_err *
     int r = acme_files_read(dir, "private/key.pem", PEM_MAX, &key, err);
 
     if (r == 0) {
-        deis_seal(&t->ctl->key, DEIS_STR("acme/account"), deis_buf_str(&key), &sealed);
+        deis_keys_seal(t->ctl->keys, DEIS_STR("acme/account"), deis_buf_str(&key), &sealed);
         store_now(now);
         deis_autojson json_t *doc =
             json_pack("{s:s, s:s, s:s, s:s}", "directory", t->settings.acme_directory, "contact",
@@ -185,8 +185,8 @@ static int account_read(struct acme_turn *t, const char *dir, bool *ret_contact,
     }
     if (r == 0) {
         *ret_contact = strcmp(text_of(doc, "contact"), t->settings.acme_contact) == 0;
-        r = deis_unseal(&t->ctl->key, DEIS_STR("acme/account"), deis_str(text_of(doc, "key")), &key,
-                        err);
+        r = deis_keys_unseal(t->ctl->keys, DEIS_STR("acme/account"), deis_str(text_of(doc, "key")),
+                             &key, err);
     }
     if (r == 0) {
         r = acme_files_write(dir, "private/key.pem", deis_buf_str(&key), err);
@@ -302,7 +302,7 @@ static json_t *cert_doc(struct acme_turn *t, const struct pair *p, const char *o
 
     deis_random(&random, sizeof(random));
     store_now(now);
-    deis_seal(&t->ctl->key, deis_str(place), deis_buf_str(&p->key), &sealed);
+    deis_keys_seal(t->ctl->keys, deis_str(place), deis_buf_str(&p->key), &sealed);
     return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id",
                      id ? json_integer_value(id) : (json_int_t)(random >> 1), "owner", owner,
                      "expires", expires, "common_name", t->domain, "created",

@@ -29,7 +29,7 @@ json_t *config_seal(struct ctl *ctl, const struct release_origin *o, const json_
     char place[DEIS_KEY_MAX];
     char *plain = deis_json_dump(json_object_get(maps, "values"));
 
-    deis_seal(&ctl->key, seal_place(place, o->app), deis_str(plain), &sealed);
+    deis_keys_seal(ctl->keys, seal_place(place, o->app), deis_str(plain), &sealed);
     explicit_bzero(plain, strlen(plain));
     free(plain);
     return json_pack("{s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:s, s:s}", "uuid", o->uuid, "app",
@@ -48,7 +48,7 @@ int config_open(struct ctl *ctl, json_t *kept, json_t **ret, struct deis_err *er
     if (!app || !sealed) {
         return deis_err_set(err, DEIS_INTERNAL, "config document without values");
     }
-    if (deis_unseal(&ctl->key, seal_place(place, app), deis_str(sealed), &plain, err) < 0) {
+    if (deis_keys_unseal(ctl->keys, seal_place(place, app), deis_str(sealed), &plain, err) < 0) {
         err->code = DEIS_INTERNAL;
         return deis_err_wrap(err, "config of '%s'", app);
     }

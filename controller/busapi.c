@@ -393,6 +393,14 @@ struct deis_bus_server *busapi_start(struct ctl *ctl, const char *address, struc
         { "controller.deploy", &deis__deploy__descriptor, on_deploy },
     };
 
-    return deis_bus_server_new(ctl->loop, address, &ctl->key, "controller", methods,
-                               DEIS_COUNT(methods), ctl, err);
+    struct deis_keyring ring;
+
+    deis_keys_get(ctl->keys, &ring);
+    struct deis_bus_server *bus = deis_bus_server_new(
+        ctl->loop, address, &ring.keys[0], "controller", methods, DEIS_COUNT(methods), ctl, err);
+    deis_keyring_clear(&ring);
+    if (bus) {
+        deis_bus_server_follow(bus, ctl->keys);
+    }
+    return bus;
 }

@@ -5,7 +5,7 @@
 
 #include "controller/settings.h"
 
-#include "lib/crypto/secret.h"
+#include "lib/crypto/keys.h"
 #include "lib/model/directory.h"
 #include "lib/net/bus.h"
 
@@ -19,11 +19,18 @@ struct pages;
 struct logins;
 struct namelists;
 
+/* When values are sealed anew next; of reseal.c alone. */
+struct reseal_pace {
+    unsigned version; /* of the keys that this is about */
+    uint64_t next_ms;
+    uint64_t quiet_ms;
+};
+
 struct ctl {
     struct deis_loop *loop;
     struct settings_live *settings;
-    struct deis_key key;
-    char builder_key[65];
+    struct deis_keys *keys;
+    struct reseal_pace reseal;
     char instance[128];
     char boot[17]; /* random, of this process */
     struct deis_etcd *etcd;

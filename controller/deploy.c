@@ -40,7 +40,7 @@ static int plan_run(const struct deploy_request *req, const struct app_view *vie
     settings_get(req->ctl->settings, &s);
     snprintf(place, sizeof(place), "env/%s", req->app);
     char *env = plan_env(rel->config, req->app, version, rel->build);
-    deis_seal(&req->ctl->key, deis_str(place), deis_str(env), &sealed);
+    deis_keys_seal(req->ctl->keys, deis_str(place), deis_str(env), &sealed);
     explicit_bzero(env, strlen(env));
     free(env);
     deis_autofree char *image = build_image(rel->build, s.registry);

@@ -198,7 +198,7 @@ static void cert_write(struct api *a, const char *name, const char *expires,
     deis_random(&id, sizeof(id));
     store_now(now);
     snprintf(place, sizeof(place), "cert/%s", name);
-    deis_seal(&a->ctl->key, deis_str(place), deis_str(private_key), &sealed);
+    deis_keys_seal(a->ctl->keys, deis_str(place), deis_str(private_key), &sealed);
     deis_autojson json_t *doc =
         json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)(id >> 1), "owner",
                   a->user, "expires", expires, "common_name", name, "created", now, "updated", now,

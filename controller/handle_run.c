@@ -158,7 +158,7 @@ static int seal_env(struct run *run, struct deis_buf *out)
     char *env = plan_env(run->view.config, a->app_id, run->view.latest, run->view.build);
 
     snprintf(place, sizeof(place), "env/%s", a->app_id);
-    deis_seal(&a->ctl->key, deis_str(place), deis_str(env), out);
+    deis_keys_seal(a->ctl->keys, deis_str(place), deis_str(env), out);
     explicit_bzero(env, strlen(env));
     free(env);
     return deis_buf_failed(out) ? DEIS_LIMIT : DEIS_OK;

@@ -98,6 +98,7 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
 {
     struct ctl *ctl = &p->ctl;
     const struct deis_etcd_opts etcd = { .endpoints = s->etcd };
+    struct deis_keyring ring;
 
     ctl->etcd = deis_etcd_new(&etcd, err);
     if (!ctl->etcd) {
@@ -106,8 +107,13 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     ctl->requests = deis_workers_new(ctl->loop, REQUEST_THREADS, REQUEST_QUEUE);
     ctl->operations = deis_workers_new(ctl->loop, OPERATION_THREADS, OPERATION_QUEUE);
     ctl->directory = deis_directory_start(ctl->etcd, ctl->loop);
-    ctl->bus = deis_bus_sync_new(&ctl->key, "controller");
-    ctl->bus_client = deis_bus_client_new(ctl->loop, &ctl->key, "controller");
+    deis_directory_follow_keys(ctl->directory, ctl->keys);
+    deis_keys_get(ctl->keys, &ring);
+    ctl->bus = deis_bus_sync_new(&ring.keys[0], "controller");
+    deis_bus_sync_follow(ctl->bus, ctl->keys);
+    ctl->bus_client = deis_bus_client_new(ctl->loop, &ring.keys[0], "controller");
+    deis_bus_client_follow(ctl->bus_client, ctl->keys);
+    deis_keyring_clear(&ring);
     ctl->applog = applog_start(ctl);
     ctl->rollouts = rollouts_start(ctl);
     ctl->lives = lives_new();
@@ -187,11 +193,11 @@ int main(int argc, char **argv)
         return 2;
     }
     settings_get(p.ctl.settings, &s);
-    if (deis_key_load(s.cluster_key, &p.ctl.key, &err) < 0) {
+    p.ctl.keys = deis_keys_open(s.cluster_key, &err);
+    if (!p.ctl.keys) {
         settings_free(p.ctl.settings);
         return fail("no cluster key", &err);
     }
-    deis_key_derive_hex(&p.ctl.key, "builder-hook", p.ctl.builder_key);
     snprintf(p.ctl.instance, sizeof(p.ctl.instance), "%.100s", s.instance);
     deis_random_hex(p.ctl.boot, 8);
     p.ctl.loop = deis_loop_new();
@@ -205,6 +211,7 @@ int main(int argc, char **argv)
     }
     stop(&p);
     deis_loop_free(p.ctl.loop);
+    deis_keys_free(p.ctl.keys);
     settings_free(p.ctl.settings);
     return status;
 }

@@ -2,6 +2,7 @@
 /* Taking over operations that nobody carries, and deleting what is old. */
 #include "controller/carry.h"
 #include "controller/deploy.h"
+#include "controller/reseal.h"
 #include "controller/retention.h"
 
 #include "lib/base/clock.h"
@@ -135,6 +136,7 @@ void deploy_resume(struct ctl *ctl)
         return; /* the last pass still runs */
     }
     take_over_all(ctl);
+    reseal_tick(ctl);
     uint64_t now = deis_now_ms();
     if (settings_synced(ctl->settings) && (tidied_ms == 0 || now - tidied_ms > TIDY_EVERY_MS)) {
         tidied_ms = now;

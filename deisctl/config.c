@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* deisctl config <component> get <key>... | set <key>=<value>... | rm <key>... | list */
 #include "deisctl/deisctl.h"
+#include "deisctl/keyfile.h"
+#include "deisctl/secrets.h"
 
 #include "lib/model/model.h"
 
@@ -102,14 +104,37 @@ static int read_value(struct deis_str path, struct deis_buf *ret, struct deis_er
     return r;
 }
 
-static int put_file(struct deis_etcd_txn *txn, const char *key, struct deis_str path,
-                    struct deis_err *err)
+/* Secret ones are sealed, bound to their name. */
+static int seal_value(const char *place, struct deis_str plain, struct deis_buf *ret,
+                      struct deis_err *err)
 {
-    struct deis_buf text = DEIS_BUF_INIT(2 * VALUE_MAX_BYTES);
-    int r = read_value(path, &text, err);
+    struct deis_key key;
+    int r = deis_key_load(keyfile_default(), &key, err);
 
     if (r == 0) {
-        deis_etcd_then_put(txn, key, deis_buf_str(&text), 0);
+        deis_seal(&key, deis_str(place), plain, ret);
+        explicit_bzero(&key, sizeof(key));
+    }
+    return r < 0 ? deis_err_wrap(err, "it is kept sealed (DEISCTL_KEY_FILE names the key file)")
+                 : r;
+}
+
+static int put_file(struct deis_etcd_txn *txn, const char *component, struct deis_str name,
+                    struct deis_str path, struct deis_err *err)
+{
+    struct deis_buf text = DEIS_BUF_INIT(2 * VALUE_MAX_BYTES);
+    deis_autobuf struct deis_buf sealed = DEIS_BUF_INIT(4 * VALUE_MAX_BYTES);
+    deis_autofree char *place = deis_asprintf("config/%s/%.*s", component, DEIS_STR_ARG(name));
+    bool secret = secrets_is_secret(component, name);
+    char key[DEIS_KEY_MAX];
+    int r = read_value(path, &text, err);
+
+    if (r == 0 && secret) {
+        r = seal_value(place, deis_buf_str(&text), &sealed, err);
+    }
+    if (r == 0) {
+        deis_etcd_then_put(txn, deis_key(key, "%s", place), deis_buf_str(secret ? &sealed : &text),
+                           0);
     }
     if (text.data) {
         explicit_bzero(text.data, text.len);
@@ -134,7 +159,7 @@ static int config_set(struct deis_etcd *etcd, const char *component, char **pair
         deis_key(key, "config/%s/%.*s", component, DEIS_STR_ARG(name));
         if (!is_file_setting(component, name)) {
             deis_etcd_then_put(txn, key, value, 0);
-        } else if ((r = put_file(txn, key, value, err)) < 0) {
+        } else if ((r = put_file(txn, component, name, value, err)) < 0) {
             return r;
         }
     }

@@ -6,6 +6,8 @@
 #include "lib/etcd/etcd.h"
 
 int command_config(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
+/* key:list, key:add, key:activate, key:retire, key:rotate. */
+int command_keys(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
 int command_list(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
 int command_machines(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
 /* Talks to a router's control socket; etcd is not used. */

@@ -37,7 +37,7 @@ static const struct deis_bus_method methods[] = {
 
 struct service {
     struct logger logger;
-    struct deis_key key;
+    struct deis_keys *keys;
     struct deis_etcd *etcd;
     struct deis_directory *directory;
 };
@@ -61,23 +61,32 @@ static int start(struct service *s, struct deis_err *err)
     struct logger *l = &s->logger;
     const struct deis_etcd_opts etcd = { .endpoints = l->conf.etcd };
     struct deis_service where = { .bus = l->conf.bus };
+    struct deis_keyring ring;
     char host[256] = "logger";
     int r;
 
     l->loop = deis_loop_new();
     l->workers = deis_workers_new(l->loop, 1, 4);
-    if ((r = deis_key_load(l->conf.key_file, &s->key, err)) < 0 || (r = open_store(l, err)) < 0) {
+    s->keys = deis_keys_open(l->conf.key_file, err);
+    if (!s->keys) {
+        return err->code;
+    }
+    if ((r = open_store(l, err)) < 0) {
         return r;
     }
     s->etcd = deis_etcd_new(&etcd, err);
-    l->bus = s->etcd ? deis_bus_server_new(l->loop, l->conf.bus, &s->key, "logger", methods,
+    deis_keys_get(s->keys, &ring);
+    l->bus = s->etcd ? deis_bus_server_new(l->loop, l->conf.bus, &ring.keys[0], "logger", methods,
                                            DEIS_COUNT(methods), l, err)
                      : NULL;
+    deis_keyring_clear(&ring);
     if (!l->bus) {
         return err->code;
     }
+    deis_bus_server_follow(l->bus, s->keys);
     gethostname(host, sizeof(host) - 1);
     s->directory = deis_directory_start(s->etcd, l->loop);
+    deis_directory_follow_keys(s->directory, s->keys);
     deis_directory_register(s->directory, "logger",
                             l->conf.instance[0] != '\0' ? l->conf.instance : host, &where);
     return 0;
@@ -103,6 +112,7 @@ static void stop(struct service *s)
     sources_free(l->sources);
     deis_etcd_free(s->etcd);
     deis_loop_free(l->loop);
+    deis_keys_free(s->keys);
     deis_conf_free(rows, DEIS_COUNT(rows), &l->conf);
 }
 

@@ -151,13 +151,17 @@ void access_bus_wake(struct access_bus *b)
     }
 }
 
-struct access_bus *access_bus_start(struct router *r, const struct deis_key *key)
+struct access_bus *access_bus_start(struct router *r)
 {
+    struct deis_keyring ring;
     struct access_bus *b = deis_alloc(sizeof(*b));
     char boot[17];
 
     b->router = r;
-    b->client = deis_bus_client_new(r->loop, key, "router");
+    deis_keys_get(r->keys, &ring);
+    b->client = deis_bus_client_new(r->loop, &ring.keys[0], "router");
+    deis_bus_client_follow(b->client, r->keys);
+    deis_keyring_clear(&ring);
     b->timer = deis_timer_new(r->loop, on_timer, b);
     deis_random_hex(boot, 8);
     (void)snprintf(b->source, sizeof(b->source), "deis-router/%s", boot);

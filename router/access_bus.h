@@ -7,7 +7,7 @@
 
 #include "lib/crypto/secret.h"
 
-struct access_bus *access_bus_start(struct router *r, const struct deis_key *key);
+struct access_bus *access_bus_start(struct router *r);
 void access_bus_wake(struct access_bus *b); /* there are lines. NULL is fine */
 /* All lines have been taken by the logger, or it takes none. NULL is idle */
 bool access_bus_idle(const struct access_bus *b);

@@ -14,7 +14,7 @@ enum { PEM_FILE_MAX = 256 * 1024 };
 
 struct certs {
     const struct settings *settings;
-    struct deis_key key; /* opens what is sealed */
+    struct deis_keys *keys; /* open what is sealed */
     struct tls_server *server;
     struct deis_map *certs; /* name -> tls_cert */
     struct deis_map *challenges;
@@ -76,7 +76,8 @@ static int load_files(struct certs *c, struct deis_err *err)
     return code;
 }
 
-struct certs *certs_new(const struct settings *settings, struct deis_err *err)
+struct certs *certs_new(const struct settings *settings, struct deis_keys *keys,
+                        struct deis_err *err)
 {
     struct certs *c = deis_alloc(sizeof(*c));
 
@@ -85,14 +86,8 @@ struct certs *certs_new(const struct settings *settings, struct deis_err *err)
     c->challenges = deis_map_new(free);
     c->domain = deis_strdup(settings->routes ? "" : "localhost");
     c->dirty = true;
-    if (deis_key_load(settings->cluster_key, &c->key, err) < 0) {
-        if (!settings->routes) {
-            certs_free(c);
-            return NULL;
-        }
-        deis_random(c->key.bytes, sizeof(c->key.bytes));
-    }
-    c->server = tls_server_new(&c->key, err);
+    c->keys = keys;
+    c->server = tls_server_new(keys, err);
     if (!c->server || (settings->cert && load_files(c, err) < 0)) {
         certs_free(c);
         return NULL;
@@ -119,7 +114,6 @@ void certs_free(struct certs *c)
     free(c->platform_cert);
     free(c->platform_key);
     free(c->domain);
-    explicit_bzero(&c->key, sizeof(c->key));
     free(c);
 }
 
@@ -140,7 +134,7 @@ static struct tls_cert *read_document(struct certs *c, struct deis_str name, str
 
     if (doc && deis_json_get_str(doc, "certificate", &certificate, err) == 0 &&
         deis_json_get_str(doc, "key", &sealed, err) == 0 &&
-        deis_unseal(&c->key, deis_str(place), deis_str(sealed), &key, err) == 0) {
+        deis_keys_unseal(c->keys, deis_str(place), deis_str(sealed), &key, err) == 0) {
         deis_autofree char *serves = deis_str_dup(name);
         cert = tls_cert_new(c->server, serves, deis_str(certificate), deis_buf_str(&key), err);
     }
@@ -181,6 +175,28 @@ void certs_set_challenge(struct certs *c, struct deis_str token, struct deis_str
     }
 }
 
+/* The platform's key is sealed; one that was stored in clear by an earlier version still serves. */
+static char *open_setting(struct certs *c, const char *value)
+{
+    struct deis_buf plain = DEIS_BUF_INIT(TLS_PEM_MAX);
+    struct deis_err err = DEIS_ERR_INIT;
+    char id[DEIS_KEY_ID_TEXT];
+
+    if (!deis_sealed_key(deis_str(value), id)) {
+        return deis_strdup(value);
+    }
+    if (deis_keys_unseal(c->keys, DEIS_STR("config/router/sslKey"), deis_str(value), &plain, &err) <
+        0) {
+        deis_warn("the platform's key can't be opened (router/sslKey)", KV_ERR(&err));
+    }
+    char *text = deis_str_dup(deis_buf_str(&plain));
+    if (plain.data) {
+        explicit_bzero(plain.data, plain.len);
+    }
+    deis_buf_clear(&plain);
+    return text;
+}
+
 bool certs_set_platform(struct certs *c, struct deis_str key, const char *value)
 {
     bool is_key = deis_str_eq_cstr(key, "sslKey");
@@ -193,7 +209,7 @@ bool certs_set_platform(struct certs *c, struct deis_str key, const char *value)
         explicit_bzero(*field, strlen(*field));
     }
     free(*field);
-    *field = value ? deis_strdup(value) : NULL;
+    *field = value && is_key ? open_setting(c, value) : value ? deis_strdup(value) : NULL;
     c->platform_changed = true;
     return true;
 }

@@ -13,8 +13,9 @@
 
 struct certs;
 
-/* Reads --cert and --key. */
-struct certs *certs_new(const struct settings *settings, struct deis_err *err) deis_must_check;
+/* Reads --cert and --key. keys is borrowed. */
+struct certs *certs_new(const struct settings *settings, struct deis_keys *keys,
+                        struct deis_err *err) deis_must_check;
 void certs_free(struct certs *c); /* NULL is fine; no connection may be left */
 struct tls_server *certs_server(struct certs *c);
 

@@ -37,7 +37,7 @@ struct text {
 
 struct kept {
     char *dir;
-    struct deis_key key;
+    struct deis_keys *keys;
     struct deis_workers *disk;
     struct deis_timer *timer;
     struct deis_map *items; /* key -> item */
@@ -63,7 +63,7 @@ static void wipe_text(void *value)
     free(t);
 }
 
-struct kept *kept_open(struct deis_loop *loop, const char *data, const struct deis_key *key,
+struct kept *kept_open(struct deis_loop *loop, const char *data, struct deis_keys *keys,
                        struct deis_err *err)
 {
     deis_autofree char *dir = deis_asprintf("%s/kept", data);
@@ -74,7 +74,7 @@ struct kept *kept_open(struct deis_loop *loop, const char *data, const struct de
     }
     struct kept *k = deis_alloc(sizeof(*k));
     k->dir = DEIS_TAKE(dir);
-    k->key = *key;
+    k->keys = keys;
     k->disk = deis_workers_new(loop, 1, QUEUE_MAX);
     k->items = deis_map_new(free);
     k->fresh = deis_map_new(wipe_text);
@@ -98,7 +98,7 @@ static bool open_value(const struct kept *k, struct deis_str key, struct deis_st
                        struct deis_buf *out, struct deis_err *err)
 {
     if (deis_str_eq_cstr(key, SEALED)) {
-        return deis_unseal(&k->key, DEIS_STR(SEALED_PLACE), value, out, err) == 0;
+        return deis_keys_unseal(k->keys, DEIS_STR(SEALED_PLACE), value, out, err) == 0;
     }
     deis_buf_add_str(out, value);
     return !deis_buf_failed(out);
@@ -223,7 +223,7 @@ static int write_text(const struct kept *k, struct deis_str key, const struct te
                    : 0;
     }
     if (deis_str_eq_cstr(key, SEALED)) {
-        deis_seal(&k->key, DEIS_STR(SEALED_PLACE), value, &sealed);
+        deis_keys_seal(k->keys, DEIS_STR(SEALED_PLACE), value, &sealed);
         value = deis_buf_str(&sealed);
     }
     kept_doc_write(key, value, &file);
@@ -344,7 +344,6 @@ void kept_close(struct kept *k)
     deis_map_free(k->items);
     deis_map_free(k->fresh);
     deis_map_free(k->due);
-    explicit_bzero(&k->key, sizeof(k->key));
     free(k->dir);
     free(k);
 }

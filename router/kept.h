@@ -8,13 +8,13 @@
 #ifndef DEIS_ROUTER_KEPT_H
 #define DEIS_ROUTER_KEPT_H
 
-#include "lib/crypto/secret.h"
+#include "lib/crypto/keys.h"
 #include "lib/net/loop.h"
 
 struct kept;
 
-/* key seals config/router/sslKey, which etcd has as plain text. */
-struct kept *kept_open(struct deis_loop *loop, const char *data, const struct deis_key *key,
+/* keys (borrowed) seal config/router/sslKey, which etcd may still have as plain text. */
+struct kept *kept_open(struct deis_loop *loop, const char *data, struct deis_keys *keys,
                        struct deis_err *err) deis_must_check;
 /* Waits until all is written. NULL is fine. */
 void kept_close(struct kept *k);

@@ -15,6 +15,7 @@
 #include "router/takeover.h"
 
 #include "lib/base/clock.h"
+#include "lib/crypto/keys.h"
 #include "lib/net/log.h"
 
 #include <errno.h>
@@ -225,13 +226,7 @@ static void on_kept(const char *key, struct deis_str value, void *arg)
 
 static int load_kept(struct router *r, struct deis_err *err)
 {
-    struct deis_key key;
-
-    if (deis_key_load(r->settings.cluster_key, &key, err) < 0) {
-        return err->code;
-    }
-    r->kept = kept_open(r->loop, r->settings.data, &key, err);
-    explicit_bzero(&key, sizeof(key));
+    r->kept = kept_open(r->loop, r->settings.data, r->keys, err);
     if (!r->kept) {
         return err->code;
     }
@@ -349,12 +344,7 @@ static int start_workers(struct router *r, struct deis_err *err)
 
 static int start_etcd_parts(struct router *r, struct deis_err *err)
 {
-    struct deis_key key;
-
-    if (deis_key_load(r->settings.cluster_key, &key, err) < 0) {
-        return err->code;
-    }
-    r->access_bus = access_bus_start(r, &key);
+    r->access_bus = access_bus_start(r);
     r->source = source_start(r, err);
     return r->source ? 0 : err->code;
 }
@@ -415,13 +405,27 @@ int router_go_live(struct router *r, struct deis_err *err)
     return 0;
 }
 
+/* A router that runs from a file has nobody to share keys with. */
+static int open_keys(struct router *r, struct deis_err *err)
+{
+    struct deis_key random = { 0 };
+
+    r->keys = deis_keys_open(r->settings.cluster_key, err);
+    if (!r->keys && r->settings.routes) {
+        deis_random(random.bytes, sizeof(random.bytes));
+        r->keys = deis_keys_fixed(&random);
+    }
+    return r->keys ? 0 : err->code;
+}
+
 static int start(struct router *r, struct deis_err *err)
 {
     err->code = DEIS_OK;
     r->loop = deis_loop_new();
     r->jobs = deis_workers_new(r->loop, 1, JOBS_MAX);
     r->takeover = takeover_begin(r);
-    if (r->settings.https && !(r->certs = certs_new(&r->settings, err))) {
+    if (open_keys(r, err) < 0 ||
+        (r->settings.https && !(r->certs = certs_new(&r->settings, r->keys, err)))) {
         return err->code;
     }
     r->connections_max = connections_max(r);
@@ -476,6 +480,7 @@ static void stop_all(struct router *r)
     sockets_clear(&r->sockets);
     free(r->leaving_name);
     edge_clear(&r->edge);
+    deis_keys_free(r->keys);
 }
 
 int main(int argc, char **argv)

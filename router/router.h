@@ -13,6 +13,7 @@
 struct access_bus;
 struct admin;
 struct certs;
+struct deis_keys;
 struct control;
 struct drains;
 struct handover;
@@ -26,6 +27,7 @@ struct router {
     struct deis_loop *loop;
     struct sockets sockets;    /* listening; of no use once stopping or leaving */
     struct deis_workers *jobs; /* one thread for etcd calls and files */
+    struct deis_keys *keys;    /* of the cluster; random when there is neither a file nor etcd */
     struct route_registry *registry;
     struct route_model *model;
     struct route_table *table; /* the newest */

@@ -317,6 +317,7 @@ static void register_as(struct source *s, struct deis_directory *d, const char *
 {
     struct deis_service where = { .http = s->router->settings.http };
 
+    deis_directory_follow_keys(d, s->router->keys);
     deis_directory_register(d, "router", name, &where);
 }
 

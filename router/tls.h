@@ -10,7 +10,7 @@
 
 #include "router/core/tls_names.h"
 
-#include "lib/crypto/secret.h"
+#include "lib/crypto/keys.h"
 
 #include <sys/uio.h>
 
@@ -21,8 +21,8 @@ struct worker;
 struct tls_cert;
 struct tls_server;
 
-/* secret: what the ticket keys follow from. */
-struct tls_server *tls_server_new(const struct deis_key *secret, struct deis_err *err);
+/* keys: what the ticket keys follow from; borrowed. */
+struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err);
 void tls_server_free(struct tls_server *s); /* NULL is fine */
 
 /* A certificate for the name, from PEM texts, the chain behind the leaf; both may be as long as
@@ -38,7 +38,8 @@ void tls_cert_names(const struct tls_cert *c, void (*each)(struct deis_str name,
 
 /* --- connections. thread: worker --- */
 
-/* Ticket keys of the present time, derived when they are needed first. */
+/* Ticket keys of the present time, derived when they are needed first: two of each cluster key,
+ * that of this epoch before that of the last one. The first seals. */
 struct tls_ticket_key {
     uint8_t name[16];
     uint8_t cipher[32];
@@ -46,8 +47,10 @@ struct tls_ticket_key {
 };
 
 struct tls_tickets {
-    uint64_t epoch; /* of the first; 0: none yet */
-    struct tls_ticket_key keys[2];
+    uint64_t epoch;   /* of the first; 0: none yet */
+    unsigned version; /* of the cluster keys */
+    size_t count;
+    struct tls_ticket_key keys[2 * DEIS_KEYRING_MAX];
 };
 
 struct tls_conn;

@@ -93,11 +93,11 @@ static int fail(struct deis_err *err, const char *what)
     return DEIS_INVALID;
 }
 
-struct tls_server *tls_server_new(const struct deis_key *secret, struct deis_err *err)
+struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err)
 {
     struct tls_server *s = deis_alloc(sizeof(*s));
 
-    s->secret = *secret;
+    s->keys = keys;
     s->ctx = SSL_CTX_new(TLS_server_method());
     if (!s->ctx || SSL_CTX_set_min_proto_version(s->ctx, TLS1_2_VERSION) != 1) {
         fail(err, "TLS");
@@ -123,7 +123,6 @@ void tls_server_free(struct tls_server *s)
 {
     if (s) {
         SSL_CTX_free(s->ctx);
-        explicit_bzero(&s->secret, sizeof(s->secret));
         free(s);
     }
 }

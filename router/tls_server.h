@@ -27,7 +27,7 @@ struct tls_snapshot {
 
 struct tls_server {
     SSL_CTX *ctx;
-    struct deis_key secret;
+    struct deis_keys *keys;
 };
 
 struct tls_conn {

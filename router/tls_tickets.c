@@ -26,14 +26,20 @@ static struct tls_ticket_key *keys_now(struct worker *w)
     struct tls_tickets *t = &w->tickets;
     uint64_t epoch = (uint64_t)time(NULL) / TLS_TICKET_EPOCH_S;
 
-    if (t->epoch != epoch) {
-        const struct deis_key *secret = &w->opts.tls->secret;
-        for (uint64_t i = 0; i < DEIS_COUNT(t->keys); i++) {
+    struct deis_keys *secrets = w->opts.tls->keys;
+    struct deis_keyring ring;
+
+    if (t->epoch != epoch || t->version != deis_keys_version(secrets)) {
+        t->version = deis_keys_get(secrets, &ring);
+        t->count = 2 * ring.count;
+        for (size_t i = 0; i < t->count; i++) {
+            const struct deis_key *secret = &ring.keys[i / 2];
             struct tls_ticket_key *k = &t->keys[i];
-            derive(secret, "name", epoch - i, k->name, sizeof(k->name));
-            derive(secret, "cipher", epoch - i, k->cipher, sizeof(k->cipher));
-            derive(secret, "mac", epoch - i, k->mac, sizeof(k->mac));
+            derive(secret, "name", epoch - i % 2, k->name, sizeof(k->name));
+            derive(secret, "cipher", epoch - i % 2, k->cipher, sizeof(k->cipher));
+            derive(secret, "mac", epoch - i % 2, k->mac, sizeof(k->mac));
         }
+        deis_keyring_clear(&ring);
         t->epoch = epoch;
     }
     return t->keys;
@@ -67,7 +73,7 @@ int tls_ticket_cb(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
                    ? 1
                    : -1;
     }
-    for (size_t i = 0; i < DEIS_COUNT(c->worker->tickets.keys); i++) {
+    for (size_t i = 0; i < c->worker->tickets.count; i++) {
         if (memcmp(name, keys[i].name, sizeof(keys[i].name)) == 0) {
             if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys[i].cipher, iv) != 1 ||
                 !set_mac(mac, &keys[i])) {

@@ -17,7 +17,7 @@ struct context {
     struct deis_docker *docker;
     struct deis_directory *directory;
     struct deis_bus_client *bus;
-    struct deis_key key;
+    struct deis_keys *keys;
     char *machine; /* id of this machine */
 };
 

@@ -2,6 +2,7 @@
 #include "scheduler/engine.h"
 
 #include "scheduler/core/plan.h"
+#include "scheduler/reseal.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -215,6 +216,9 @@ static void on_plan(void *arg)
         return;
     }
     struct plan *plan = plan_make(e->world, deis_sha256_hex, e->epoch, now, deis_wall_ms());
+    if (plan->count == 0) {
+        reseal_units(plan, e->world, e->ctx);
+    }
     if (plan->count == 0) {
         uint64_t wait = plan->wake_ms > now ? plan->wake_ms - now : COALESCE_MS;
         plan_free(plan);

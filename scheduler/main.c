@@ -24,6 +24,7 @@ struct parts {
 static int open_context(struct context *ctx, struct settings *s, struct deis_err *err)
 {
     struct deis_etcd_opts opts = { .endpoints = s->etcd };
+    struct deis_keyring ring;
     int r;
 
     mkdir(s->data_dir, 0700);
@@ -33,8 +34,11 @@ static int open_context(struct context *ctx, struct settings *s, struct deis_err
         free(s->instance);
         s->instance = deis_strdup(host);
     }
-    if ((r = deis_key_load(s->cluster_key, &ctx->key, err)) < 0 ||
-        (r = machine_id(s, &ctx->machine, err)) < 0) {
+    ctx->keys = deis_keys_open(s->cluster_key, err);
+    if (!ctx->keys) {
+        return err->code;
+    }
+    if ((r = machine_id(s, &ctx->machine, err)) < 0) {
         return r;
     }
     ctx->etcd = deis_etcd_new(&opts, err);
@@ -44,7 +48,11 @@ static int open_context(struct context *ctx, struct settings *s, struct deis_err
     ctx->settings = s;
     ctx->docker = deis_docker_new(s->docker_socket);
     ctx->directory = deis_directory_start(ctx->etcd, ctx->loop);
-    ctx->bus = deis_bus_client_new(ctx->loop, &ctx->key, "scheduler");
+    deis_directory_follow_keys(ctx->directory, ctx->keys);
+    deis_keys_get(ctx->keys, &ring);
+    ctx->bus = deis_bus_client_new(ctx->loop, &ring.keys[0], "scheduler");
+    deis_bus_client_follow(ctx->bus, ctx->keys);
+    deis_keyring_clear(&ring);
     return 0;
 }
 
@@ -57,7 +65,7 @@ static void close_context(struct context *ctx)
     deis_docker_free(ctx->docker);
     deis_etcd_free(ctx->etcd);
     free(ctx->machine);
-    explicit_bzero(&ctx->key, sizeof(ctx->key));
+    deis_keys_free(ctx->keys);
 }
 
 static int start(struct context *ctx, struct parts *p, struct deis_err *err)

@@ -455,6 +455,7 @@ int run_server_start(const struct context *ctx, struct runtime *rt, struct logsh
                      struct agent *agent, struct run_server **ret, struct deis_err *err)
 {
     struct run_server *s = deis_alloc(sizeof(*s));
+    struct deis_keyring ring;
 
     s->ctx = ctx;
     s->rt = rt;
@@ -462,12 +463,15 @@ int run_server_start(const struct context *ctx, struct runtime *rt, struct logsh
     s->agent = agent;
     s->runs = deis_map_new(run_free);
     s->jobs = deis_workers_new(ctx->loop, JOB_THREADS, JOBS_MAX);
-    s->bus = deis_bus_server_new(ctx->loop, ctx->settings->bus, &ctx->key, "scheduler", methods,
+    deis_keys_get(ctx->keys, &ring);
+    s->bus = deis_bus_server_new(ctx->loop, ctx->settings->bus, &ring.keys[0], "scheduler", methods,
                                  DEIS_COUNT(methods), s, err);
+    deis_keyring_clear(&ring);
     *ret = s;
     if (!s->bus) {
         return err->code;
     }
+    deis_bus_server_follow(s->bus, ctx->keys);
     agent_on_container(agent, on_container, s);
     return 0;
 }

@@ -109,7 +109,7 @@ static int open_env(struct runtime *rt, const struct runtime_create *c, json_t *
         *ret = json_object();
         return 0;
     }
-    int r = deis_unseal(&rt->ctx->key, deis_str(aad), deis_str(c->sealed_env), &plain, err);
+    int r = deis_keys_unseal(rt->ctx->keys, deis_str(aad), deis_str(c->sealed_env), &plain, err);
     if (r < 0) {
         return deis_err_wrap(err, "environment of '%s'", c->app);
     }

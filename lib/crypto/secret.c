@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/crypto/secret.h"
 
+#include "lib/crypto/keys.h"
+#include "lib/crypto/seal.h"
 #include "lib/wire/b64.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -12,13 +13,10 @@
 #include <openssl/hmac.h>
 #include <stdio.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define KEY_DIGITS    64
-#define NONCE_BYTES   12
-#define TAG_BYTES     16
-#define SEALED_MAX    ((size_t)16 << 20)
+#define NONCE_BYTES   DEIS_SEAL_NONCE
+#define TAG_BYTES     DEIS_SEAL_TAG
+#define SEALED_MAX    DEIS_SEALED_PLAIN
 #define PASSWORD_MAX  1024
 #define SALT_BYTES    16
 #define HASH_BYTES    32
@@ -119,60 +117,16 @@ bool deis_secret_eq(struct deis_str a, struct deis_str b)
 
 /* --- the cluster key --- */
 
-static int key_read(const char *path, char digits[KEY_DIGITS + 2], ssize_t *ret_len,
-                    struct deis_err *err)
-{
-    struct stat st;
-    deis_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) {
-        return deis_err_errno(err, errno, "can't open the cluster key '%s'", path);
-    }
-    if (fstat(fd, &st) < 0) {
-        return deis_err_errno(err, errno, "can't look at the cluster key '%s'", path);
-    }
-    if (!S_ISREG(st.st_mode)) {
-        return deis_err_set(err, DEIS_INVALID, "cluster key '%s' is no regular file", path);
-    }
-    if ((st.st_mode & 0137) != 0) {
-        return deis_err_set(err, DEIS_INVALID,
-                            "cluster key '%s' has mode %04o, others may read or change it: "
-                            "it must be 0600 or 0640",
-                            path, (unsigned)(st.st_mode & 07777));
-    }
-    *ret_len = read(fd, digits, KEY_DIGITS + 2);
-    if (*ret_len < 0) {
-        return deis_err_errno(err, errno, "can't read the cluster key '%s'", path);
-    }
-    return 0;
-}
-
 int deis_key_load(const char *path, struct deis_key *ret, struct deis_err *err)
 {
-    char digits[KEY_DIGITS + 2] = { 0 };
-    ssize_t len = 0;
+    struct deis_keyring ring;
+    int r = deis_keyring_load(path, &ring, err);
 
-    int r = key_read(path, digits, &len, err);
-    if (r < 0) {
-        return r;
+    if (r == 0) {
+        *ret = ring.keys[0];
+        deis_keyring_clear(&ring);
     }
-    struct deis_str text = deis_str_n(digits, (size_t)len);
-    if (text.len == KEY_DIGITS + 1 && digits[KEY_DIGITS] == '\n') {
-        text.len--;
-    }
-    deis_autobuf struct deis_buf raw = DEIS_BUF_INIT(sizeof(ret->bytes));
-    r = text.len == KEY_DIGITS ? deis_hex_decode(text, &raw, NULL) : DEIS_INVALID;
-    OPENSSL_cleanse(digits, sizeof(digits));
-    if (r < 0 || deis_buf_failed(&raw) || raw.len != sizeof(ret->bytes)) {
-        return deis_err_set(err, DEIS_INVALID, "cluster key '%s' must be one line of 64 hex digits",
-                            path);
-    }
-    memcpy(ret->bytes, raw.data, sizeof(ret->bytes));
-    OPENSSL_cleanse(raw.data, raw.len);
-    uint8_t sum[32];
-    deis_sha256(deis_str_n((const char *)ret->bytes, sizeof(ret->bytes)), sum);
-    memcpy(ret->id, sum, sizeof(ret->id));
-    return 0;
+    return r;
 }
 
 void deis_key_derive_for(const struct deis_key *key, const char *purpose, struct deis_str context,
@@ -217,8 +171,8 @@ static const uint8_t *bytes_of(struct deis_str s)
     return (const uint8_t *)(s.ptr ? s.ptr : "");
 }
 
-void deis_seal(const struct deis_key *key, struct deis_str aad, struct deis_str plain,
-               struct deis_buf *out)
+void deis_seal_with(const struct deis_key *key, const uint8_t nonce[NONCE_BYTES],
+                    struct deis_str aad, struct deis_str plain, struct deis_buf *out)
 {
     uint8_t derived[32];
     int n = 0;
@@ -227,7 +181,7 @@ void deis_seal(const struct deis_key *key, struct deis_str aad, struct deis_str 
     size_t size = NONCE_BYTES + plain.len + TAG_BYTES;
     deis_autofree uint8_t *box = deis_alloc(size);
     uint8_t *body = box + NONCE_BYTES;
-    deis_random(box, NONCE_BYTES);
+    memcpy(box, nonce, NONCE_BYTES);
     deis_key_derive(key, "at-rest", derived);
 
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -243,6 +197,15 @@ void deis_seal(const struct deis_key *key, struct deis_str aad, struct deis_str 
     hex_digits(key->id, sizeof(key->id), id);
     deis_buf_addf(out, "v1:%s:", id);
     deis_b64_encode(deis_str_n((const char *)box, size), out);
+}
+
+void deis_seal(const struct deis_key *key, struct deis_str aad, struct deis_str plain,
+               struct deis_buf *out)
+{
+    uint8_t nonce[NONCE_BYTES];
+
+    deis_random(nonce, sizeof(nonce));
+    deis_seal_with(key, nonce, aad, plain, out);
 }
 
 /* Decrypts in place; the text is then at box + NONCE_BYTES. */
@@ -278,7 +241,8 @@ int deis_unseal(const struct deis_key *key, struct deis_str aad, struct deis_str
     }
     snprintf(prefix, sizeof(prefix), "v1:%s:", id);
     if (!deis_str_starts(sealed, prefix)) {
-        return deis_err_set(err, DEIS_INVALID, "sealed value belongs to another cluster key");
+        return deis_err_set(err, DEIS_INVALID,
+                            "sealed value belongs to a cluster key that is not held here");
     }
     deis_autobuf struct deis_buf box = DEIS_BUF_INIT(NONCE_BYTES + SEALED_MAX + TAG_BYTES);
     int r = deis_b64_decode(deis_str_skip(sealed, strlen(prefix)), &box, NULL);

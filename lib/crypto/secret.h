@@ -8,12 +8,13 @@
 
 #include "lib/base/buf.h"
 
-/* The cluster key: a file with 64 hex digits and a newline, mode 0600 or 0640. */
+/* A cluster key. Those that a process holds are a ring (keyring.h), kept in a file (keys.h). */
 struct deis_key {
     uint8_t id[4]; /* first bytes of SHA-256 of the key: names it in sealed values */
     uint8_t bytes[32];
 };
 
+/* The key in the file that seals. */
 int deis_key_load(const char *path, struct deis_key *ret, struct deis_err *err) deis_must_check;
 /* HKDF-SHA256 of the key for one purpose ("bus", "at-rest", "builder-hook"). */
 void deis_key_derive(const struct deis_key *key, const char *purpose, uint8_t out[32]);

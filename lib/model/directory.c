@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/model/directory.h"
 
+#include "lib/net/keywatch.h"
 #include "lib/net/log.h"
 
 #include <pthread.h>
@@ -29,13 +30,16 @@ struct deis_directory {
     void (*on_change)(void *arg);
     void *change_arg;
 
+    struct deis_keys *keys; /* named in our own registration, or NULL */
+    struct deis_keywatch *keywatch;
+    struct deis_service own;
     char *key; /* of our own registration, or NULL */
-    char *value;
     struct deis_etcd_lease *lease;
     int64_t lease_id;
     struct deis_timer *retry;
     unsigned attempt;
-    int64_t put_lease; /* the put's own copy while it runs */
+    int64_t put_lease; /* the put's own copies while it runs */
+    char *put_value;
     bool put_running;
     bool put_failed;
     bool put_again; /* the key went while the put ran: its outcome is old */
@@ -135,7 +139,7 @@ static void do_put(void *arg)
     struct deis_directory *d = arg;
     struct deis_err err = DEIS_ERR_INIT;
 
-    d->put_failed = deis_etcd_put(d->etcd, d->key, deis_str(d->value), d->put_lease, &err) < 0;
+    d->put_failed = deis_etcd_put(d->etcd, d->key, deis_str(d->put_value), d->put_lease, &err) < 0;
 }
 
 static void retry_later(struct deis_directory *d)
@@ -193,6 +197,8 @@ static void register_again(struct deis_directory *d)
     d->put_running = true;
     d->put_again = false;
     d->put_lease = d->lease_id;
+    free(d->put_value);
+    d->put_value = deis_service_format(&d->own);
     if (deis_workers_run(d->workers, do_put, put_done, d, &err) < 0) {
         d->put_running = false;
         retry_later(d);
@@ -258,10 +264,11 @@ void deis_directory_register(struct deis_directory *d, const char *component, co
 {
     char key[DEIS_KEY_MAX];
 
-    free(d->key);
-    free(d->value);
     d->key = deis_strdup(deis_key(key, "services/%s/%s", component, instance));
-    d->value = deis_service_format(where);
+    d->own.http = where->http ? deis_strdup(where->http) : NULL;
+    d->own.bus = where->bus ? deis_strdup(where->bus) : NULL;
+    d->own.ssh = where->ssh ? deis_strdup(where->ssh) : NULL;
+    d->own.proxy_from = where->proxy_from ? deis_strdup(where->proxy_from) : NULL;
     register_again(d);
 }
 
@@ -273,6 +280,42 @@ bool deis_directory_registered(const struct deis_directory *d)
 int64_t deis_directory_lease(const struct deis_directory *d)
 {
     return d->lease_id;
+}
+
+static void on_keys(void *arg)
+{
+    struct deis_directory *d = arg;
+
+    deis_strv_free(d->own.keys);
+    d->own.keys = deis_keys_ids(d->keys);
+    if (d->key) {
+        d->put_again = true; /* one that runs says what was */
+        register_again(d);
+    }
+}
+
+void deis_directory_follow_keys(struct deis_directory *d, struct deis_keys *keys)
+{
+    d->keys = keys;
+    d->keywatch = deis_keywatch_start(d->loop, keys, on_keys, d);
+    on_keys(d);
+}
+
+bool deis_directory_all_seal_with(struct deis_directory *d, const char *key_id)
+{
+    bool known = false;
+    bool all = true;
+
+    pthread_mutex_lock(&d->lock);
+    for (size_t i = 0; i < d->count; i++) {
+        char **keys = d->entries[i].where.keys;
+        if (d->entries[i].alive && keys && keys[0]) {
+            known = true;
+            all = all && strcmp(keys[0], key_id) == 0;
+        }
+    }
+    pthread_mutex_unlock(&d->lock);
+    return known && all;
 }
 
 void deis_directory_on_change(struct deis_directory *d, void (*fn)(void *arg), void *arg)
@@ -330,8 +373,10 @@ void deis_directory_stop(struct deis_directory *d)
         entry_clear(&d->entries[i]);
     }
     free(d->entries);
+    deis_keywatch_stop(d->keywatch);
+    deis_service_clear(&d->own);
     free(d->key);
-    free(d->value);
+    free(d->put_value);
     pthread_mutex_destroy(&d->lock);
     free(d);
 }

@@ -7,6 +7,7 @@
 #ifndef DEIS_MODEL_DIRECTORY_H
 #define DEIS_MODEL_DIRECTORY_H
 
+#include "lib/crypto/keys.h"
 #include "lib/etcd/etcd.h"
 #include "lib/model/model.h"
 
@@ -14,6 +15,11 @@ struct deis_directory;
 
 struct deis_directory *deis_directory_start(struct deis_etcd *e, struct deis_loop *loop);
 void deis_directory_stop(struct deis_directory *d); /* removes what was registered */
+/* Follow the file of the cluster keys, and say in the registration which of them are held. keys is
+ * borrowed. Call it before registering. */
+void deis_directory_follow_keys(struct deis_directory *d, struct deis_keys *keys);
+/* Does every service that names keys seal with this one? False while none is known. thread: any */
+bool deis_directory_all_seal_with(struct deis_directory *d, const char *key_id);
 /* One registration per process. */
 void deis_directory_register(struct deis_directory *d, const char *component, const char *instance,
                              const struct deis_service *where);

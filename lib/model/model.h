@@ -168,6 +168,8 @@ struct deis_service {
     char *bus;
     char *ssh;
     char *proxy_from; /* ranges whose connections to `ssh` begin with a PROXY header */
+    char **
+        keys; /* ids of the cluster keys that it holds, first the one that it seals with; or NULL */
 };
 
 int deis_service_parse(struct deis_str text, struct deis_service *ret,

@@ -56,6 +56,7 @@ void deis_service_clear(struct deis_service *s)
     free(s->bus);
     free(s->ssh);
     free(s->proxy_from);
+    deis_strv_free(s->keys);
     *s = (struct deis_service){ 0 };
 }
 
@@ -72,7 +73,8 @@ int deis_service_parse(struct deis_str text, struct deis_service *ret, struct de
     if ((r = codec_text_or(obj, "http", NULL, &s.http, err)) < 0 ||
         (r = codec_text_or(obj, "bus", NULL, &s.bus, err)) < 0 ||
         (r = codec_text_or(obj, "ssh", NULL, &s.ssh, err)) < 0 ||
-        (r = codec_text_or(obj, "proxy_from", NULL, &s.proxy_from, err)) < 0) {
+        (r = codec_text_or(obj, "proxy_from", NULL, &s.proxy_from, err)) < 0 ||
+        (r = codec_strv(obj, "keys", &s.keys, err)) < 0) {
         deis_service_clear(&s);
         return deis_err_wrap(err, "service");
     }
@@ -88,5 +90,8 @@ char *deis_service_format(const struct deis_service *s)
     codec_set_text(obj, "bus", s->bus);
     codec_set_text(obj, "ssh", s->ssh);
     codec_set_text(obj, "proxy_from", s->proxy_from);
+    if (s->keys) {
+        json_object_set_new(obj, "keys", codec_strv_json(s->keys));
+    }
     return codec_dump(obj);
 }

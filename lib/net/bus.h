@@ -4,11 +4,14 @@
  * a key derived from the cluster key; format in proto/README.md). Many requests are in flight side
  * by side over one socket; each has a deadline. A request carries an operation id: the server keeps
  * the answer for a while and repeats it for a repeat, so that resending is safe.
+ *
+ * Keys change while all goes on: what follows a deis_keys (borrowed for its life) seals with its
+ * first key, opens with any of them, and takes up what is new before the next frame.
  */
 #ifndef DEIS_NET_BUS_H
 #define DEIS_NET_BUS_H
 
-#include "lib/crypto/secret.h"
+#include "lib/crypto/keys.h"
 #include "lib/net/loop.h"
 
 #include <protobuf-c/protobuf-c.h>
@@ -37,6 +40,7 @@ struct deis_bus_server *deis_bus_server_new(struct deis_loop *loop, const char *
                                             const struct deis_key *key, const char *service,
                                             const struct deis_bus_method *methods, size_t count,
                                             void *arg, struct deis_err *err) deis_must_check;
+void deis_bus_server_follow(struct deis_bus_server *s, struct deis_keys *keys);
 void deis_bus_server_free(struct deis_bus_server *s);
 void deis_bus_reply(struct deis_bus_call *call, const ProtobufCMessage *msg); /* thread: any */
 void deis_bus_fail(struct deis_bus_call *call, const struct deis_err *err);   /* thread: any */
@@ -49,6 +53,7 @@ uint64_t deis_bus_server_refused(const struct deis_bus_server *s);
 struct deis_bus_client;
 struct deis_bus_client *deis_bus_client_new(struct deis_loop *loop, const struct deis_key *key,
                                             const char *service);
+void deis_bus_client_follow(struct deis_bus_client *c, struct deis_keys *keys);
 /* Pending calls end with DEIS_CANCELLED. Not from within on_done. */
 void deis_bus_client_free(struct deis_bus_client *c);
 /* Call a method at address. request is packed before return. on_done is called later, never from
@@ -68,6 +73,9 @@ void deis_bus_send(
  * calls. thread: any */
 struct deis_bus_sync;
 struct deis_bus_sync *deis_bus_sync_new(const struct deis_key *key, const char *service);
+/* Before the first call. Looks at the key file itself before each frame, so that a program without
+ * a loop notices a change too. */
+void deis_bus_sync_follow(struct deis_bus_sync *c, struct deis_keys *keys);
 void deis_bus_sync_free(struct deis_bus_sync *c);
 int deis_bus_call_sync(struct deis_bus_sync *c, const char *address, const char *method,
                        const char *op, const ProtobufCMessage *request,

@@ -46,6 +46,8 @@ struct peer {
 
 struct deis_bus_client {
     struct deis_loop *loop;
+    struct deis_keys *keys; /* NULL: the key never changes */
+    unsigned keys_version;
     struct deis_frame_sealer *sealer;
     struct deis_frame_opener *opener;
     struct deis_map *peers; /* address -> struct peer */
@@ -60,6 +62,28 @@ struct deis_bus_client {
 static struct deis_str id_str(const uint32_t *id)
 {
     return deis_str_n((const char *)id, sizeof(*id));
+}
+
+/* --- keys --- */
+
+static void take_keys(struct deis_bus_client *c)
+{
+    struct deis_keyring ring;
+
+    if (!c->keys || deis_keys_version(c->keys) == c->keys_version) {
+        return;
+    }
+    c->keys_version = deis_keys_get(c->keys, &ring);
+    deis_frame_opener_rekey(c->opener, &ring);
+    deis_frame_sealer_rekey(c->sealer, &ring.keys[0]);
+    deis_keyring_clear(&ring);
+}
+
+void deis_bus_client_follow(struct deis_bus_client *c, struct deis_keys *keys)
+{
+    c->keys = keys;
+    c->keys_version = 0;
+    take_keys(c);
 }
 
 /* --- pending requests --- */
@@ -110,6 +134,7 @@ static void send_pending(struct peer *peer, struct pending *p, uint64_t now)
     if (peer->blocked) {
         return;
     }
+    take_keys(c);
     uint32_t oldest = 0;
     bool replaces = r->sends >= DEIS_BUS_TRIES_KEPT;
     if (replaces) {
@@ -168,6 +193,7 @@ static void take_packet(struct deis_bus_client *c, struct peer *peer,
     if (!p || p->peer != peer) {
         return;
     }
+    take_keys(c);
     Deis__BusAnswer *answer =
         deis_bus_request_answer(&p->request, packet, c->opener, peer->token, now);
     if (!answer) {

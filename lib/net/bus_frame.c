@@ -90,22 +90,28 @@ struct deis_frame_sealer {
 struct deis_frame_sealer *deis_frame_sealer_new(const struct deis_key *key, const char *name)
 {
     struct deis_frame_sealer *s = deis_alloc(sizeof(*s));
-    uint8_t derived[32];
 
     must(deis_str_is_label(deis_str(name)));
-    deis_random(s->last.boot, sizeof(s->last.boot));
     size_t name_len = strlen(name);
     s->head[0] = VERSION;
-    memcpy(s->head + KEY_ID_AT, key->id, sizeof(key->id));
-    memcpy(s->head + BOOT_AT, s->last.boot, sizeof(s->last.boot));
     s->head[NAME_LEN_AT] = (uint8_t)name_len;
     memcpy(s->head + NAME_AT, name, name_len);
     s->head_len = NAME_AT + name_len;
     s->ctx = cipher_new();
+    deis_frame_sealer_rekey(s, key);
+    return s;
+}
+
+void deis_frame_sealer_rekey(struct deis_frame_sealer *s, const struct deis_key *key)
+{
+    uint8_t derived[32];
+
+    deis_random(s->last.boot, sizeof(s->last.boot));
+    memcpy(s->head + KEY_ID_AT, key->id, sizeof(key->id));
+    memcpy(s->head + BOOT_AT, s->last.boot, sizeof(s->last.boot));
     deis_key_derive_for(key, PURPOSE, boot_str(s->last.boot), derived);
     must(EVP_EncryptInit_ex(s->ctx, EVP_aes_256_gcm(), NULL, derived, NULL) == 1);
     explicit_bzero(derived, sizeof(derived));
-    return s;
 }
 
 void deis_frame_sealer_free(struct deis_frame_sealer *s)
@@ -155,8 +161,8 @@ struct deis_frame_ref deis_frame_seal(struct deis_frame_sealer *s,
 
 /* --- opening, common to both sides --- */
 
-static int parse(const struct deis_key *key, uint8_t *frame, size_t len, struct deis_frame *ret,
-                 struct deis_err *err)
+static int parse(const struct deis_keyring *keys, uint8_t *frame, size_t len,
+                 struct deis_frame *ret, const struct deis_key **ret_key, struct deis_err *err)
 {
     if (len > DEIS_FRAME_MAX) {
         return deis_err_set(err, DEIS_LIMIT, "frame has more than %d bytes", DEIS_FRAME_MAX);
@@ -168,7 +174,8 @@ static int parse(const struct deis_key *key, uint8_t *frame, size_t len, struct 
         return deis_err_set(err, DEIS_PROTOCOL, "frame has version %u, this is %d", frame[0],
                             VERSION);
     }
-    if (memcmp(frame + KEY_ID_AT, key->id, sizeof(key->id)) != 0) {
+    *ret_key = deis_keyring_find(keys, frame + KEY_ID_AT);
+    if (!*ret_key) {
         return deis_err_set(err, DEIS_DENIED, "frame was sealed with another cluster key");
     }
     size_t name_len = frame[NAME_LEN_AT];
@@ -227,7 +234,7 @@ struct sender {
 };
 
 struct deis_frame_gate {
-    struct deis_key key;
+    struct deis_keyring keys;
     EVP_CIPHER_CTX *ctx;
     struct deis_map *senders; /* boot id -> struct sender */
     uint8_t current[DEIS_FRAME_ID_BYTES];
@@ -285,12 +292,17 @@ struct deis_frame_gate *deis_frame_gate_new(const struct deis_key *key, uint64_t
 {
     struct deis_frame_gate *g = deis_alloc(sizeof(*g));
 
-    g->key = *key;
+    g->keys.keys[g->keys.count++] = *key;
     g->ctx = open_cipher_new();
     g->senders = deis_map_new(sender_free);
     renew_token(g, now_ms);
     renew_token(g, now_ms);
     return g;
+}
+
+void deis_frame_gate_rekey(struct deis_frame_gate *g, const struct deis_keyring *keys)
+{
+    g->keys = *keys;
 }
 
 void deis_frame_gate_free(struct deis_frame_gate *g)
@@ -362,8 +374,9 @@ static int gate_judge(struct deis_frame_gate *g, uint8_t *frame, size_t len, uin
                       struct deis_frame *ret, struct deis_err *err)
 {
     uint8_t fresh_key[32];
+    const struct deis_key *key = NULL;
 
-    int r = parse(&g->key, frame, len, ret, err);
+    int r = parse(&g->keys, frame, len, ret, &key, err);
     if (r < 0) {
         return r;
     }
@@ -372,7 +385,7 @@ static int gate_judge(struct deis_frame_gate *g, uint8_t *frame, size_t len, uin
         return deis_err_set(err, DEIS_DENIED, "frame was seen before");
     }
     if (!s) {
-        deis_key_derive_for(&g->key, PURPOSE, boot_str(ret->ref.boot), fresh_key);
+        deis_key_derive_for(key, PURPOSE, boot_str(ret->ref.boot), fresh_key);
     }
     r = open_body(g->ctx, s ? s->key : fresh_key, NULL, frame, ret, err);
     if (r < 0) {
@@ -421,9 +434,10 @@ size_t deis_frame_gate_senders(const struct deis_frame_gate *g)
 /* --- the client's side --- */
 
 struct deis_frame_opener {
-    struct deis_key key;
+    struct deis_keyring keys;
     EVP_CIPHER_CTX *ctx;
-    uint8_t boot[DEIS_FRAME_ID_BYTES]; /* whose key is derived: answers come from few servers */
+    /* Whose key is derived: answers come from few servers. A boot id goes with one key. */
+    uint8_t boot[DEIS_FRAME_ID_BYTES];
     uint8_t derived[32];
     bool has_derived;
 };
@@ -432,9 +446,15 @@ struct deis_frame_opener *deis_frame_opener_new(const struct deis_key *key)
 {
     struct deis_frame_opener *o = deis_alloc(sizeof(*o));
 
-    o->key = *key;
+    o->keys.keys[o->keys.count++] = *key;
     o->ctx = open_cipher_new();
     return o;
+}
+
+void deis_frame_opener_rekey(struct deis_frame_opener *o, const struct deis_keyring *keys)
+{
+    o->keys = *keys;
+    o->has_derived = false;
 }
 
 void deis_frame_opener_free(struct deis_frame_opener *o)
@@ -449,12 +469,13 @@ void deis_frame_opener_free(struct deis_frame_opener *o)
 int deis_frame_open_answer(struct deis_frame_opener *o, const struct deis_frame_ref *request,
                            uint8_t *frame, size_t len, struct deis_frame *ret, struct deis_err *err)
 {
-    int r = parse(&o->key, frame, len, ret, err);
+    const struct deis_key *key = NULL;
+    int r = parse(&o->keys, frame, len, ret, &key, err);
     if (r < 0) {
         return r;
     }
     if (!o->has_derived || memcmp(o->boot, ret->ref.boot, sizeof(o->boot)) != 0) {
-        deis_key_derive_for(&o->key, PURPOSE, boot_str(ret->ref.boot), o->derived);
+        deis_key_derive_for(key, PURPOSE, boot_str(ret->ref.boot), o->derived);
         memcpy(o->boot, ret->ref.boot, sizeof(o->boot));
         o->has_derived = true;
     }

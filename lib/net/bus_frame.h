@@ -7,7 +7,7 @@
 #ifndef DEIS_NET_BUS_FRAME_H
 #define DEIS_NET_BUS_FRAME_H
 
-#include "lib/crypto/secret.h"
+#include "lib/crypto/keyring.h"
 
 #define DEIS_FRAME_MAX       1048576
 #define DEIS_FRAME_NAME_MAX  63
@@ -34,6 +34,9 @@ struct deis_frame_sealer;
 
 /* name: a DNS label. Draws a boot id; its counter starts at 1. */
 struct deis_frame_sealer *deis_frame_sealer_new(const struct deis_key *key, const char *name);
+/* From now on with another key. Draws another boot id; the counter goes on, so that no two frames
+ * of a sealer have the same. */
+void deis_frame_sealer_rekey(struct deis_frame_sealer *s, const struct deis_key *key);
 void deis_frame_sealer_free(struct deis_frame_sealer *s);
 /* Bytes of the header, which the plain text follows, and of header and tag together. */
 size_t deis_frame_head_size(const struct deis_frame_sealer *s);
@@ -49,6 +52,8 @@ struct deis_frame_ref deis_frame_seal(struct deis_frame_sealer *s,
 struct deis_frame_gate;
 
 struct deis_frame_gate *deis_frame_gate_new(const struct deis_key *key, uint64_t now_ms);
+/* From now on these keys open, and no other. */
+void deis_frame_gate_rekey(struct deis_frame_gate *g, const struct deis_keyring *keys);
 void deis_frame_gate_free(struct deis_frame_gate *g);
 /* Opens a request in place; now_ms is monotonic. 0: authentic, addressed to this gate, never seen
  * before. DEIS_CONFLICT: authentic, but the token is none of ours: answer with the current one, do
@@ -63,6 +68,8 @@ size_t deis_frame_gate_senders(const struct deis_frame_gate *g);
 struct deis_frame_opener;
 
 struct deis_frame_opener *deis_frame_opener_new(const struct deis_key *key);
+/* From now on these keys open, and no other. */
+void deis_frame_opener_rekey(struct deis_frame_opener *o, const struct deis_keyring *keys);
 void deis_frame_opener_free(struct deis_frame_opener *o);
 /* Opens in place an answer to that request. */
 int deis_frame_open_answer(struct deis_frame_opener *o, const struct deis_frame_ref *request,

@@ -55,6 +55,8 @@ struct deis_bus_server {
     struct event *readable;
     struct deis_timer *sweep;
     bool sweeping;
+    struct deis_keys *keys; /* NULL: the key never changes */
+    unsigned keys_version;
     struct deis_frame_gate *gate;
     struct deis_frame_sealer *sealer;
     const struct deis_bus_method *methods;
@@ -135,11 +137,34 @@ static void on_sweep(void *arg)
     }
 }
 
+/* --- keys --- */
+
+static void take_keys(struct deis_bus_server *s)
+{
+    struct deis_keyring ring;
+
+    if (!s->keys || deis_keys_version(s->keys) == s->keys_version) {
+        return;
+    }
+    s->keys_version = deis_keys_get(s->keys, &ring);
+    deis_frame_gate_rekey(s->gate, &ring);
+    deis_frame_sealer_rekey(s->sealer, &ring.keys[0]);
+    deis_keyring_clear(&ring);
+}
+
+void deis_bus_server_follow(struct deis_bus_server *s, struct deis_keys *keys)
+{
+    s->keys = keys;
+    s->keys_version = 0;
+    take_keys(s);
+}
+
 /* --- answers --- */
 
 static void send_plain(struct deis_bus_server *s, const struct route *to, const uint8_t *plain,
                        size_t len)
 {
+    take_keys(s);
     uint8_t *frame = nn_allocmsg(deis_frame_overhead(s->sealer) + len, 0);
 
     if (!frame) {
@@ -363,6 +388,7 @@ static void take_packet(struct deis_bus_server *s, const struct deis_bus_packet 
     struct deis_err err = DEIS_ERR_INIT;
     uint64_t now = deis_now_ms();
 
+    take_keys(s);
     int r = deis_frame_gate_open(s->gate, p->frame, p->len, now, &f, &err);
     if (r < 0 && r != DEIS_CONFLICT) {
         complain(s, &err, now);

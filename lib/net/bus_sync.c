@@ -17,6 +17,7 @@ struct conn {
     int sock;
     struct deis_frame_sealer *sealer;
     struct deis_frame_opener *opener;
+    unsigned keys_version;
     uint8_t token[DEIS_FRAME_ID_BYTES];
     uint64_t idle_since_ms;
 };
@@ -25,11 +26,29 @@ TAILQ_HEAD(conn_list, conn);
 
 struct deis_bus_sync {
     struct deis_key key;
+    struct deis_keys *keys; /* NULL: the key never changes */
     char *service;
     pthread_mutex_t lock;  /* guards idle */
     struct conn_list idle; /* newest first */
     unsigned idle_count;
 };
+
+/* What the file can't say now, it may say later: until then the keys are those that were. */
+static void take_keys(struct deis_bus_sync *c, struct conn *k)
+{
+    struct deis_keyring ring;
+
+    if (!c->keys) {
+        return;
+    }
+    (void)deis_keys_refresh(c->keys, NULL);
+    if (deis_keys_version(c->keys) != k->keys_version) {
+        k->keys_version = deis_keys_get(c->keys, &ring);
+        deis_frame_opener_rekey(k->opener, &ring);
+        deis_frame_sealer_rekey(k->sealer, &ring.keys[0]);
+        deis_keyring_clear(&ring);
+    }
+}
 
 static int conn_connect(struct conn *k, struct deis_err *err)
 {
@@ -153,6 +172,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 /* One request under way. */
 struct exchange {
+    struct deis_bus_sync *client;
     struct conn *conn;
     struct deis_bus_request *request;
     uint64_t deadline_ms;
@@ -178,6 +198,7 @@ static bool send_due(struct exchange *x, uint64_t now)
     if (x->request->next_send_ms > now) {
         return true;
     }
+    take_keys(x->client, k);
     set_wait(k->sock, NN_SNDTIMEO, earlier(x->deadline_ms, now + DEIS_BUS_SILENT_MS));
     if (!deis_bus_request_send(x->request, k->sock, 0, k->sealer, k->token, now)) {
         return false;
@@ -198,6 +219,7 @@ static Deis__BusAnswer *receive(struct exchange *x)
     if (!deis_bus_receive(k->sock, 0, &packet)) {
         return NULL;
     }
+    take_keys(x->client, k);
     Deis__BusAnswer *answer =
         deis_bus_request_answer(x->request, &packet, k->opener, k->token, deis_now_ms());
     deis_bus_packet_clear(&packet);
@@ -216,9 +238,10 @@ static Deis__BusAnswer *receive(struct exchange *x)
 }
 
 /* Sends again and again until a final answer (yours) or the deadline (NULL). */
-static Deis__BusAnswer *exchange(struct conn *k, struct deis_bus_request *r, uint64_t deadline_ms)
+static Deis__BusAnswer *exchange(struct deis_bus_sync *c, struct conn *k,
+                                 struct deis_bus_request *r, uint64_t deadline_ms)
 {
-    struct exchange x = { .conn = k, .request = r, .deadline_ms = deadline_ms };
+    struct exchange x = { .client = c, .conn = k, .request = r, .deadline_ms = deadline_ms };
     Deis__BusAnswer *answer = NULL;
     uint64_t now;
 
@@ -242,6 +265,11 @@ struct deis_bus_sync *deis_bus_sync_new(const struct deis_key *key, const char *
     pthread_mutex_init(&c->lock, NULL);
     TAILQ_INIT(&c->idle);
     return c;
+}
+
+void deis_bus_sync_follow(struct deis_bus_sync *c, struct deis_keys *keys)
+{
+    c->keys = keys;
 }
 
 void deis_bus_sync_free(struct deis_bus_sync *c)
@@ -274,7 +302,7 @@ int deis_bus_call_sync(struct deis_bus_sync *c, const char *address, const char 
         deis_bus_request_clear(&r);
         return code;
     }
-    Deis__BusAnswer *got = exchange(k, &r, deadline_ms);
+    Deis__BusAnswer *got = exchange(c, k, &r, deadline_ms);
     if (got) {
         code = deis_bus_answer_result(got, method, answer, &msg, err);
         deis__bus_answer__free_unpacked(got, NULL);

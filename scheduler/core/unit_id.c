@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "scheduler/core/unit_id.h"
 
+#include "lib/crypto/keyring.h"
+
 #include <stdio.h>
 
 #define CONTENT_MAX (4u * 1024 * 1024)
@@ -21,6 +23,15 @@ static void add_texts(struct deis_buf *b, char *const *v)
         add_text(b, *v);
     }
     deis_buf_add_cstr(b, v ? "|" : "-|");
+}
+
+/* By the name that sealing gave it: it is the same environment when it is sealed anew with another
+ * key. */
+static void add_env(struct deis_buf *b, const char *env)
+{
+    deis_autofree char *name = env ? deis_str_dup(deis_sealed_name(deis_str(env))) : NULL;
+
+    add_text(b, name);
 }
 
 static void add_json(struct deis_buf *b, const json_t *value)
@@ -47,7 +58,7 @@ int unit_id(const struct deis_formation *f, const struct deis_process *p, uint32
     char hash[65];
 
     add_text(&b, f->image);
-    add_text(&b, f->env);
+    add_env(&b, f->env);
     add_texts(&b, p->entrypoint);
     add_texts(&b, p->command);
     add_json(&b, p->tags);

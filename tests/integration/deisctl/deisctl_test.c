@@ -4,7 +4,9 @@
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 
+#include "lib/crypto/keys.h"
 #include "lib/etcd/etcd.h"
+#include "lib/wire/json.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -266,6 +268,223 @@ static void deisctl__an_etcd_that_is_away_is_told(void **state)
     expect_says(f, "deisctl: ");
 }
 
+/* --- cluster keys --- */
+
+#define FIRST_KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define FIRST_ID  "630dcd29"
+
+static char *key_file(const struct fixture *f)
+{
+    return deis_asprintf("%s/cluster.key", f->folder);
+}
+
+/* A key command; its exit status. */
+static int run_key(struct fixture *f, const char *command)
+{
+    deis_autofree char *path = key_file(f);
+    deis_autofree char *words = deis_asprintf("key:%s --key-file %s", command, path);
+
+    return run(f, words);
+}
+
+static struct deis_keyring read_keys(struct fixture *f)
+{
+    deis_autofree char *path = key_file(f);
+    struct deis_keyring ring;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    assert_int_equal(deis_keyring_load(path, &ring, &err), 0);
+    return ring;
+}
+
+/* Two services of which the first holds these keys, by their places in the file: "0", "01", "10".
+ */
+static void hold(struct fixture *f, const struct deis_keyring *ring, const char *one,
+                 const char *two)
+{
+    const char *const held[] = { one, two };
+    char key[64], id[DEIS_KEY_ID_TEXT];
+
+    for (size_t i = 0; i < DEIS_COUNT(held); i++) {
+        json_t *list = json_array();
+        for (const char *c = held[i]; *c; c++) {
+            deis_key_id_text(&ring->keys[*c - '0'], id);
+            json_array_append_new(list, json_string(id));
+        }
+        deis_autojson json_t *doc = json_pack("{s:s, s:o}", "bus", "tcp://x:1", "keys", list);
+        deis_autofree char *text = deis_json_dump(doc);
+        snprintf(key, sizeof(key), "/deis/services/logger/key-%zu", i + 1);
+        put(f, key, text);
+    }
+}
+
+static void put_sealed(struct fixture *f, const char *key, const char *member, const char *aad,
+                       const struct deis_key *with)
+{
+    deis_autobuf struct deis_buf sealed = DEIS_BUF_INIT(1024);
+
+    deis_seal(with, deis_str(aad), DEIS_STR("a secret"), &sealed);
+    deis_autojson json_t *doc = json_pack("{s:s, s:s}", "app", "blog", member, sealed.data);
+    deis_autofree char *text = deis_json_dump(doc);
+    put(f, key, text);
+}
+
+static void forget(struct fixture *f, const char *prefix)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+
+    assert_int_equal(deis_etcd_delete_prefix(f->etcd, prefix, &err), 0);
+}
+
+static void start_keys(struct fixture *f)
+{
+    deis_autofree char *path = key_file(f);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, FIRST_KEY "\n", 65), 65);
+    close(fd);
+    forget(f, "/deis/services/");
+}
+
+static void deisctl__the_cluster_key_is_changed_step_by_step(void **state)
+{
+    struct fixture *f = *state;
+
+    start_keys(f);
+    struct deis_keyring old = read_keys(f);
+    hold(f, &old, "0", "0");
+    put_sealed(f, "/deis/apps/blog/configs/1", "values", "config/blog", &old.keys[0]);
+    put_sealed(f, "/deis/certs/example.com", "key", "cert/example.com", &old.keys[0]);
+    assert_int_equal(run_key(f, "list"), 0);
+    expect_says(f, FIRST_ID "  unknown  seals  2       2 of 2, 2 seal with it");
+    assert_int_equal(run_key(f, "activate"), 1);
+    expect_says(f, "there is no new key");
+    assert_int_equal(run_key(f, "retire"), 1);
+    expect_says(f, "there is only one key");
+
+    /* A new one: it does not seal before all hold it. */
+    assert_int_equal(run_key(f, "add"), 0);
+    struct deis_keyring both = read_keys(f);
+    assert_int_equal(both.count, 2);
+    assert_memory_equal(both.keys[0].id, old.keys[0].id, 4);
+    assert_true(both.made_s[1] > 1700000000);
+    assert_int_equal(run_key(f, "add"), 1);
+    expect_says(f, "a change of keys is under way");
+    hold(f, &both, "01", "0");
+    assert_int_equal(run_key(f, "activate"), 1);
+    expect_says(f, "is not yet held by: logger@key-2");
+    hold(f, &both, "01", "01");
+    assert_int_equal(run_key(f, "retire"), 1);
+    expect_says(f, "key:activate");
+    assert_int_equal(run_key(f, "activate"), 0);
+
+    /* The old one stays while anything needs it. */
+    struct deis_keyring turned = read_keys(f);
+    assert_memory_equal(turned.keys[0].id, both.keys[1].id, 4);
+    hold(f, &turned, "01", "10");
+    assert_int_equal(run_key(f, "retire"), 1);
+    expect_says(f, "does not yet seal in: logger@key-2");
+    hold(f, &turned, "01", "01");
+    put_sealed(f, "/deis/certs/example.com", "key", "cert/example.com", &turned.keys[0]);
+    assert_int_equal(run_key(f, "retire"), 1);
+    expect_says(f, "1 values are still sealed with key " FIRST_ID);
+    assert_int_equal(read_keys(f).count, 2);
+    put_sealed(f, "/deis/apps/blog/configs/1", "values", "config/blog", &turned.keys[0]);
+    assert_int_equal(run_key(f, "retire"), 0);
+    struct deis_keyring last = read_keys(f);
+    assert_int_equal(last.count, 1);
+    assert_memory_equal(last.keys[0].id, both.keys[1].id, 4);
+    forget(f, "/deis/services/");
+    forget(f, "/deis/apps/");
+    forget(f, "/deis/certs/");
+}
+
+static void deisctl__a_change_of_keys_goes_on_where_it_stopped(void **state)
+{
+    struct fixture *f = *state;
+    deis_autofree char *path = key_file(f);
+    deis_autofree char *left = deis_asprintf("%s.new", path);
+
+    start_keys(f);
+    assert_int_equal(run_key(f, "rotate"), 1);
+    expect_says(f, "no service is registered");
+    assert_int_equal(read_keys(f).count, 1);
+    struct deis_keyring old = read_keys(f);
+    hold(f, &old, "0", "0");
+    assert_int_equal(run_key(f, "rotate --timeout 1"), 1);
+    expect_says(f, "is not yet held by: logger@key-1, logger@key-2");
+    /* One that was killed while it wrote has left this. */
+    int fd = open(left, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    struct deis_keyring both = read_keys(f);
+    hold(f, &both, "01", "01");
+    assert_int_equal(run_key(f, "rotate --timeout 1"), 1);
+    expect_says(f, "seals now");
+    expect_says(f, "does not yet seal in");
+    hold(f, &both, "10", "10");
+    assert_int_equal(run_key(f, "rotate --timeout 1"), 1);
+    expect_says(f, "is the only one now");
+    expect_says(f, "is not the only one in");
+    hold(f, &both, "1", "1");
+    /* That one is over: the next is a change of its own. */
+    assert_int_equal(run_key(f, "rotate --timeout 1"), 1);
+    expect_says(f, "was added to");
+    assert_int_equal(read_keys(f).count, 2);
+}
+
+static void deisctl__the_platforms_tls_key_is_sealed(void **state)
+{
+    struct fixture *f = *state;
+    deis_autofree char *path = key_file(f);
+    deis_autofree char *pem = deis_asprintf("%s/tls.key", f->folder);
+    deis_autofree char *words = deis_asprintf("config router set sslKey=%s", pem);
+    deis_autobuf struct deis_buf plain = DEIS_BUF_INIT(1024);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    start_keys(f);
+    int fd = open(pem, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "the key", 7), 7);
+    close(fd);
+    setenv("DEISCTL_KEY_FILE", "/nonexistent/cluster.key", 1);
+    assert_int_equal(run(f, words), 1);
+    expect_says(f, "DEISCTL_KEY_FILE");
+    setenv("DEISCTL_KEY_FILE", path, 1);
+    assert_int_equal(run(f, words), 0);
+    assert_int_equal(run(f, "config router get sslKey"), 0);
+    expect_says(f, "v1:" FIRST_ID ":");
+    unsetenv("DEISCTL_KEY_FILE");
+
+    /* With the keys it is sealed anew, and so is one that an earlier version stored in clear. */
+    static const char *const before[] = { NULL, "the key" };
+    for (size_t i = 0; i < DEIS_COUNT(before); i++) {
+        start_keys(f);
+        if (before[i]) {
+            put(f, "/deis/config/router/sslKey", before[i]);
+        }
+        struct deis_keyring old = read_keys(f);
+        hold(f, &old, "0", "0");
+        assert_int_equal(run_key(f, "add"), 0);
+        struct deis_keyring both = read_keys(f);
+        hold(f, &both, "10", "10");
+        assert_int_equal(run_key(f, "activate"), 0);
+        assert_int_equal(run_key(f, "retire"), 0);
+        struct deis_keyring last = read_keys(f);
+        deis_autorange struct deis_etcd_range got = { 0 };
+        assert_int_equal(deis_etcd_get(f->etcd, "/deis/config/router/sslKey", &got, &err), 0);
+        deis_buf_reset(&plain);
+        assert_int_equal(deis_keyring_unseal(&last, DEIS_STR("config/router/sslKey"),
+                                             got.kvs[0].value, &plain, &err),
+                         0);
+        assert_string_equal(plain.data, "the key");
+        forget(f, "/deis/config/router/");
+        put(f, "/deis/config/router/sslKey", "the key");
+    }
+    forget(f, "/deis/config/router/");
+    forget(f, "/deis/services/");
+}
+
 static int setup(void **state)
 {
     struct fixture *f = deis_alloc(sizeof(*f));
@@ -303,6 +522,9 @@ int main(void)
         cmocka_unit_test(deisctl__units_are_listed_with_their_state),
         cmocka_unit_test(deisctl__machines_are_listed_with_their_presence),
         cmocka_unit_test(deisctl__status_fails_while_a_component_is_down),
+        cmocka_unit_test(deisctl__the_cluster_key_is_changed_step_by_step),
+        cmocka_unit_test(deisctl__a_change_of_keys_goes_on_where_it_stopped),
+        cmocka_unit_test(deisctl__the_platforms_tls_key_is_sealed),
         cmocka_unit_test(deisctl__an_etcd_that_is_away_is_told),
     };
 

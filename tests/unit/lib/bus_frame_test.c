@@ -163,6 +163,46 @@ static void bus_frame__other_key_is_refused(void **state)
     assert_string_equal(err.msg, "frame is not authentic");
 }
 
+static void bus_frame__keys_change_without_a_greeting(void **state)
+{
+    struct pair *p = *state;
+    struct deis_keyring both = { .count = 2, .keys = { key_of(5), p->key } };
+    struct deis_keyring fresh = { .count = 1, .keys = { key_of(5) } };
+    uint8_t frame[FRAME];
+    uint8_t old_frame[FRAME];
+    struct deis_frame_ref ref;
+    struct deis_frame_ref later;
+    struct deis_frame f;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    size_t len = seal_request(p, frame, &ref);
+    assert_int_equal(gate_open(p, frame, len, NULL), 0);
+    /* The server takes both: from one that is behind, and from one that is ahead. */
+    deis_frame_gate_rekey(p->gate, &both);
+    len = seal_request(p, frame, NULL);
+    assert_int_equal(gate_open(p, frame, len, NULL), 0);
+    size_t old_len = seal_request(p, old_frame, NULL);
+    deis_frame_sealer_rekey(p->client, &both.keys[0]);
+    len = seal_request(p, frame, &later);
+    assert_true(later.counter > ref.counter);
+    assert_memory_not_equal(later.boot, ref.boot, sizeof(ref.boot));
+    assert_int_equal(gate_open(p, frame, len, NULL), 0);
+
+    /* Its answer with the new key opens for whoever has both. */
+    deis_frame_sealer_rekey(p->server, &both.keys[0]);
+    len = seal(p->server, deis_frame_gate_token(p->gate), &later, frame, NULL);
+    assert_int_equal(deis_frame_open_answer(p->opener, &later, frame, len, &f, &err), DEIS_DENIED);
+    deis_frame_opener_rekey(p->opener, &both);
+    assert_int_equal(deis_frame_open_answer(p->opener, &later, frame, len, &f, &err), 0);
+
+    /* What is left of the old key opens nothing once it is gone, known sender or not. */
+    deis_frame_gate_rekey(p->gate, &fresh);
+    assert_int_equal(gate_open(p, old_frame, old_len, &err), DEIS_DENIED);
+    assert_string_equal(err.msg, "frame was sealed with another cluster key");
+    len = seal_request(p, frame, NULL);
+    assert_int_equal(gate_open(p, frame, len, NULL), 0);
+}
+
 static void bus_frame__frame_for_another_server_is_greeted_only(void **state)
 {
     struct pair *p = *state;
@@ -308,6 +348,7 @@ int main(void)
         CASE(bus_frame__each_shorter_or_longer_frame_is_refused),
         CASE(bus_frame__oversized_frame_is_refused_before_it_is_opened),
         CASE(bus_frame__other_key_is_refused),
+        CASE(bus_frame__keys_change_without_a_greeting),
         CASE(bus_frame__frame_for_another_server_is_greeted_only),
         CASE(bus_frame__answer_does_not_pass_as_request),
         CASE(bus_frame__request_does_not_pass_as_answer),

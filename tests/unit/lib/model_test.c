@@ -2,6 +2,7 @@
 #include "tests/support/test.h"
 
 #include "lib/model/model.h"
+#include "lib/model/sealed.h"
 
 #define FORMATION                                                                                      \
     "{\"app\":\"blog\",\"generation\":15,\"operation\":\"op\",\"release\":7,\"image\":\"i@sha256:0\"," \
@@ -171,6 +172,49 @@ static void model__names_fit_in_keys(void **state)
     assert_int_equal(deis_unit_parse(deis_str(too_long), &u, &err), DEIS_INVALID);
 }
 
+static void model__sealed_values_are_found(void **state)
+{
+    static const struct {
+        const char *key;
+        const char *doc;
+        const char *aads[DEIS_SEALED_PER_DOC]; /* of what is found, in order */
+    } rows[] = {
+        { "/deis/apps/blog/configs/1", "{\"app\":\"blog\",\"values\":\"s\"}", { "config/blog" } },
+        { "/deis/apps/blog", "{\"app\":\"blog\",\"values\":\"s\"}", { NULL } },
+        { "/deis/apps/blog/builds/1", "{\"app\":\"blog\",\"values\":\"s\"}", { NULL } },
+        { "/deis/acme/account", "{\"key\":\"s\"}", { "acme/account" } },
+        { "/deis/certs/example.com", "{\"key\":\"s\",\"app\":\"x\"}", { "cert/example.com" } },
+        { "/deis/formations/blog", "{\"env\":\"s\"}", { "env/blog" } },
+        { "/deis/formations/blog", "{\"env\":\"\"}", { NULL } },
+        { "/deis/units/blog_v1.web.1-0", "{\"app\":\"blog\",\"env\":\"s\"}", { "env/blog" } },
+        { "/deis/units/blog_v1.web.1-0", "{\"env\":\"s\"}", { NULL } },
+        { "/deis/operations/blog",
+          "{\"candidate\":{\"config\":{\"values\":\"s\"}},\"previous\":{\"env\":\"t\"}}",
+          { "config/blog", "env/blog" } },
+        { "/deis/operations/blog",
+          "{\"candidate\":{\"config\":null},\"previous\":null}",
+          { NULL } },
+        { "/deis/users/blog", "{\"values\":\"s\",\"key\":\"s\",\"env\":\"s\"}", { NULL } },
+        { "/deis/certs/x", "[]", { NULL } },
+    };
+
+    for (size_t i = 0; i < DEIS_COUNT(rows); i++) {
+        struct deis_sealed_place found[DEIS_SEALED_PER_DOC];
+        deis_autojson json_t *doc = deis_json_parse(deis_str(rows[i].doc), NULL);
+        size_t count = deis_sealed_places(rows[i].key, doc, found);
+        size_t want = 0;
+        while (want < DEIS_SEALED_PER_DOC && rows[i].aads[want]) {
+            want++;
+        }
+        assert_int_equal(count, want);
+        for (size_t n = 0; n < count; n++) {
+            assert_string_equal(found[n].aad, rows[i].aads[n]);
+            assert_non_null(json_string_value(json_object_get(found[n].object, found[n].member)));
+        }
+        assert_true(count == 0 || deis_sealed_holds(rows[i].key));
+    }
+}
+
 static void model__keys_are_told_apart(void **state)
 {
     char key[DEIS_KEY_MAX];
@@ -206,6 +250,7 @@ int main(void)
         cmocka_unit_test(model__members_that_must_be_there_are_named),
         cmocka_unit_test(model__what_is_inside_is_checked_too),
         cmocka_unit_test(model__names_fit_in_keys),
+        cmocka_unit_test(model__sealed_values_are_found),
         cmocka_unit_test(model__keys_are_told_apart),
         cmocka_unit_test(model__lists_are_compared_and_copied),
     };

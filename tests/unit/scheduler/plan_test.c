@@ -473,6 +473,29 @@ static void unit_id__depends_on_contents_but_not_on_the_count(void **state)
     assert_int_equal(strlen(id), 22);
 }
 
+static void unit_id__sealing_anew_replaces_nothing(void **state)
+{
+    struct sim *s = *state;
+    static const char formation[] =
+        "{\"app\":\"blog\",\"generation\":1,\"operation\":\"o\",\"release\":1,\"image\":\"i\",\"env\":\"%s\","
+        "\"grace_ms\":1,\"start_timeout_ms\":60000,\"health\":null,\"processes\":{\"web\":{\"count\":1,"
+        "\"memory_bytes\":0,\"cpu_shares\":0,\"routable\":true}}}";
+
+    /* By another key, but with the nonce that names the contents. */
+    deis_autofree char *before = deis_asprintf(formation, "v1:00000001:AAAAAAAAAAAAAAAAabcd");
+    deis_autofree char *sealed_anew = deis_asprintf(formation, "v1:00000002:AAAAAAAAAAAAAAAAwxyz");
+    deis_autofree char *other = deis_asprintf(formation, "v1:00000002:AAAAAAAAAAAAAAABwxyz");
+    sim_put(s, "formations/blog", before);
+    sim_converge(s);
+    deis_autofree char *id = deis_strdup(sim_unit(s, "blog", 1, "web", 1));
+    sim_put(s, "formations/blog", sealed_anew);
+    sim_converge(s);
+    assert_string_equal(sim_unit(s, "blog", 1, "web", 1), id);
+    sim_put(s, "formations/blog", other);
+    sim_converge(s);
+    assert_string_not_equal(sim_unit(s, "blog", 1, "web", 1), id);
+}
+
 static void unit_id__a_restart_counter_replaces_only_its_units(void **state)
 {
     struct sim *s = *state;
@@ -599,6 +622,7 @@ int main(void)
         TEST(machines__when_most_vanish_nothing_changes),
         TEST(machines__a_removed_one_holds_up_no_unit_on_its_way_out),
         TEST(unit_id__depends_on_contents_but_not_on_the_count),
+        TEST(unit_id__sealing_anew_replaces_nothing),
         TEST(unit_id__a_restart_counter_replaces_only_its_units),
     };
 
