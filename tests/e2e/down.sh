@@ -16,5 +16,7 @@ check "no container, route, repository, image or key of the app is left" until_t
 none_left || true
 check "quickstart --down" "$root/deploy/quickstart" --down
 footprint >"$work/after"
+processes >"$work/processes.after"
 check "nothing is left behind" diff "$work/before" "$work/after"
+check "no process is left behind" none_more "$work/processes.before" "$work/processes.after"
 check "the data folder is gone" test ! -e "$data"

@@ -78,7 +78,15 @@ footprint() {
     echo "volumes: $(docker volume ls -q | sort | tr '\n' ' ')"
     echo "images: $(docker images -q --filter label=deis.platform | sort | tr '\n' ' ')$(docker images -q --filter label=deis.app | sort | tr '\n' ' ')"
     echo "mounts: $(grep -c . /proc/self/mounts)"
-    echo "processes: $(ps -eo comm= | grep -cE '^(deis|etcd|openloop)')"
     echo "namespaces: $(ip netns list 2>/dev/null | wc -l)"
     echo "hosts: $(md5sum </etc/hosts)"
+}
+
+processes() { ps -eo pid=,comm= | awk '$2 ~ /^(deis|etcd|openloop)/ { print $1, $2 }' | sort; }
+
+# none_more BEFORE AFTER: every line of AFTER stands in BEFORE; those that do not are shown.
+none_more() {
+    local more
+    more=$(comm -13 "$1" "$2")
+    [ -z "$more" ] || { printf '%s\n' "$more"; return 1; }
 }
