@@ -191,6 +191,13 @@ static void job_free(struct deploy_job *job)
     free(job);
 }
 
+/* The store did not answer, or we stop: that is no end. Who asked hears "running" and asks again
+ * with the same id, which begins the deploy or finds what came of it. */
+static bool is_for_later(int r)
+{
+    return r == DEIS_CANCELLED || r == DEIS_UNAVAILABLE || r == DEIS_TIMEOUT;
+}
+
 static void deploy_work(void *arg)
 {
     struct deploy_job *job = arg;
@@ -207,10 +214,14 @@ static void deploy_work(void *arg)
 
     snprintf(req.operation, sizeof(req.operation), "%s", job->operation);
     int r = deploy_run(&req, &outcome, &err);
-    if (r < 0 && r != DEIS_CANCELLED) {
-        outcome = (struct outcome){ .app = deis_strdup(job->app), .reason = deis_strdup(err.msg) };
-    }
-    if (r != DEIS_CANCELLED) {
+    if (is_for_later(r)) {
+        deis_info("deploy to be asked for again", KV_S("app", job->app), KV_S("id", job->operation),
+                  KV_ERR(&err));
+    } else {
+        if (r < 0) {
+            outcome =
+                (struct outcome){ .app = deis_strdup(job->app), .reason = deis_strdup(err.msg) };
+        }
         live_end(job->live, &outcome);
     }
     outcome_clear(&outcome);

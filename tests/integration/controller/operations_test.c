@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Deploys as durable operations: kills, several at once, several controllers, the bus, a lost etcd.
- */
+/* Deploys as durable operations: a restart, several controllers, the bus, a lost etcd. */
 #include "build.pb-c.h"
-#include "tests/integration/controller/harness.h"
+#include "tests/integration/controller/calls.h"
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
 #include "lib/model/model.h"
 #include "lib/net/bus.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <time.h>
 
 static struct world world;
 static char *mira;
 
-#define C       (&world.first)
-#define WAIT_MS 40000
+#define C (&world.first)
 
 static int setup(void **state)
 {
@@ -33,183 +29,33 @@ static int teardown(void **state)
     return 0;
 }
 
-static void create_app(const char *id)
-{
-    char *body = deis_asprintf("{\"id\":\"%s\"}", id);
-
-    assert_int_equal(api_status(C, "POST", "/v1/apps", mira, body), 201);
-    free(body);
-}
-
-static void pause_ms(long ms)
-{
-    const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-    nanosleep(&t, NULL);
-}
-
-/* Wait until the key is there, or gone. */
-static void await_key(const char *key, bool there)
-{
-    uint64_t until = deis_now_ms() + WAIT_MS;
-
-    while (key_exists(&world, key) != there) {
-        if (deis_now_ms() > until) {
-            fail_msg("%s is %s", key, there ? "not there" : "still there");
-        }
-        pause_ms(5);
-    }
-}
-
-/* Versions of an app's releases are 1 .. expected, newest first. */
-static void check_releases(const struct controller *c, const char *app, size_t expected)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "/v1/apps/%s/releases", app);
-    answer_auto struct answer a = api(c, "GET", path, mira, NULL);
-    const json_t *rows = json_object_get(a.json, "results");
-    assert_int_equal(json_array_size(rows), expected);
-    for (size_t i = 0; i < expected; i++) {
-        json_int_t version =
-            json_integer_value(json_object_get(json_array_get(rows, i), "version"));
-        assert_int_equal(version, expected - i);
-    }
-}
-
-/* --- calls on threads of their own --- */
-
-struct call {
-    pthread_t thread;
-    const struct controller *controller;
-    const char *path;
-    char body[128];
-    int status; /* 0: the connection was lost */
-    char detail[512];
-};
-
-static void *call_work(void *arg)
-{
-    struct call *c = arg;
-    deis_autoanswer struct deis_httpc_answer got = { 0 };
-    struct deis_err err = DEIS_ERR_INIT;
-    struct deis_httpc *client = deis_httpc_new();
-    char *url = deis_asprintf("%s%s", c->controller->base, c->path);
-    char *auth = deis_asprintf("Authorization: token %s", mira);
-    const char *headers[] = { "Content-Type: application/json", auth, NULL };
-    const struct deis_httpc_request req = { .method = "POST",
-                                            .url = url,
-                                            .headers = headers,
-                                            .body = deis_str(c->body),
-                                            .timeout_ms = 60000 };
-
-    if (deis_httpc_call(client, &req, &got, &err) == DEIS_OK) {
-        c->status = got.status;
-        snprintf(c->detail, sizeof(c->detail), "%s", got.body.data ? got.body.data : "");
-    }
-    deis_httpc_free(client);
-    free(url);
-    free(auth);
-    return NULL;
-}
-
-static void call_start(struct call *c, const struct controller *controller, const char *path,
-                       const char *body)
-{
-    c->controller = controller;
-    c->path = path;
-    snprintf(c->body, sizeof(c->body), "%s", body);
-    c->status = 0;
-    assert_int_equal(pthread_create(&c->thread, NULL, call_work, c), 0);
-}
-
-static int call_end(struct call *c)
-{
-    pthread_join(c->thread, NULL);
-    return c->status;
-}
-
 /* --- the cases --- */
 
 static void operations__a_killed_controller_finishes_after_its_restart(void **state)
 {
     struct call build;
 
-    create_app("phoenix");
+    create_app(C, mira, "phoenix");
     fake_platform_hold(world.platform, true);
-    call_start(&build, C, "/v1/apps/phoenix/builds", "{\"image\":\"ok\"}");
-    await_key("/deis/operations/phoenix", true);
+    call_start(&build, C, mira, "/v1/apps/phoenix/builds", "{\"image\":\"ok\"}");
+    await_key(&world, "/deis/operations/phoenix", true);
     program_stop(&C->program, SIGKILL);
     assert_int_equal(call_end(&build), 0);
     controller_start(&world, C, "one");
     fake_platform_hold(world.platform, false);
-    await_key("/deis/operations/phoenix", false);
-    check_releases(C, "phoenix", 2);
+    await_key(&world, "/deis/operations/phoenix", false);
+    check_releases(C, mira, "phoenix", 2);
     assert_int_equal(api_status(C, "GET", "/v1/apps/phoenix/containers/cmd/1", mira, NULL), 200);
-}
-
-static void operations__killed_at_odd_moments_happen_once_or_not_at_all(void **state)
-{
-    size_t releases = 2;
-
-    create_app("dice");
-    assert_int_equal(api_status(C, "POST", "/v1/apps/dice/builds", mira, "{\"image\":\"ok\"}"),
-                     201);
-    for (unsigned i = 0; i < 16; i++) {
-        struct call config;
-        char path[64];
-        call_start(&config, C, "/v1/apps/dice/config", "{\"values\":{\"N\":1}}");
-        pause_ms(i); /* on purpose: somewhere within the operation */
-        program_stop(&C->program, SIGKILL);
-        int status = call_end(&config);
-        controller_start(&world, C, "one");
-        await_key("/deis/operations/dice", false);
-        snprintf(path, sizeof(path), "/v1/apps/dice/releases/v%zu", releases + 1);
-        answer_auto struct answer a = api(C, "GET", path, mira, NULL);
-        releases += a.status == 200;
-        if (status == 201) {
-            assert_int_equal(a.status, 200);
-        }
-    }
-    check_releases(C, "dice", releases);
-}
-
-static void operations__many_at_once_make_one_release_each(void **state)
-{
-    enum { CALLS = 24 };
-    static struct call calls[CALLS];
-
-    if (!world.second.program.pid) {
-        controller_start(&world, &world.second, "two");
-    }
-    create_app("crowd");
-    for (unsigned i = 0; i < CALLS; i++) {
-        char body[128];
-        snprintf(body, sizeof(body), "{\"values\":{\"K%u\":%u}}", i, i);
-        call_start(&calls[i], i % 2 ? C : &world.second, "/v1/apps/crowd/config", body);
-    }
-    size_t accepted = 0;
-    for (unsigned i = 0; i < CALLS; i++) {
-        int status = call_end(&calls[i]);
-        if (status != 201 && status != 409) {
-            fail_msg("call %u: %d %s", i, status, calls[i].detail);
-        }
-        accepted += status == 201;
-    }
-    check_releases(C, "crowd", 1 + accepted);
-    answer_auto struct answer a = api(&world.second, "GET", "/v1/apps/crowd/config", mira, NULL);
-    assert_int_equal(json_object_size(json_object_get(a.json, "values")), accepted);
-    assert_true(accepted >= CALLS / 2);
 }
 
 static void operations__the_loser_hears_who_holds_the_app(void **state)
 {
     struct call build;
 
-    create_app("busy");
+    create_app(C, mira, "busy");
     fake_platform_hold(world.platform, true);
-    call_start(&build, C, "/v1/apps/busy/builds", "{\"image\":\"ok\"}");
-    await_key("/deis/operations/busy", true);
+    call_start(&build, C, mira, "/v1/apps/busy/builds", "{\"image\":\"ok\"}");
+    await_key(&world, "/deis/operations/busy", true);
     answer_auto struct answer destroy = api(C, "DELETE", "/v1/apps/busy", mira, NULL);
     answer_auto struct answer config = api(C, "POST", "/v1/apps/busy/config", mira, "{}");
     assert_int_equal(destroy.status, 409);
@@ -229,15 +75,15 @@ static void operations__another_controller_takes_over(void **state)
     if (!world.second.program.pid) {
         controller_start(&world, &world.second, "two");
     }
-    create_app("heir");
+    create_app(C, mira, "heir");
     fake_platform_hold(world.platform, true);
-    call_start(&build, C, "/v1/apps/heir/builds", "{\"image\":\"ok\"}");
-    await_key("/deis/operations/heir", true);
+    call_start(&build, C, mira, "/v1/apps/heir/builds", "{\"image\":\"ok\"}");
+    await_key(&world, "/deis/operations/heir", true);
     program_stop(&C->program, SIGKILL);
     assert_int_equal(call_end(&build), 0);
     fake_platform_hold(world.platform, false);
-    await_key("/deis/operations/heir", false);
-    check_releases(&world.second, "heir", 2);
+    await_key(&world, "/deis/operations/heir", false);
+    check_releases(&world.second, mira, "heir", 2);
     controller_start(&world, C, "one");
 }
 
@@ -294,7 +140,7 @@ static void bus__a_repeated_deploy_gets_the_first_outcome(void **state)
 {
     struct bus b;
 
-    create_app("pushed");
+    create_app(C, mira, "pushed");
     bus_open(&b);
     Deis__DeployStatus *first = bus_deploy(&b, "op-1", "127.0.0.1:5555/pushed@sha256:00");
     assert_string_equal(first->state, "done");
@@ -303,7 +149,7 @@ static void bus__a_repeated_deploy_gets_the_first_outcome(void **state)
     Deis__DeployStatus *again = bus_deploy(&b, "op-1", "127.0.0.1:5555/pushed@sha256:00");
     assert_string_equal(again->state, "done");
     assert_int_equal(again->version, 2);
-    check_releases(C, "pushed", 2);
+    check_releases(C, mira, "pushed", 2);
     Deis__DeployStatus *failed = bus_deploy(&b, "op-2", "broken");
     assert_string_equal(failed->state, "failed");
     assert_non_null(strstr(failed->reason, "exited with code 1"));
@@ -386,7 +232,7 @@ static void logs__follow_shows_what_comes(void **state)
     deis_autoanswer struct deis_httpc_answer got = { 0 };
     struct deis_err err = DEIS_ERR_INIT;
 
-    create_app("chatty");
+    create_app(C, mira, "chatty");
     assert_true(fake_platform_logged(world.platform, "chatty", "created initial release"));
     answer_auto struct answer all = api(C, "GET", "/v1/apps/chatty/logs", mira, NULL);
     assert_int_equal(all.status, 200);
@@ -412,7 +258,7 @@ static void etcd__away_is_503_at_once_and_back_is_well(void **state)
 {
     uint64_t begun;
 
-    create_app("patient");
+    create_app(C, mira, "patient");
     test_etcd_kill(&world.etcd_server);
     begun = deis_now_ms();
     answer_auto struct answer a = api(C, "GET", "/v1/apps/patient", mira, NULL);
@@ -432,12 +278,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations__a_killed_controller_finishes_after_its_restart),
-        cmocka_unit_test(operations__killed_at_odd_moments_happen_once_or_not_at_all),
         cmocka_unit_test(operations__the_loser_hears_who_holds_the_app),
         cmocka_unit_test(bus__a_repeated_deploy_gets_the_first_outcome),
         cmocka_unit_test(bus__keys_and_rights),
         cmocka_unit_test(logs__follow_shows_what_comes),
-        cmocka_unit_test(operations__many_at_once_make_one_release_each),
         cmocka_unit_test(operations__another_controller_takes_over),
         cmocka_unit_test(etcd__away_is_503_at_once_and_back_is_well),
     };
