@@ -170,9 +170,14 @@ void test_etcd_kill(struct test_etcd *s)
     }
 }
 
+/* All of its threads have stopped only when this says so: kill() returns before. */
 void test_etcd_freeze(struct test_etcd *s)
 {
+    int status = 0;
+
     assert_int_equal(kill(s->pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(s->pid, &status, WUNTRACED), s->pid);
+    assert_true(WIFSTOPPED(status));
 }
 
 void test_etcd_thaw(struct test_etcd *s)

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define WAIT_MS 5000
+#define WAIT_MS 30000 /* of a busy machine; only a failure takes so long */
 
 static void turn(struct deis_loop *loop)
 {
