@@ -131,10 +131,10 @@ static void each_record(const char *id, void *arg)
         record_remove(s, id);
         return;
     }
-    /* A push that is under way sees to its own. */
+    /* A push that is under way sees to its own; but it may also be one that just dies. */
     rc = repo_lock(s, r.app, &lock, &err);
+    round->left->builds += rc < 0 || !settle(round->j, &r);
     if (rc == DEIS_OK) {
-        round->left->builds += !settle(round->j, &r);
         close(lock);
     }
     record_clear(&r);
