@@ -10,6 +10,8 @@ int command_config(struct deis_etcd *etcd, int argc, char **argv, struct deis_er
 int command_keys(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
 int command_list(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
 int command_machines(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
+/* Asks a router at its private port; etcd is not used. */
+int command_router_routes(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
 /* Talks to a router's control socket; etcd is not used. */
 int command_router_set(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);
 int command_status(struct deis_etcd *etcd, int argc, char **argv, struct deis_err *err);

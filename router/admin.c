@@ -4,6 +4,7 @@
 #include "router/metrics.h"
 #include "router/source.h"
 
+#include "lib/base/clock.h"
 #include "lib/net/httpd.h"
 
 enum { TEXT_MAX = 64 * 1024 * 1024 };
@@ -28,8 +29,10 @@ static void add_app_routes(struct deis_buf *b, const struct route_app *a)
                   a->kind == ROUTE_PLATFORM ? "true" : "false", a->wanted);
     for (size_t i = 0; i < a->count; i++) {
         struct route_endpoint *e = a->endpoints[i];
-        deis_buf_addf(b, "%s{\"unit\":\"%s\",\"address\":\"%s\",\"in_flight\":%d}",
-                      i > 0 ? "," : "", e->unit, e->address, atomic_load(&e->in_flight));
+        bool aside = atomic_load(&e->ejected_until_ms) > deis_now_ms();
+        deis_buf_addf(b, "%s{\"unit\":\"%s\",\"address\":\"%s\",\"state\":\"%s\",\"in_flight\":%d}",
+                      i > 0 ? "," : "", e->unit, e->address, aside ? "aside" : "up",
+                      atomic_load(&e->in_flight));
     }
     deis_buf_add_cstr(b, "]}");
 }

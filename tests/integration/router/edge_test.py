@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The router's edge: behind load balancers (PROXY protocol, X-Forwarded-*), and against those who want too much."""
+import json
 import os
 import re
 import socket
@@ -390,6 +391,49 @@ class Metrics(Edge):
         c.send(b'nonsense\r\n\r\n')
         c.answer()
         self.assertEqual(self.scrape()[1]['deis_router_bad_requests_total'][None], 1)
+
+
+class Routes(unittest.TestCase):
+    """deisctl router:routes"""
+
+    def setUp(self):
+        self.origin = rig.Origin()
+        self.addCleanup(self.origin.close)
+        self.gone = rig.free_port()
+        self.router = rig.Static([('b.test', self.origin.port), ('a.test', self.origin.port), ('a.test', self.gone)]).start()
+        self.addCleanup(self.router.clear)
+
+    def deisctl(self, *args, router=None):
+        p = subprocess.run([os.path.join(rig.BIN, 'deisctl'), 'router:routes', '--router', '127.0.0.1:%d' % (router or self.router.metrics), *args],
+                           capture_output=True, text=True, timeout=rig.DEADLINE)
+        return p.returncode, p.stdout, p.stderr
+
+    def test_hosts_apps_and_units(self):
+        for _ in range(8):
+            rig.get(self.router.http, 'a.test')
+        status, text, errors = self.deisctl()
+        self.assertEqual((status, errors), (0, ''))
+        lines = [l.split() for l in text.splitlines()]
+        self.assertEqual(lines[0], ['HOST', 'APP', 'UNIT', 'ADDRESS', 'STATE', 'BUSY'])
+        self.assertEqual([l[0] for l in lines[1:]], ['a.test', 'a.test', 'b.test'])
+        states = {l[3]: l[4] for l in lines[1:3]}
+        self.assertEqual(states, {self.origin.address: 'up', '127.0.0.1:%d' % self.gone: 'aside'})
+
+    def test_as_json_and_one_of_them(self):
+        status, text, errors = self.deisctl('--json', 'b.test')
+        routes = json.loads(text)
+        self.assertEqual([(r['host'], r['wanted'], [u['address'] for u in r['units']]) for r in routes], [('b.test', 1, [self.origin.address])])
+        status, text, errors = self.deisctl('c.test')
+        self.assertEqual((status, text), (1, ''))
+        self.assertIn("no host and no app 'c.test'", errors)
+
+    def test_what_is_no_router(self):
+        status, text, errors = self.deisctl(router=self.gone)
+        self.assertEqual(status, 1)
+        self.assertIn("no router answers at '127.0.0.1:%d'" % self.gone, errors)
+        status, text, errors = self.deisctl(router=self.origin.port)  # answers 200 with something else
+        self.assertEqual(status, 1)
+        self.assertIn("the answer is not a router's", errors)
 
 
 class Settings(unittest.TestCase):
