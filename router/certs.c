@@ -263,12 +263,10 @@ static void add_platform_name(struct deis_str name, void *arg)
 static void set_policy(const struct settings *s, struct route_https *h)
 {
     h->enforce = settings_enforce_https(s);
-    if (s->hsts) {
-        h->hsts_len = (size_t)snprintf(
-            h->hsts, sizeof(h->hsts), "Strict-Transport-Security: max-age=%u%s%s\r\n",
-            s->hsts_max_age, s->hsts_subdomains ? "; includeSubDomains" : "",
-            s->hsts_preload ? "; preload" : "");
-    }
+    h->hsts_app_len = (size_t)snprintf(
+        h->hsts, sizeof(h->hsts), "Strict-Transport-Security: max-age=%u%s%s\r\n", s->hsts_max_age,
+        s->hsts_subdomains ? "; includeSubDomains" : "", s->hsts_preload ? "; preload" : "");
+    h->hsts_len = s->hsts ? h->hsts_app_len : 0;
 }
 
 static struct tls_snapshot *snapshot(struct certs *c)

@@ -4,6 +4,7 @@
 
 #include "router/core/challenges.h"
 #include "router/core/http_head.h"
+#include "router/gate.h"
 #include "router/h2.h"
 
 #include "lib/base/clock.h"
@@ -221,6 +222,24 @@ static void set_from(struct exchange *x, const struct deis_h1_head *head)
     }
 }
 
+/* Does it have to come again by HTTPS? */
+static bool is_too_plain(const struct exchange *x)
+{
+    const struct route_https *h = x->worker->table->https;
+
+    if (!h || x->from.https) {
+        return false;
+    }
+    return x->app->settings ? gate_enforces_https(x->app->settings, h->enforce) : h->enforce;
+}
+
+uint64_t exchange_body_max(const struct exchange *x)
+{
+    const struct route_settings *s = x->app->settings;
+
+    return s && s->r.has_body_max ? s->r.body_max : x->worker->table->limits.body_max;
+}
+
 static void take_head(struct exchange *x, const struct deis_h1_head *head, size_t head_len)
 {
     x->head_len = (uint32_t)head_len;
@@ -269,11 +288,14 @@ void exchange_start(struct exchange *x, size_t head_len)
     route_app_ref(app);
     x->app = app;
     atomic_fetch_add_explicit(&app->stats->in_flight, 1, memory_order_relaxed);
-    if (w->table->https && w->table->https->enforce && !x->from.https) {
+    if (app->settings && !gate_pass(x)) {
+        return;
+    }
+    if (is_too_plain(x)) {
         redirect(x, name);
     } else if (deis_str_eq_cstr(head->method, "TRACE")) {
         (void)exchange_fail(x, PAGE_METHOD);
-    } else if (x->framing == DEIS_H1_LENGTH && x->length > w->table->limits.body_max) {
+    } else if (x->framing == DEIS_H1_LENGTH && x->length > exchange_body_max(x)) {
         x->json = http_wants_json(head);
         (void)exchange_fail(x, PAGE_TOO_LARGE);
     } else {
@@ -323,8 +345,12 @@ bool exchange_fail(struct exchange *x, enum page page)
         return false;
     }
     x->keep_alive = x->keep_alive && x->request_done && !w->draining;
-    struct page_opts opts = { wants_json(x), x->head_only, x->keep_alive, x->minor == 0,
-                              x->request_id };
+    struct page_opts opts = {
+        wants_json(x), x->head_only, x->keep_alive, x->minor == 0, x->request_id, DEIS_STR_NONE, 0
+    };
+    if (x->app && x->app->settings) {
+        gate_page(x, page, &opts);
+    }
     size_t len = page_write(w->out, WORKER_OUT, page, &opts, &body);
     x->status = page_info(page)->status;
     x->bytes_out = body;
@@ -464,7 +490,10 @@ static enum wait awaited(const struct exchange *x)
 
 void exchange_wait(struct exchange *x)
 {
-    worker_wait(x->worker, awaited(x), &x->client->deadline);
+    enum wait wait = awaited(x);
+    uint64_t own_ms = x->app && x->app->settings ? gate_wait_ms(x, wait) : 0;
+
+    worker_wait_for(x->worker, wait, own_ms, &x->client->deadline);
 }
 
 void exchange_on_deadline(struct exchange *x)

@@ -56,12 +56,14 @@ struct exchange {
     bool idempotent;
     bool upgrade;
     bool json;
+    uint64_t retry_after_s; /* for a page of ours; 0: none */
     bool request_done; /* all of it was read */
     bool held;         /* all that was read of it is still in in */
 
     /* the unit */
     struct route_app *app; /* one ref */
     struct route_endpoint *endpoint;
+    struct route_wish wish;
     bool counted; /* in flight at the endpoint; else one ref */
     struct upstream *up;
     struct route_endpoint *tried[EXCHANGE_ATTEMPTS]; /* only compared */
@@ -154,6 +156,8 @@ void exchange_splice_answer(struct exchange *x);
 void exchange_splice_body(struct exchange *x);
 /* Wait until the client takes more. */
 void exchange_await_client(struct exchange *x);
+/* Bytes that the body may have. */
+uint64_t exchange_body_max(const struct exchange *x);
 /* Set the deadline that fits what is awaited. */
 void exchange_wait(struct exchange *x);
 

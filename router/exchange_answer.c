@@ -2,6 +2,7 @@
 /* The unit's answer on its way to the client. */
 #include "router/core/http_head.h"
 #include "router/exchange.h"
+#include "router/gate.h"
 #include "router/h2.h"
 #include "router/sock.h"
 #include "router/tunnel.h"
@@ -82,14 +83,21 @@ static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
     }
     x->out = x->client->stream ? OUT_STREAM : x->out;
     route_endpoint_good(x->endpoint);
-    struct http_answer answer = { x->out == OUT_CHUNKED, false, x->keep_alive, x->minor,
-                                  DEIS_STR_NONE };
+    struct http_answer answer = { .chunked = x->out == OUT_CHUNKED,
+                                  .keep_alive = x->keep_alive,
+                                  .client_minor = x->minor };
+    char cookie[GATE_COOKIE_MAX];
     if (x->from.https && w->table->https) {
-        answer.hsts = deis_str_n(w->table->https->hsts, w->table->https->hsts_len);
+        answer.hsts = x->app->settings
+                          ? gate_hsts(x->app->settings, w->table->https)
+                          : deis_str_n(w->table->https->hsts, w->table->https->hsts_len);
+    }
+    if (x->app->settings) {
+        answer.extra = gate_cookie(x, cookie);
     }
     x->head_out = true;
     if (x->client->stream) {
-        h2_stream_head(x->client->stream, head, answer.hsts);
+        h2_stream_head(x->client->stream, head, answer.hsts, answer.extra);
         return forward_answer(x, 0, rest, rest_len);
     }
     size_t len = http_head_write_answer(w->out, WORKER_OUT, head, &answer);
@@ -100,7 +108,7 @@ static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
 static bool pass_interim(struct exchange *x)
 {
     struct worker *w = x->worker;
-    struct http_answer answer = { false, false, true, x->minor, DEIS_STR_NONE };
+    struct http_answer answer = { .keep_alive = true, .client_minor = x->minor };
 
     if (++x->interim > INTERIM_MAX) {
         return exchange_fail(x, PAGE_BAD_ANSWER);
@@ -119,7 +127,7 @@ static bool pass_interim(struct exchange *x)
 static bool start_tunnel(struct exchange *x, const char *rest, size_t rest_len)
 {
     struct worker *w = x->worker;
-    struct http_answer answer = { false, true, true, x->minor, DEIS_STR_NONE };
+    struct http_answer answer = { .upgrade = true, .keep_alive = true, .client_minor = x->minor };
 
     if (!x->upgrade || x->to_unit.len > 0) {
         return exchange_fail(x, PAGE_BAD_ANSWER);

@@ -50,7 +50,7 @@ static bool send_chunk(struct exchange *x, char *data, size_t len)
     char line[CHUNK_LINE];
 
     x->body_bytes += len;
-    if (x->body_bytes > x->worker->table->limits.body_max) {
+    if (x->body_bytes > exchange_body_max(x)) {
         return exchange_fail(x, PAGE_TOO_LARGE);
     }
     int count = exchange_chunk(iov, line, data, len, x->request_done);

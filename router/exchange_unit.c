@@ -170,7 +170,7 @@ static bool send_request(struct exchange *x)
     if (len < 0) {
         return exchange_fail(x, PAGE_BAD_REQUEST);
     }
-    if (x->body_bytes > w->table->limits.body_max) {
+    if (x->body_bytes > exchange_body_max(x)) {
         return exchange_fail(x, PAGE_TOO_LARGE);
     }
     struct iovec iov = { w->out, (size_t)len };
@@ -197,7 +197,9 @@ bool exchange_dispatch(struct exchange *x)
     struct route_app *app = current_app(x);
     uint64_t now_ms = w->now_us / 1000;
     struct route_endpoint *e =
-        route_app_pick(app, now_ms, worker_random(w), x->tried, x->tried_count);
+        app->settings
+            ? route_app_choose(app, &x->wish, now_ms, worker_random(w), x->tried, x->tried_count)
+            : route_app_pick(app, now_ms, worker_random(w), x->tried, x->tried_count);
 
     if (!e) {
         return exchange_fail(x, page_without_endpoint(x, app));

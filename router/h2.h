@@ -55,8 +55,9 @@ void h2_stream_read_enable(struct h2_stream *s, bool enable);
 /* Pass on a 1xx answer. */
 void h2_stream_interim(struct h2_stream *s, const struct deis_h1_head *head);
 /* The head of the answer. hsts: the line of Strict-Transport-Security, unless the app has its own;
- * may be of no length. */
-void h2_stream_head(struct h2_stream *s, const struct deis_h1_head *head, struct deis_str hsts);
+ * extra: one more line. Both may be of no length. */
+void h2_stream_head(struct h2_stream *s, const struct deis_h1_head *head, struct deis_str hsts,
+                    struct deis_str extra);
 /* A whole answer as text of HTTP/1.1. */
 void h2_stream_answer(struct h2_stream *s, struct deis_str text, struct deis_str method);
 /* Body bytes of the answer. False: the exchange is over. */

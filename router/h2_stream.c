@@ -322,6 +322,15 @@ int h2_stream_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     return 0;
 }
 
+/* "Name: value\r\n" */
+static nghttp2_nv field_of_line(struct deis_str line)
+{
+    ptrdiff_t colon = deis_str_find(line, ':');
+
+    return field(deis_str_first(line, (size_t)colon),
+                 deis_str_trim(deis_str_skip(line, (size_t)colon + 1)));
+}
+
 /* Returns the number of fields; digits must live as long as they. */
 static size_t answer_fields(nghttp2_nv *fields, const struct deis_h1_head *head, char digits[3],
                             struct deis_str hsts)
@@ -344,9 +353,7 @@ static size_t answer_fields(nghttp2_nv *fields, const struct deis_h1_head *head,
         fields[n++] = field(h->name, h->value);
     }
     if (hsts.len > 0) {
-        ptrdiff_t colon = deis_str_find(hsts, ':');
-        fields[n++] = field(deis_str_first(hsts, (size_t)colon),
-                            deis_str_trim(deis_str_skip(hsts, (size_t)colon + 1)));
+        fields[n++] = field_of_line(hsts);
     }
     return n;
 }
@@ -364,13 +371,17 @@ void h2_stream_interim(struct h2_stream *s, const struct deis_h1_head *head)
     }
 }
 
-void h2_stream_head(struct h2_stream *s, const struct deis_h1_head *head, struct deis_str hsts)
+void h2_stream_head(struct h2_stream *s, const struct deis_h1_head *head, struct deis_str hsts,
+                    struct deis_str extra)
 {
     nghttp2_data_provider provider = { .source.ptr = NULL, .read_callback = read_answer };
     nghttp2_nv fields[FIELDS_MAX];
     char digits[3];
     size_t count = answer_fields(fields, head, digits, hsts);
 
+    if (extra.len > 0) {
+        fields[count++] = field_of_line(extra);
+    }
     /* Before the end of the request the answer ends with a frame of its own: a reset that follows
      * would drop a head that is still queued. */
     s->provided = head->framing != DEIS_H1_NO_BODY || !s->ended;
@@ -405,7 +416,7 @@ void h2_stream_answer(struct h2_stream *s, struct deis_str text, struct deis_str
         return;
     }
     struct iovec body = { (char *)(uintptr_t)text.ptr + used, text.len - used };
-    h2_stream_head(s, head, DEIS_STR_NONE);
+    h2_stream_head(s, head, DEIS_STR_NONE, DEIS_STR_NONE);
     if (body.iov_len > 0) {
         (void)h2_stream_send(s, &body, 1);
     }

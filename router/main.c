@@ -53,6 +53,24 @@ static uint64_t monotonic_us(void)
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+void router_set_policy(const struct router *r, struct route_model *m)
+{
+    const struct settings *s = &r->settings;
+    struct route_limits limits = { s->body_max, s->answer_timeout_ms };
+    struct route_defaults defaults = { .enforce_whitelist = s->enforce_whitelist,
+                                       .affinity_arg = s->affinity_arg,
+                                       .controller_whitelist = s->controller_whitelist,
+                                       .controller_connect_ms = s->controller_connect_ms,
+                                       .controller_read_ms = s->controller_read_ms };
+    struct deis_err err;
+
+    route_model_set_limits(m, &limits);
+    route_model_set_defaults(m, &defaults, &err);
+    if (err.code < 0) {
+        deis_warn("setting ignored", KV_ERR(&err));
+    }
+}
+
 static bool build_table(struct router *r)
 {
     uint64_t start_us = monotonic_us();
@@ -235,13 +253,33 @@ static int load_kept(struct router *r, struct deis_err *err)
     return 0;
 }
 
+static uint64_t tag_of(const char *unit, void *arg)
+{
+    uint8_t bytes[32];
+    uint64_t tag;
+
+    deis_key_derive_for(arg, "router-unit", deis_str_first(deis_str(unit), DEIS_NAME_MAX), bytes);
+    memcpy(&tag, bytes, sizeof(tag));
+    return tag != 0 ? tag : 1;
+}
+
+/* With the cluster key every router, and this one after a restart, gives a unit the same tag. */
+static void set_tagger(struct router *r)
+{
+    struct deis_err err;
+
+    if (deis_key_load(r->settings.cluster_key, &r->tag_key, &err) < 0) {
+        deis_random(r->tag_key.bytes, sizeof(r->tag_key.bytes));
+    }
+    route_registry_set_tagger(r->registry, tag_of, &r->tag_key);
+}
+
 static int load_routes(struct router *r, struct deis_err *err)
 {
-    struct route_limits limits = { r->settings.body_max, r->settings.answer_timeout_ms };
-
     r->registry = route_registry_new();
+    set_tagger(r);
     r->model = route_model_new(r->registry);
-    route_model_set_limits(r->model, &limits);
+    router_set_policy(r, r->model);
     if (r->settings.routes) {
         if (load_static(r, err) < 0) {
             return err->code;
@@ -252,6 +290,7 @@ static int load_routes(struct router *r, struct deis_err *err)
         }
         route_model_free(r->model);
         r->model = route_model_new(r->registry);
+        router_set_policy(r, r->model);
     }
     if (!r->settings.routes && load_kept(r, err) < 0) {
         return err->code;

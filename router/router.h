@@ -8,6 +8,7 @@
 #include "router/settings.h"
 #include "router/worker.h"
 
+#include "lib/crypto/secret.h"
 #include "lib/net/loop.h"
 
 struct access_bus;
@@ -29,6 +30,7 @@ struct router {
     struct deis_workers *jobs; /* one thread for etcd calls and files */
     struct deis_keys *keys;    /* of the cluster; random when there is neither a file nor etcd */
     struct route_registry *registry;
+    struct deis_key tag_key; /* of the names that clients get for units */
     struct route_model *model;
     struct route_table *table; /* the newest */
     uint64_t table_ms;         /* when it was made */
@@ -67,6 +69,8 @@ struct router {
     struct ssh *ssh;
 };
 
+/* Limits and what else the settings say about all apps, into m. */
+void router_set_policy(const struct router *r, struct route_model *m);
 /* Make a table of what the model knows now and hand it to the workers. False: nothing had changed.
  */
 bool router_publish(struct router *r);

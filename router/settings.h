@@ -27,6 +27,11 @@ struct settings {
     uint64_t answer_timeout_ms;
     uint64_t ssh_timeout_ms;
     uint64_t leave_timeout_ms;
+    bool enforce_whitelist;
+    char *controller_whitelist;     /* NULL: none */
+    uint64_t controller_connect_ms; /* 0: as for apps */
+    uint64_t controller_read_ms;    /* likewise */
+    char *affinity_arg;             /* NULL: none */
     char *enforce_https; /* NULL: as hsts */
     bool hsts;
     uint32_t hsts_max_age; /* seconds */

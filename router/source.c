@@ -233,8 +233,7 @@ static void apply_setting(struct router *r, struct route_model *m, struct deis_s
     if (code < 0 && code != DEIS_NOT_FOUND) {
         deis_warn("setting ignored", KV_V("key", key), KV_ERR(&err));
     } else if (code == 0) {
-        struct route_limits limits = { settings->body_max, settings->answer_timeout_ms };
-        route_model_set_limits(m, &limits);
+        router_set_policy(r, m);
         if (r->certs) {
             certs_set_policy(r->certs);
         }
@@ -384,8 +383,7 @@ struct source *source_start(struct router *r, struct deis_err *err)
     s->router = r;
     s->etcd = etcd;
     s->model = route_model_new(r->registry);
-    struct route_limits limits = { r->settings.body_max, r->settings.answer_timeout_ms };
-    route_model_set_limits(s->model, &limits);
+    router_set_policy(r, s->model);
     s->publish = deis_timer_new(r->loop, on_publish, s);
     s->directory = deis_directory_start(etcd, r->loop);
     for (size_t i = 0; i < route_docs_prefix_count; i++) {

@@ -69,6 +69,17 @@ void worker_wait(struct worker *w, enum wait wait, struct deadline *d)
     tick_arm(w);
 }
 
+void worker_wait_for(struct worker *w, enum wait wait, uint64_t own_ms, struct deadline *d)
+{
+    struct deadline_list *own = NULL;
+
+    if (own_ms > 0 && own_ms != w->waits[wait].ms) {
+        own = waits_get(&w->own_waits, own_ms, client_on_deadline);
+    }
+    deadline_set(own ? own : &w->waits[wait], d, w->now_us / 1000);
+    tick_arm(w);
+}
+
 struct worker_slot *worker_slot(struct worker *w, const struct route_endpoint *e)
 {
     if (e->slot >= w->slot_count) {
@@ -280,6 +291,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         deadline_expire(&w->waits[i], w->now_us / 1000);
         more = more || !deadline_list_empty(&w->waits[i]);
     }
+    more = waits_expire(&w->own_waits, w->now_us / 1000) || more;
     if (w->pool.over) {
         shed_for_memory(w);
     }
@@ -311,6 +323,9 @@ static void close_all(struct worker *w)
         while ((d = deadline_first(&w->waits[i]))) {
             client_abort(DEADLINE_OWNER(d, struct client, deadline));
         }
+    }
+    while ((d = waits_first(&w->own_waits))) {
+        client_abort(DEADLINE_OWNER(d, struct client, deadline));
     }
 }
 
@@ -359,6 +374,7 @@ static void worker_free(struct worker *w)
     if (w->wake_fd >= 0) {
         close(w->wake_fd);
     }
+    waits_clear(&w->own_waits);
     h2_shared_free(w->h2_shared);
     client_pool_clear(w);
     exchange_pool_clear(w);

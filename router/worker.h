@@ -15,6 +15,7 @@
 #include "router/sockets.h"
 #include "router/splicer.h"
 #include "router/tls.h"
+#include "router/waits.h"
 
 #include "lib/net/loop.h"
 #include "lib/wire/h1.h"
@@ -133,6 +134,7 @@ struct worker {
     _Atomic(struct edge_policy *) pending_policy;
     struct edge_policy *policy;
     struct deadline_list waits[WAIT_COUNT];
+    struct waits own_waits; /* of clients, as long as an app says */
     struct worker_slot *slots; /* by route_endpoint.slot */
     uint32_t slot_count;
     struct bufpool pool;
@@ -169,6 +171,8 @@ void worker_join(struct worker *w); /* waits for its end and frees it */
 
 /* thread: worker */
 void worker_wait(struct worker *w, enum wait wait, struct deadline *d);
+/* The same, but for own_ms if that is not 0. For deadlines of clients. */
+void worker_wait_for(struct worker *w, enum wait wait, uint64_t own_ms, struct deadline *d);
 /* At the start of each callback: sets now_us for all that it does. */
 void worker_look_at_clock(struct worker *w);
 uint64_t worker_random(struct worker *w);

@@ -18,7 +18,7 @@ static const struct setting settings[] = {
     { "maintenance", CHOICE, 0, 0 },
     { "enforceHTTPS", CHOICE, 0, 0 },
     { "hsts", CHOICE, 0, 0 },
-    { "bodySize", SIZE, 0, UINT64_C(1) << 40 },
+    { "bodySize", SIZE, 1, UINT64_C(1) << 40 },
     { "timeout", TIME, SECOND, DAY },
     { "connectTimeout", TIME, SECOND / 10, 60 * SECOND },
     { "sticky", CHOICE, 0, 0 },
@@ -98,7 +98,7 @@ static int out_of_bounds(const struct setting *s, struct deis_err *err)
                             (unsigned long long)s->min, (unsigned long long)(s->max / SECOND));
     }
     if (s->kind == SIZE) {
-        return deis_err_set(err, DEIS_INVALID, "must be a size up to 1T, such as 512k or 20m");
+        return deis_err_set(err, DEIS_INVALID, "must be a size from 1 byte to 1T, such as 512k or 20m");
     }
     return deis_err_set(err, DEIS_INVALID, "must be a whole number from %llu to %llu",
                         (unsigned long long)s->min, (unsigned long long)s->max);

@@ -226,6 +226,9 @@ size_t http_head_write_answer(char *out, size_t cap, const struct deis_h1_head *
     if (hsts) {
         put_str(&o, answer->hsts);
     }
+    if (answer->extra.len > 0) {
+        put_str(&o, answer->extra);
+    }
     if (answer->chunked) {
         PUT(&o, "Transfer-Encoding: chunked\r\n");
     }

@@ -39,6 +39,7 @@ struct http_answer {
     bool keep_alive;
     int client_minor;     /* HTTP/1.<minor> of the client */
     struct deis_str hsts; /* the line of Strict-Transport-Security, unless the app has its own */
+    struct deis_str extra; /* one more whole line, or NONE */
 };
 
 /* Is this field of an answer passed on? no_length: Content-Length is not. */

@@ -52,6 +52,17 @@ static const struct page_info pages[PAGE_COUNT] = {
     [PAGE_TOO_MANY] = { 503, "H22", "Connection limit reached", "Too busy",
                         "The platform has as many connections as it can serve. Try again in a "
                         "moment." },
+    [PAGE_MAINTENANCE] = { 503, "H80", "Maintenance mode", "Down for maintenance",
+                           "The app is closed for a while. Try again later." },
+    [PAGE_NOT_ALLOWED] = { 403, "D01", "Address not on the whitelist", "Not allowed",
+                           "The app is not open to your address. Ask its owner to add it to the "
+                           "whitelist." },
+    [PAGE_TOO_FAST] = { 429, "D02", "Too many requests of one address", "Too many requests",
+                        "Your address has sent more requests than the app takes in a minute. Try "
+                        "again in a moment." },
+    [PAGE_BUSY] = { 503, "H11", "Too many requests at once", "Too busy",
+                    "The app has as many requests at work as its owner lets it. Try again in a "
+                    "moment." },
 };
 
 const struct page_info *page_info(enum page page)
@@ -114,19 +125,29 @@ size_t page_write(char *out, size_t cap, enum page page, const struct page_opts 
     } else if (opts->http10) {
         connection = "Connection: keep-alive\r\n";
     }
-    int len = opts->json ? write_json(body, sizeof(body), p, opts->request_id)
+    bool own = opts->own.ptr && !opts->json;
+    const char *content = own ? opts->own.ptr : body;
+    int len = (int)opts->own.len;
+    if (!own) {
+        len = opts->json ? write_json(body, sizeof(body), p, opts->request_id)
                          : write_html(body, sizeof(body), p, opts->request_id);
+    }
+    char retry[48] = "";
+    if (opts->retry_after_s > 0) {
+        (void)snprintf(retry, sizeof(retry), "Retry-After: %llu\r\n",
+                       (unsigned long long)opts->retry_after_s);
+    }
     int head =
         snprintf(out, cap,
                  "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n"
-                 "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%s%s\r\n",
+                 "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%s%s%s\r\n",
                  p->status, deis_h1_reason(p->status),
                  opts->json ? "application/json" : "text/html; charset=utf-8", len,
                  p->status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "",
-                 connection);
+                 retry, connection);
     *ret_body = 0;
     if (!opts->head) {
-        memcpy(out + head, body, (size_t)len);
+        memcpy(out + head, content, (size_t)len);
         *ret_body = (size_t)len;
     }
     return (size_t)head + *ret_body;

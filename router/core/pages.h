@@ -34,6 +34,10 @@ enum page {
     PAGE_CLIENT_STALLED, /* the client stopped reading or sending; there is no page */
     PAGE_ADDRESS,        /* the client's address has too many connections */
     PAGE_TOO_MANY,       /* connections */
+    PAGE_MAINTENANCE,    /* the app is closed by its owner */
+    PAGE_NOT_ALLOWED,    /* the client's address is not on the whitelist */
+    PAGE_TOO_FAST,       /* the client's address sends more than the app's rate */
+    PAGE_BUSY,           /* the app has as many requests in flight as it may */
     PAGE_COUNT,
 };
 
@@ -55,9 +59,11 @@ struct page_opts {
     bool keep_alive;
     bool http10;
     struct deis_str request_id; /* shown, if any */
+    struct deis_str own;        /* HTML of the app's own, instead of ours; or NONE */
+    uint64_t retry_after_s;     /* 0: not said */
 };
 
-/* The whole answer; its length. cap at least PAGES_MAX. */
+/* The whole answer; its length. cap at least PAGES_MAX and the length of an own page. */
 size_t page_write(char *out, size_t cap, enum page page, const struct page_opts *opts,
                   size_t *ret_body);
 

@@ -68,14 +68,14 @@ static uint64_t mix(uint64_t x)
 }
 
 /* FNV-1a: the same in every router, for ever. */
-static uint64_t hash_value(struct deis_str s)
+uint64_t route_wish_value(struct deis_str s)
 {
     uint64_t h = UINT64_C(14695981039346656037);
 
     for (size_t i = 0; i < s.len; i++) {
         h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(1099511628211);
     }
-    return h;
+    return s.len == 0 || h == 0 ? s.len : h;
 }
 
 /* The unit that is wished for, NULL when there is none or it can't serve now. For a value: the one
@@ -84,7 +84,6 @@ static struct route_endpoint *wished(const struct route_app *a, const struct rou
                                      uint64_t now_ms, struct route_endpoint *const *tried,
                                      size_t tried_count)
 {
-    uint64_t value = wish->value.len > 0 ? hash_value(wish->value) : 0;
     struct route_endpoint *best = NULL;
     uint64_t best_score = 0;
 
@@ -96,8 +95,8 @@ static struct route_endpoint *wished(const struct route_app *a, const struct rou
         if (wish->tag != 0 && e->tag == wish->tag) {
             return e;
         }
-        if (value != 0 && (!a->weights || a->weights[i] > 0)) {
-            uint64_t score = mix(value ^ e->tag);
+        if (wish->value != 0 && (!a->weights || a->weights[i] > 0)) {
+            uint64_t score = mix(wish->value ^ e->tag);
             best_score = best && score <= best_score ? best_score : score;
             best = best_score == score ? e : best;
         }
@@ -187,7 +186,7 @@ struct route_endpoint *route_app_choose(struct route_app *a, const struct route_
 {
     struct route_endpoint *e = NULL;
 
-    if (wish->tag != 0 || wish->value.len > 0) {
+    if (wish->tag != 0 || wish->value != 0) {
         e = wished(a, wish, now_ms, tried, tried_count);
     }
     if (!e && a->count > 1 && a->count <= WEIGHED_MAX &&

@@ -509,8 +509,12 @@ static void app_build(struct route_model *m, struct m_app *a)
     if (settings && settings->r.rate_minute > 0 && !stats->rate) {
         stats->rate = rate_new();
     }
+    bool tagged = settings && (settings->r.sticky || settings->r.affinity_arg);
     route_settings_unref(settings);
     for (size_t i = 0; i < l.count; i++) {
+        if (tagged) {
+            route_registry_tag(m->registry, l.items[i]);
+        }
         if (l.items[i]->uses == 0) {
             atomic_store(&l.items[i]->since_ms, 0); /* new, or back again */
         }

@@ -106,12 +106,18 @@ struct route_endpoint *route_registry_endpoint(struct route_registry *r, const c
         memcpy(e->ip, ip, sizeof(ip));
         e->v6 = v6;
         e->port = port;
-        e->tag = r->tag(unit, r->tag_arg);
         e->slot = r->free_count > 0 ? r->free_slots[--r->free_count] : r->slots++;
         deis_map_set(r->endpoints, deis_str(key), e);
     }
     route_endpoint_ref(e);
     return e;
+}
+
+void route_registry_tag(struct route_registry *r, struct route_endpoint *e)
+{
+    if (e->tag == 0) {
+        e->tag = r->tag(e->unit, r->tag_arg);
+    }
 }
 
 struct route_stats *route_registry_stats(struct route_registry *r, const char *app)

@@ -25,7 +25,7 @@ struct route_endpoint {
     atomic_uint failures; /* in a row */
     _Atomic uint64_t ejected_until_ms;
     _Atomic uint64_t since_ms; /* when it was first looked at for its weight; 0: not yet */
-    uint64_t tag;              /* names its unit to clients that stick to it */
+    uint64_t tag;              /* names its unit to clients that stick to it; 0: none needed so far */
     uint32_t slot; /* small number, unique among the endpoints that exist */
     unsigned uses; /* built apps that hold it; thread: main */
     bool v6;
@@ -78,6 +78,7 @@ struct route_https {
     void (*on_free)(struct route_https *h); /* thread: any */
     bool enforce;                           /* plain requests are sent to HTTPS */
     size_t hsts_len;                        /* 0: none */
+    size_t hsts_app_len;                    /* for an app that asks for it; never 0 */
     char hsts[96]; /* the field's line for answers over HTTPS, with its end */
     struct deis_map *challenges; /* see challenges.h; NULL: none */
 };
@@ -111,7 +112,7 @@ static inline struct route_app *route_table_at(const struct route_table *t, size
 struct route_registry;
 
 struct route_registry *route_registry_new(void);
-/* How a unit is named to clients: the same in all routers, and nothing that they can guess. */
+/* How a unit is named to clients: the same in all routers, nothing that they can guess, not 0. */
 void route_registry_set_tagger(struct route_registry *r,
                                uint64_t (*tag)(const char *unit, void *arg), void *arg);
 void route_registry_free(struct route_registry *r); /* no table, no request may be left */
@@ -121,6 +122,8 @@ void route_registry_free(struct route_registry *r); /* no table, no request may 
 struct route_endpoint *route_registry_endpoint(struct route_registry *r, const char *unit,
                                                const char *address);
 struct route_stats *route_registry_stats(struct route_registry *r, const char *app); /* yours */
+/* Give the endpoint its tag, unless it has one. Before a table is shared that makes use of it. */
+void route_registry_tag(struct route_registry *r, struct route_endpoint *e);
 /* Something may have lost its last reference. */
 void route_registry_mark(struct route_registry *r);
 /* Forget endpoints and counters that nothing refers to any more, if there may be some. False: some
@@ -190,11 +193,13 @@ struct route_endpoint *route_app_pick(const struct route_app *a, uint64_t now_ms
                                       struct route_endpoint *const *tried, size_t tried_count);
 
 /* What a client asks for by an app's settings: the unit it has a cookie for, or the value of the
- * query variable that always leads to the same one. 0 and NONE: nothing. */
+ * query variable that always leads to the same one. 0: nothing. */
 struct route_wish {
     uint64_t tag;
-    struct deis_str value;
+    uint64_t value; /* of route_wish_value() */
 };
+
+uint64_t route_wish_value(struct deis_str value); /* 0 for none */
 
 /* As route_app_pick() for an app with settings: wishes, weights, slow start. */
 struct route_endpoint *route_app_choose(struct route_app *a, const struct route_wish *wish,

@@ -597,6 +597,39 @@ class Etcd(Https):
         rig.wait_for(lambda: plain()[0] == 301, 'redirect alone')
         self.assertNotIn('strict-transport-security', self.get('www.blog.test')[1])
 
+    def test_policy_of_an_app(self):
+        def plain():
+            return rig.get(self.router.http, 'www.blog.test', '/a')
+
+        def set(**settings):
+            self.etcd.put('routing/blog', {'settings': settings})
+
+        def hsts():
+            return self.get('www.blog.test')[1].get('strict-transport-security')
+
+        self.cert('www.blog.test', self.ca.issue('www.blog.test'))
+        self.wait_served('www.blog.test', self.ca.count)
+        self.assertEqual((plain()[0], hsts()), (200, None))
+        set(hsts=True)
+        rig.wait_for(lambda: plain()[0] == 301, 'redirect')
+        self.assertEqual(hsts(), 'max-age=10886400')
+        set(hsts=True, enforceHTTPS=False)
+        rig.wait_for(lambda: plain()[0] == 200, 'no redirect')
+        self.assertEqual(hsts(), 'max-age=10886400')
+        set(enforceHTTPS=True, sticky=True)
+        rig.wait_for(lambda: plain()[0] == 301, 'redirect alone')
+        status, fields, _ = self.get('www.blog.test')
+        self.assertNotIn('strict-transport-security', fields)
+        self.assertTrue(fields['set-cookie'].endswith('; Secure'))
+        # Against what holds for all.
+        self.etcd.put('config/router/hsts/enabled', 'true')
+        set(hsts=False, enforceHTTPS=False)
+        rig.wait_for(lambda: plain()[0] == 200, 'neither')
+        self.assertEqual(hsts(), None)
+        set(whitelist=['127.0.0.2'])
+        rig.wait_for(lambda: plain()[0] == 403, 'no redirect for who may not pass')
+        self.assertEqual(self.get('www.blog.test')[0], 403)
+
     def test_tls_without_etcd(self):
         self.cert('www.blog.test', self.ca.issue('www.blog.test'))
         self.platform(self.ca.issue('*.example.com'))

@@ -83,7 +83,8 @@ static void values(void **state)
     value_is("timeout", "1.5", NULL);
     value_is("connectTimeout", "\"500ms\"", "\"500ms\"");
     value_is("bodySize", "\"20m\"", "\"20m\"");
-    value_is("bodySize", "0", "0");
+    value_is("bodySize", "0", NULL);
+    value_is("bodySize", "7", "7");
     value_is("bodySize", "\"2T\"", NULL);
     value_is("maxRequests", "\"12\"", "12");
     value_is("maxRequests", "0", NULL);

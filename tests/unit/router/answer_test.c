@@ -45,6 +45,26 @@ static void pages__are_valid_answers_that_fit(void **state)
     }
 }
 
+static void pages__of_an_app_take_the_place_of_ours(void **state)
+{
+    struct page_opts opts = { .own = DEIS_STR("<p>mine</p>"),
+                              .retry_after_s = 7,
+                              .keep_alive = true };
+    char out[PAGES_MAX + 1];
+    size_t body;
+
+    out[page_write(out, PAGES_MAX, PAGE_TOO_FAST, &opts, &body)] = '\0';
+    assert_int_equal(body, 11);
+    assert_non_null(strstr(out, "HTTP/1.1 429 Too Many Requests\r\n"));
+    assert_non_null(strstr(out, "\r\nRetry-After: 7\r\n"));
+    assert_non_null(strstr(out, "\r\nContent-Length: 11\r\n"));
+    assert_non_null(strstr(out, "\r\n\r\n<p>mine</p>"));
+    opts.json = true;
+    out[page_write(out, PAGES_MAX, PAGE_TOO_FAST, &opts, &body)] = '\0';
+    assert_null(strstr(out, "mine"));
+    assert_non_null(strstr(out, "\"code\":\"D02\""));
+}
+
 static void line__is_logfmt(void **state)
 {
     char out[LOG_LINE_MAX];
@@ -97,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages__are_valid_answers_that_fit),
+        cmocka_unit_test(pages__of_an_app_take_the_place_of_ours),
         cmocka_unit_test(line__is_logfmt),
         cmocka_unit_test(line__never_outgrows_its_buffer),
     };

@@ -215,7 +215,7 @@ static void wildcard__stands_for_one_label(void **state)
 static struct route_endpoint *choose(struct route_app *a, uint64_t tag, const char *value,
                                      uint64_t now_ms, uint64_t random)
 {
-    struct route_wish wish = { tag, deis_str(value) };
+    struct route_wish wish = { tag, route_wish_value(deis_str(value)) };
 
     return route_app_choose(a, &wish, now_ms, random, NULL, 0);
 }
@@ -240,7 +240,7 @@ static void choice__sticks_while_the_unit_serves(void **state)
     }
     route_endpoint_eject(e, 1);
     assert_ptr_not_equal(choose(a, e->tag, "", 2, next(&seed)), e);
-    struct route_wish wish = { e->tag, DEIS_STR_NONE };
+    struct route_wish wish = { e->tag, 0 };
     assert_ptr_not_equal(route_app_choose(a, &wish, 5000, 0, &e, 1), e);
     assert_non_null(choose(a, e->tag + 1, "", 1, next(&seed)));
 }
@@ -263,7 +263,7 @@ static void choice__by_value_is_stable_and_even(void **state)
         }
         /* Another unit away: it stays. */
         struct route_endpoint *gone = a->endpoints[0] == e ? a->endpoints[1] : a->endpoints[0];
-        struct route_wish wish = { 0, deis_str(value) };
+        struct route_wish wish = { 0, route_wish_value(deis_str(value)) };
         assert_ptr_equal(route_app_choose(a, &wish, 1, 0, &gone, 1), e);
     }
     for (size_t k = 0; k < 4; k++) {

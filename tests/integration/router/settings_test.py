@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: MIT
+"""Settings of apps (routing/<app>) and of the platform: what each does to requests, on a real etcd."""
+import json
+import socket
+import threading
+import time
+import unittest
+
+import rig
+from etcd_test import World
+
+
+class From(rig.Client):
+    """A client with an address of its own."""
+
+    def __init__(self, port, address):
+        self.s = socket.create_connection(('127.0.0.1', port), rig.DEADLINE, source_address=(address, 0))
+        self.buf = b''
+
+
+class Settings(unittest.TestCase):
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.clear)
+        self.etcd, self.router = self.world.etcd, self.world.router
+        self.world.app('blog')
+        self.world.wait_status('blog.example.com', 503)
+
+    def origin(self, tag='origin'):
+        o = rig.Origin(tag)
+        self.addCleanup(lambda: o.s.fileno() >= 0 and o.close())
+        return o
+
+    def units(self, *tags):
+        origins = [self.origin(tag) for tag in tags]
+        names = ['blog_v1.web.%d-aaaa' % (i + 1) for i in range(len(tags))]
+        for name, o in zip(names, origins):
+            self.world.run(name, o)
+        self.world.wait_units('blog', *names)
+        return origins
+
+    def change(self, act):
+        """act() changes the table: until all workers use the new one."""
+        before = self.router.routes()['generation']
+        act()
+
+        def taken():
+            r = self.router.routes()
+            return r['generation'] > before and r['adopted'] == r['generation']
+        rig.wait_for(taken, 'the workers use the new table')
+
+    def set(self, settings, **more):
+        self.change(lambda: self.etcd.put('routing/blog', {'settings': settings, **more}))
+
+    def platform(self, key, value):
+        self.change(lambda: self.etcd.put('config/router/' + key, value))
+
+    def get(self, address='127.0.0.1', path='/', extra='', host='blog.example.com', method='GET'):
+        with From(self.router.http, address) as c:
+            c.send(('%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n' % (method, path, host, extra)).encode())
+            return c.answer(head_only=method == 'HEAD')
+
+    def test_whitelist(self):
+        origin, = self.units('web')
+        self.set({'whitelist': ['127.0.0.2:office', '127.1.0.0/16']}, configWhitelist=['127.0.0.9'])
+        status, fields, body = self.get()
+        self.assertEqual((status, fields['cache-control']), (403, 'no-store'))
+        self.assertIn(b'D01', body)
+        answer = json.loads(self.get(extra='Accept: application/json\r\n')[2])
+        self.assertEqual((answer['status'], answer['code']), (403, 'D01'))
+        self.assertEqual(origin.requests, [])
+        for address in ('127.0.0.2', '127.1.2.3', '127.0.0.9'):
+            self.assertEqual(self.get(address)[0], 200)
+        self.assertEqual(self.get('127.2.0.1')[0], 403)
+        self.set({})
+        self.assertEqual(self.get()[0], 200)
+
+    def test_a_whitelisted_app_stays_closed_without_etcd(self):
+        self.units('web')
+        self.set({'whitelist': ['127.0.0.2']})
+        self.assertEqual(self.get()[0], 403)
+        rig.wait_for(lambda: 'whitelist' in self.saved(), 'the table is saved')
+        self.etcd.stop()
+        self.assertEqual(self.router.stop(), 0)
+        self.router.start()
+        self.assertEqual(self.get()[0], 403)
+        self.assertEqual(self.get('127.0.0.2')[0], 200)
+
+    def saved(self):
+        try:
+            with open(self.router.dir + '/routes') as f:
+                return f.read()
+        except FileNotFoundError:
+            return ''
+
+    def test_what_cannot_be_read_closes_or_changes_nothing(self):
+        self.units('web')
+        self.change(lambda: self.etcd.put('routing/blog', '{"settings":'))
+        self.assertEqual(self.get()[0], 403)
+        self.set({'maintenance': True})
+        self.assertEqual(self.get()[0], 503)
+        self.etcd.put('routing/blog', '{"settings":{"maintenance":"perhaps"}}')
+        rig.wait_for(lambda: 'routing/blog' in self.router.log(), 'the fault is logged')
+        self.assertEqual(self.get()[0], 503)
+
+    def test_maintenance_and_pages_of_its_own(self):
+        origin, = self.units('web')
+        self.set({'maintenance': True})
+        status, _, body = self.get()
+        self.assertEqual(status, 503)
+        self.assertIn(b'H80', body)
+        self.assertEqual(json.loads(self.get(extra='Accept: application/json\r\n')[2])['code'], 'H80')
+        self.set({'maintenance': True, 'page.503': '<h1>Out</h1>'})
+        status, fields, body = self.get()
+        self.assertEqual((status, body), (503, b'<h1>Out</h1>'))
+        self.assertEqual(fields['content-type'], 'text/html; charset=utf-8')
+        self.set({'maintenance': True, 'page.503': '<h1>Out</h1>', 'page.maintenance': '<h1>Soon</h1>'})
+        self.assertEqual(self.get()[2], b'<h1>Soon</h1>')
+        self.assertEqual(self.get(method='HEAD')[1]['content-length'], str(len('<h1>Soon</h1>')))
+        self.assertEqual(json.loads(self.get(extra='Accept: application/json\r\n')[2])['code'], 'H80')
+        self.assertEqual(origin.requests, [])
+        large = '<p>' + 'x' * 16000
+        self.set({'page.502': large})
+        self.assertEqual(self.get(path='/drop', method='POST', extra='Content-Length: 0\r\n')[2], large.encode())
+        # What the app itself answers is its own affair.
+        self.assertEqual(self.get(path='/status/502')[2], b'x')
+
+    def test_body_size(self):
+        self.units('web')
+        self.set({'bodySize': '10'})
+        self.assertEqual(rig.get(self.router.http, 'blog.example.com', '/echo', 'Content-Length: 10\r\n', 'POST', b'0123456789')[0], 200)
+        self.assertEqual(self.get(method='POST', extra='Content-Length: 11\r\n')[0], 413)
+        chunks = b'b\r\n0123456789a\r\n0\r\n\r\n'
+        self.assertEqual(rig.get(self.router.http, 'blog.example.com', '/echo', 'Transfer-Encoding: chunked\r\n', 'POST', chunks)[0], 413)
+        # More than the platform lets others send.
+        self.platform('bodySize', '5')
+        self.assertEqual(rig.get(self.router.http, 'blog.example.com', '/echo', 'Content-Length: 10\r\n', 'POST', b'0123456789')[0], 200)
+        self.set({})
+        self.assertEqual(self.get(method='POST', extra='Content-Length: 6\r\n')[0], 413)
+
+    def test_timeout(self):
+        origin, = self.units('web')
+        self.addCleanup(origin.gate.set)
+        self.set({'timeout': '1s'})
+        self.assertEqual(self.get(path='/slow/0.1')[0], 200)
+        status, _, body = self.get(path='/gate')
+        self.assertEqual(status, 504)
+        self.assertIn(b'H12', body)
+
+    def test_connect_timeout(self):
+        self.world.app('far')
+        full = socket.socket()
+        self.addCleanup(full.close)
+        full.bind(('127.0.0.1', 0))
+        full.listen(0)
+        # A queue that is full: connections to it stay half open.
+        fillers = [socket.socket() for _ in range(4)]
+        for s in fillers:
+            self.addCleanup(s.close)
+            s.setblocking(False)
+            s.connect_ex(full.getsockname())
+        self.etcd.put('routing/far', {'settings': {'connectTimeout': '300ms'}})
+        self.world.unit('far_v1.web.1-aaaa')
+        self.world.state('far_v1.web.1-aaaa', '127.0.0.1:%d' % full.getsockname()[1])
+        self.world.wait_units('far', 'far_v1.web.1-aaaa')
+        status, _, body = self.get(host='far.example.com')
+        self.assertEqual(status, 502)
+        self.assertIn(b'H19', body)
+
+    def test_sticky(self):
+        self.units('one', 'two', 'three')
+        self.set({'sticky': True})
+        status, fields, body = self.get()
+        cookie, *attributes = fields['set-cookie'].split('; ')
+        self.assertRegex(cookie, '^deis_unit=[0-9a-f]{16}$')
+        self.assertEqual(attributes, ['Path=/', 'HttpOnly', 'SameSite=Lax'])
+        for _ in range(20):
+            _, fields, again = self.get(extra='Cookie: a=b; %s; c=d\r\n' % cookie)
+            self.assertEqual(again, body)
+            self.assertNotIn('set-cookie', fields)
+        # Over a restart, too.
+        self.router.stop()
+        self.router.start()
+        rig.wait_for(lambda: self.get(extra='Cookie: %s\r\n' % cookie)[2] == body, 'the table is there again')
+        self.assertNotIn('set-cookie', self.get(extra='Cookie: %s\r\n' % cookie)[1])
+        # Its unit is gone: another one, and a new cookie.
+        number = ['one', 'two', 'three'].index(body.decode()) + 1
+        self.change(lambda: self.etcd.delete('units/blog_v1.web.%d-aaaa' % number))
+        _, fields, other = self.get(extra='Cookie: %s\r\n' % cookie)
+        self.assertNotEqual(other, body)
+        self.assertNotEqual(fields['set-cookie'].split(';')[0], cookie)
+        for junk in ('deis_unit=', 'deis_unit=zz', 'deis_unit=' + '0' * 16, 'deis_unit=' + 'f' * 400):
+            self.assertIn('set-cookie', self.get(extra='Cookie: %s\r\n' % junk)[1])
+
+    def test_affinity_by_a_query_variable(self):
+        self.units('one', 'two', 'three')
+        self.set({'affinityArg': 'session'})
+        seen = set()
+        for user in range(30):
+            tags = {self.get(path='/?x=1&session=u%d&y=2' % user)[2] for _ in range(4)}
+            self.assertEqual(len(tags), 1)
+            seen |= tags
+        self.assertEqual(len(seen), 3)
+        self.set({})
+        self.platform('affinityArg', 'sid')
+        self.assertEqual(len({self.get(path='/?sid=7')[2] for _ in range(12)}), 1)
+
+    def test_weights(self):
+        self.units('one', 'two')
+        self.set({'weight.web.1': 0})
+        self.assertEqual({self.get()[2] for _ in range(20)}, {b'two'})
+        self.change(lambda: self.etcd.delete('units/blog_v1.web.2-aaaa'))
+        self.assertEqual(self.get()[2], b'one')  # nothing else is left
+
+    def test_requests_in_flight(self):
+        origin, = self.units('web')
+        self.set({'maxRequests': 2})
+        with rig.Client(self.router.http) as a, rig.Client(self.router.http) as b:
+            for c in (a, b):
+                c.send(b'GET /gate HTTP/1.1\r\nHost: blog.example.com\r\n\r\n')
+            rig.wait_for(lambda: len(origin.requests) == 2, 'two are at work')
+            status, _, body = self.get()
+            self.assertEqual(status, 503)
+            self.assertIn(b'H11', body)
+            origin.gate.set()
+            self.assertEqual((a.answer()[0], b.answer()[0]), (200, 200))
+        rig.wait_for(lambda: self.get()[0] == 200, 'there is room again')
+
+    def test_rate_of_an_address(self):
+        origin, = self.units('web')
+        self.set({'rateLimit': 6, 'rateBurst': 3})
+        self.assertEqual([self.get('127.0.0.5')[0] for _ in range(3)], [200] * 3)
+        status, fields, body = self.get('127.0.0.5')
+        self.assertEqual(status, 429)
+        self.assertIn(b'D02', body)
+        self.assertTrue(1 <= int(fields['retry-after']) <= 10)
+        self.assertEqual(self.get('127.0.0.6')[0], 200)
+        self.assertEqual(len(origin.requests), 4)
+        self.set({'rateLimit': 6, 'rateBurst': 3, 'page.429': 'slowly'})
+        self.assertEqual(self.get('127.0.0.5')[2], b'slowly')
+        # The count survives changes of the settings and of units.
+        self.set({})
+        self.assertEqual(self.get('127.0.0.5')[0], 200)
+
+    def test_wildcard_domain(self):
+        self.units('web')
+        self.world.app('other')
+        self.etcd.put('domains/www.shop.test', {'app': 'other'})
+        self.change(lambda: self.etcd.put('domains/*.shop.test', {'app': 'blog'}))
+        self.assertEqual(self.get(host='any.shop.test')[0], 200)
+        self.assertEqual(self.get(host='ANY.Shop.Test.:80')[0], 200)
+        self.assertEqual(self.get(host='www.shop.test')[0], 503)  # the other app's, which has no unit
+        for host in ('shop.test', 'a.b.shop.test'):
+            self.assertEqual(self.get(host=host)[0], 404)
+        self.change(lambda: self.etcd.delete('domains/*.shop.test'))
+        self.assertEqual(self.get(host='any.shop.test')[0], 404)
+
+    def test_platform_whitelists(self):
+        self.units('web')
+        api = self.origin('api')
+        self.change(lambda: self.etcd.put('services/controller/c1', {'http': api.address}))
+        self.platform('controller/whitelist', '127.0.0.2:admin,127.0.0.3')
+        self.assertEqual(self.get(host='deis.example.com')[0], 403)
+        self.assertEqual(self.get('127.0.0.2', host='deis.example.com')[2], b'api')
+        self.assertEqual(self.get()[0], 200)
+        self.etcd.put('config/router/controller/whitelist', 'nonsense')
+        rig.wait_for(lambda: "'nonsense'" in self.router.log(), 'the fault is logged')
+        self.assertEqual(self.get(host='deis.example.com')[0], 403)
+        self.assertEqual(self.get('127.0.0.2', host='deis.example.com')[0], 200)
+        self.platform('enforceWhitelist', 'true')
+        self.assertEqual(self.get()[0], 403)
+        self.set({'whitelist': ['127.0.0.1']})
+        self.assertEqual(self.get()[0], 200)
+        self.change(lambda: self.etcd.delete('config/router/enforceWhitelist'))
+        self.change(lambda: self.etcd.delete('config/router/controller/whitelist'))
+        self.assertEqual(self.get(host='deis.example.com')[0], 200)
+
+    def test_timeout_of_the_controller(self):
+        api = self.origin('api')
+        self.addCleanup(api.gate.set)
+        self.change(lambda: self.etcd.put('services/controller/c1', {'http': api.address}))
+        self.platform('controller/timeout/read', '1s')
+        self.assertEqual(self.get(path='/gate', host='deis.example.com')[0], 504)
+
+    def test_changes_under_load_fail_nothing(self):
+        self.units('one', 'two')
+        failed, done = [], threading.Event()
+
+        def ask():
+            with rig.Client(self.router.http) as c:
+                while not done.is_set():
+                    c.send(b'GET / HTTP/1.1\r\nHost: blog.example.com\r\n\r\n')
+                    status = c.answer()[0]
+                    if status != 200:
+                        failed.append(status)
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for t in threads:
+            t.start()
+        variants = [{'sticky': True}, {'slowStart': '5s', 'weight.web.1': 20}, {'rateLimit': 1000000, 'rateBurst': 100000},
+                    {'whitelist': ['127.0.0.0/8']}, {'timeout': '7s', 'affinityArg': 'a'}, {}]
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            for v in variants:
+                self.set(v)
+        done.set()
+        for t in threads:
+            t.join()
+        self.assertEqual(failed, [])
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
