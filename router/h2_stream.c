@@ -7,7 +7,7 @@
 
 enum {
     HEAD_BODY_MAX = 16 * 1024, /* body bytes kept with the head, so that it can be sent again */
-    FIELDS_MAX = DEIS_H1_MAX_HEADERS + 2,
+    FIELDS_MAX = DEIS_H1_MAX_HEADERS + 3,
 };
 
 static const struct deis_h1_limits limits = DEIS_H1_LIMITS_DEFAULT;

@@ -4,15 +4,24 @@
 #include "router/core/route_model.h"
 #include "tests/support/test.h"
 
-/* A table of apps, one letter each, lower case with a unit, upper case without; hosts likewise. */
+/* A table of apps, one letter each, lower case with a unit, upper case without; hosts likewise. '!'
+ * behind it: only for some. */
 static struct route_table *table(struct route_registry *r, const char *apps)
 {
     struct route_model *m = route_model_new(r);
 
     for (const char *p = apps; *p; p++) {
+        if (*p == '!') {
+            continue;
+        }
         bool runs = *p >= 'a';
         char name[2] = { (char)(*p | 0x20), '\0' };
         route_model_add_fixed(m, name, ROUTE_APP, runs ? name : NULL, "127.0.0.1:80");
+        if (p[1] == '!') {
+            struct deis_err err;
+            struct deis_str doc = DEIS_STR("{\"settings\":{\"whitelist\":[\"::1\"]}}");
+            assert_int_equal(route_model_set_routing(m, name, doc, &err), 0);
+        }
     }
     route_model_set_domain(m, "test");
     struct route_table *t = route_model_build(m, 1);
@@ -44,6 +53,9 @@ static void a_table_covers_what_takes_nothing_away(void **state)
     assert_false(covers("a", "aB"));
     assert_true(covers("", ""));
     assert_false(covers("", "a"));
+    assert_true(covers("a!b", "a!b"));
+    assert_true(covers("a!", "a"));
+    assert_false(covers("ab", "a!b"));
 }
 
 struct rig {
