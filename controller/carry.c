@@ -4,6 +4,7 @@
 #include "controller/applog.h"
 #include "controller/logline.h"
 #include "controller/logs.h"
+#include "controller/routings.h"
 #include "controller/rollouts.h"
 #include "run.pb-c.h"
 
@@ -263,6 +264,12 @@ static int finish_once(struct ctl *ctl, const struct operation *op, struct outco
     deis_autofree char *action = deis_asprintf("app.%s", op->kind);
     deis_autofree char *object = deis_asprintf("app/%s", op->app);
     change_begin(&c, op->owner, action, object, o->done ? "done" : "failed", op->request);
+    if (o->done && op->release) {
+        r = routings_follow_release(ctl, &c, app, op->release, op->config, err);
+        if (r < 0) {
+            return r;
+        }
+    }
     if (o->done) {
         put_documents(&c, op);
     } else {
@@ -408,6 +415,7 @@ static int destroy_once(struct ctl *ctl, const struct operation *op, struct outc
     deis_etcd_if_mod(c.txn, deis_key(key, "operations/%s", op->app), revisions[1]);
     deis_etcd_then_delete(c.txn, key);
     deis_etcd_then_delete_prefix(c.txn, deis_key(key, "apps/%s/", op->app));
+    deis_etcd_then_delete(c.txn, deis_key(key, "routing/%s", op->app));
     deis_etcd_then_delete(c.txn, deis_key(key, "index/app/%s", op->app));
     deis_etcd_then_delete(c.txn, deis_key(key, "index/owner/%s/%s", owner ? owner : "", op->app));
     change_put_text(&c, deis_key(key, "outcomes/%s", op->id), outcome);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/core/appconfig.h"
 
+#include "lib/model/routing.h"
+
 #define NAME_MAX_BYTES 256
 
 static const char *const maps[] = { "values", "memory", "cpu", "tags" };
@@ -55,6 +57,21 @@ static bool seconds_fit(const char *key, const char *text)
     return true;
 }
 
+/* The list that the router goes by, as the text of a config value. */
+static bool whitelist_fits(struct fields *f, const char *key, const char *text)
+{
+    struct deis_err err;
+
+    if (strcmp(key, "DEIS_WHITELIST") != 0) {
+        return true;
+    }
+    deis_autojson json_t *list = deis_whitelist_read(deis_str(text), &err);
+    if (!list) {
+        fields_error(f, "values", "DEIS_WHITELIST: %s", err.msg);
+    }
+    return list != NULL;
+}
+
 /* One entry of a map: the value to store, a JSON null to remove, NULL when refused. */
 static json_t *check_value(struct fields *f, const char *key, const json_t *value)
 {
@@ -76,7 +93,7 @@ static json_t *check_value(struct fields *f, const char *key, const json_t *valu
         fields_error(f, "values", "%s must be a whole number of seconds, 3600 at most", key);
         return NULL;
     }
-    return json_string(text);
+    return whitelist_fits(f, key, text) ? json_string(text) : NULL;
 }
 
 static bool memory_fits(const char *text)

@@ -40,6 +40,7 @@ const struct openapi_schema openapi_schemas[] = {
                    "since:time?~ restarts:integer~ exit:Exit?~ reason:string~" },
     { "Exit", "code:integer oom:boolean error:string at:time?" },
     { "Domain", "app:string owner:string domain:string created:time updated:time" },
+    { "Routing", "app:string settings:any config_whitelist:string[] updated:time?" },
     { "Users", "users:string[]" },
     { "Push", "uuid:string owner:string app:string receive_user:string receive_repo:string "
               "sha:string fingerprint:string ssh_connection:string ssh_original_command:string "
@@ -107,6 +108,8 @@ const struct openapi_row openapi_rows[] = {
     [ROUTE_domains_list] = { "Domains", "200:Domain*", NULL, NULL },
     [ROUTE_domains_add] = { "Add a domain", "201:Domain", "domain:string", NULL },
     [ROUTE_domains_remove] = { "Remove a domain", "204", NULL, NULL },
+    [ROUTE_routing_get] = { "How routers treat the app", "200:Routing", NULL, NULL },
+    [ROUTE_routing_set] = { "Change that, at once; null unsets", "200:Routing", "settings:any", NULL },
     [ROUTE_perms_list] = { "Collaborators", "200:Users", NULL, NULL },
     [ROUTE_perms_add] = { "Add a collaborator", "201", "username:string", NULL },
     [ROUTE_perms_remove] = { "Remove a collaborator", "204", NULL, NULL },

@@ -65,6 +65,8 @@
     X(GET,    "/v1/apps/:app/domains",                       domains_list,      ACCESS_APP_USE)      \
     X(POST,   "/v1/apps/:app/domains",                       domains_add,       ACCESS_APP_USE)      \
     X(DELETE, "/v1/apps/:app/domains/:domain",               domains_remove,    ACCESS_APP_OWN)      \
+    X(GET,    "/v1/apps/:app/routing",                       routing_get,       ACCESS_APP_USE)      \
+    X(POST,   "/v1/apps/:app/routing",                       routing_set,       ACCESS_APP_USE)      \
     X(GET,    "/v1/apps/:app/perms",                         perms_list,        ACCESS_APP_USE)      \
     X(POST,   "/v1/apps/:app/perms",                         perms_add,         ACCESS_APP_OWN)      \
     X(DELETE, "/v1/apps/:app/perms/:user",                   perms_remove,      ACCESS_APP_REVOKE)   \

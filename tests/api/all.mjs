@@ -9,6 +9,7 @@ import './releases.mjs';
 import './processes.mjs';
 import './failures.mjs';
 import './domains.mjs';
+import './routing.mjs';
 import './keys.mjs';
 import './hooks.mjs';
 import './rights.mjs';

@@ -55,6 +55,7 @@ const ROUTES = [
   ['POST', 'apps/APP/scale', ['cmd']],
   ['POST', 'apps/APP/run', ['command']],
   ['POST', 'apps/APP/domains', ['domain']],
+  ['POST', 'apps/APP/routing', ['settings']],
   ['POST', 'apps/APP/perms', ['username']],
   ['POST', 'admin/perms', ['username']],
   ['POST', 'keys', ['id', 'public'], { id: 'x', public: 'x' }],

@@ -46,6 +46,7 @@ const ROUTES = {
   'apps/APP/logs': { GET: 'use' },
   'apps/APP/domains': { GET: 'use', POST: 'use' },
   'apps/APP/domains/none.example.org': { DELETE: 'own' },
+  'apps/APP/routing': { GET: 'use', POST: 'use' },
   'apps/APP/perms': { GET: 'use', POST: 'own' },
   'apps/APP/perms/kim': { DELETE: 'own' },
   'apps/APP/perms/pat': { DELETE: 'self' },
