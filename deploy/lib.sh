@@ -52,6 +52,7 @@ start_docker() {
         systemctl start docker || die "systemctl could not start the Docker Engine"
     else
         mkdir -p "$1"
+        note_network "$1/network"
         setsid dockerd </dev/null >"$1/dockerd.log" 2>&1 &
         echo $! >"$1/dockerd.pid"
     fi
@@ -66,7 +67,45 @@ start_docker() {
     done
 }
 
-# stop_docker DIR: stop the Engine that start_docker started, if it did.
+# note_network FOLDER: what is there of all that an Engine makes in the network and leaves there when it ends.
+note_network() {
+    mkdir -p "$1"
+    ! grep -q ' /run/docker/netns/default ' /proc/self/mounts || : >"$1/mount"
+    ! ip link show docker0 >/dev/null 2>&1 || : >"$1/docker0"
+    cat /proc/sys/net/ipv4/ip_forward >"$1/ip_forward"
+    for tool in iptables ip6tables; do
+        ! command -v "$tool-save" >/dev/null || "$tool-save" >"$1/$tool" 2>/dev/null || true
+    done
+}
+
+# forget_rules TOOL BEFORE: remove the Engine's chains, and the rules that name them or its bridge; its policy too.
+forget_rules() {
+    ! grep -q '^:DOCKER' "$2" || return 0 # an earlier Engine's
+    "$1-save" 2>/dev/null | awk '
+        /^[*]/ { print }
+        /^:DOCKER/ { flush = flush "-F " substr($1, 2) "\n"; gone = gone "-X " substr($1, 2) "\n" }
+        /^-A / && / DOCKER|docker0/ { sub(/^-A/, "-D"); print }
+        /^COMMIT/ { printf "%s%s", flush, gone; print; flush = gone = "" }' >"$2.undo"
+    # Rules first, then chains: those that are left in a chain go with it.
+    grep -v '^-D DOCKER' "$2.undo" | "$1-restore" -n || say "warning: $1: the Docker Engine's rules are still there"
+    grep -q '^:FORWARD DROP' "$2" || "$1" -P FORWARD ACCEPT 2>/dev/null || true
+}
+
+# restore_network FOLDER: remove what has come since note_network.
+restore_network() {
+    [ -d "$1" ] || return 0
+    if [ ! -e "$1/mount" ] && grep -q ' /run/docker/netns/default ' /proc/self/mounts; then
+        umount /run/docker/netns/default && rm -f /run/docker/netns/default
+    fi
+    [ -e "$1/docker0" ] || ! ip link show docker0 >/dev/null 2>&1 || ip link delete docker0
+    for tool in iptables ip6tables; do
+        [ ! -e "$1/$tool" ] || forget_rules "$tool" "$1/$tool"
+    done
+    [ "$(cat "$1/ip_forward")" = 1 ] || echo 0 >/proc/sys/net/ipv4/ip_forward
+    rm -rf "$1"
+}
+
+# stop_docker DIR: stop the Engine that start_docker started, if it did; what it made in the network goes with it.
 stop_docker() {
     [ -e "$1/dockerd.pid" ] || return 0
     pid=$(cat "$1/dockerd.pid")
@@ -79,4 +118,5 @@ stop_docker() {
         done
     fi
     rm -f "$1/dockerd.pid" "$1/dockerd.log"
+    [ -e "/proc/$pid" ] || restore_network "$1/network"
 }
