@@ -124,12 +124,15 @@ command_fn domains_add, domains_list, domains_remove;
 command_fn git_remote;
 command_fn keys_add, keys_list, keys_remove;
 command_fn limits_list, limits_set, limits_unset;
+command_fn maintenance_off, maintenance_on;
 command_fn perms_create, perms_delete, perms_list;
 command_fn ps_list, ps_restart, ps_scale;
 command_fn releases_info, releases_list, releases_rollback;
+command_fn routing_list, routing_set, routing_unset;
 command_fn tags_list, tags_set, tags_unset;
 command_fn self_completion, self_man;
 command_fn users_list;
+command_fn whitelist_add, whitelist_list, whitelist_remove;
 
 /* Parts of apps:info. */
 int ps_print(struct client *c, const char *app, long limit) deis_must_check;

@@ -55,6 +55,8 @@ command_fn *const command_functions[COMMAND_COUNT] = {
     [COMMAND_LIMITS_LIST] = limits_list,
     [COMMAND_LIMITS_SET] = limits_set,
     [COMMAND_LIMITS_UNSET] = limits_unset,
+    [COMMAND_MAINTENANCE_OFF] = maintenance_off,
+    [COMMAND_MAINTENANCE_ON] = maintenance_on,
     [COMMAND_MAN] = self_man,
     [COMMAND_PERMS_CREATE] = perms_create,
     [COMMAND_PERMS_DELETE] = perms_delete,
@@ -65,10 +67,16 @@ command_fn *const command_functions[COMMAND_COUNT] = {
     [COMMAND_RELEASES_INFO] = releases_info,
     [COMMAND_RELEASES_LIST] = releases_list,
     [COMMAND_RELEASES_ROLLBACK] = releases_rollback,
+    [COMMAND_ROUTING_LIST] = routing_list,
+    [COMMAND_ROUTING_SET] = routing_set,
+    [COMMAND_ROUTING_UNSET] = routing_unset,
     [COMMAND_TAGS_LIST] = tags_list,
     [COMMAND_TAGS_SET] = tags_set,
     [COMMAND_TAGS_UNSET] = tags_unset,
     [COMMAND_USERS_LIST] = users_list,
+    [COMMAND_WHITELIST_ADD] = whitelist_add,
+    [COMMAND_WHITELIST_LIST] = whitelist_list,
+    [COMMAND_WHITELIST_REMOVE] = whitelist_remove,
 };
 
 int client_fail(struct client *c, const char *format, ...)

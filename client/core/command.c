@@ -277,6 +277,13 @@ const struct command command_table[COMMAND_COUNT] = {
         .rivals = { OPTION_CPU, OPTION_MEMORY },
         .has_rivals = true,
     },
+    [COMMAND_MAINTENANCE_OFF] = {
+        "maintenance:off", "", 0, 0, "let requests through to an app again", .options = { APP },
+    },
+    [COMMAND_MAINTENANCE_ON] = {
+        "maintenance:on", "", 0, 0, "answer requests for an app with a page; its processes go on",
+        .options = { APP },
+    },
     [COMMAND_MAN] = { "man", "", 0, 0, "write the manual page, for man -l" },
     [COMMAND_PERMS_CREATE] = {
         "perms:create", "<username>", 1, 1, "let a user work on an app",
@@ -329,6 +336,20 @@ const struct command command_table[COMMAND_COUNT] = {
         "releases:rollback", "[<version>]", 0, 1, "go back to an earlier release; default: by one",
         .options = { APP },
     },
+    [COMMAND_ROUTING_LIST] = {
+        "routing:list", "", 0, 0, "show how routers treat an app",
+        .options = { APP, JSON },
+        .json = "{app settings config_whitelist updated}",
+    },
+    [COMMAND_ROUTING_SET] = {
+        "routing:set", "<setting>=<value>...", 1, ANY_NUMBER,
+        "change how routers treat an app, at once; @<path> stands for what a file holds",
+        .options = { APP },
+    },
+    [COMMAND_ROUTING_UNSET] = {
+        "routing:unset", "<setting>...", 1, ANY_NUMBER, "leave a setting of an app to the platform",
+        .options = { APP },
+    },
     [COMMAND_TAGS_LIST] = {
         "tags:list", "", 0, 0, "list the tags of an app",
         .options = { APP, JSON },
@@ -345,6 +366,21 @@ const struct command command_table[COMMAND_COUNT] = {
         "users:list", "", 0, 0, "list all users (administrators only)",
         .options = { LIMIT, JSON },
         .json = "[username email first_name last_name is_superuser is_active date_joined last_login]",
+    },
+    [COMMAND_WHITELIST_ADD] = {
+        "whitelist:add", "<network>...", 1, ANY_NUMBER,
+        "let these addresses use an app: 10.1.2.3, 10.0.0.0/8:office; with the first, nobody else may",
+        .options = { APP },
+    },
+    [COMMAND_WHITELIST_LIST] = {
+        "whitelist:list", "", 0, 0, "list the addresses that may use an app",
+        .options = { APP, JSON },
+        .json = "[]",
+    },
+    [COMMAND_WHITELIST_REMOVE] = {
+        "whitelist:remove", "<network>...", 1, ANY_NUMBER,
+        "take addresses off the whitelist; without the last, everybody may",
+        .options = { APP },
     },
 };
 

@@ -243,6 +243,17 @@ struct request request_rollback(const char *app, uint64_t version)
     return make("POST", body, "apps/*/releases/rollback/", app, NULL, NULL);
 }
 
+struct request request_routing_get(const char *app)
+{
+    return make("GET", NULL, "apps/*/routing/", app, NULL, NULL);
+}
+
+struct request request_routing_set(const char *app, json_t *settings)
+{
+    return make("POST", json_pack("{s:O}", "settings", settings), "apps/*/routing/", app, NULL,
+                NULL);
+}
+
 struct request request_domain_add(const char *app, const char *domain)
 {
     return make("POST", one("domain", domain), "apps/*/domains/", app, NULL, NULL);

@@ -54,6 +54,9 @@ struct request request_config_set(const char *app, const char *map, json_t *valu
 struct request request_release_get(const char *app, uint64_t version);
 struct request request_rollback(const char *app, uint64_t version); /* 0 = by one */
 
+struct request request_routing_get(const char *app);
+/* settings: borrowed; null unsets. */
+struct request request_routing_set(const char *app, json_t *settings);
 struct request request_domain_add(const char *app, const char *domain);
 struct request request_domain_remove(const char *app, const char *domain);
 struct request request_cert_add(const char *certificate, const char *key, const char *common_name);

@@ -10,16 +10,92 @@ json_t *routing_empty(void)
     return json_pack("{s:{}}", "settings");
 }
 
-/* One setting of a change, into settings. */
-static void apply(json_t *settings, const char *name, const json_t *value, struct fields *f)
+/* Where an entry stands in a list; SIZE_MAX: nowhere. It may be named without its label. */
+static size_t entry_index(const json_t *list, const char *entry)
 {
+    const json_t *other;
+    size_t i;
+
+    json_array_foreach(list, i, other)
+    {
+        struct deis_str text = deis_str(json_string_value(other));
+        struct deis_str rest = deis_str_skip(text, strlen(entry));
+        if (deis_str_starts(text, entry) && (rest.len == 0 || rest.ptr[0] == ':')) {
+            struct deis_cidr a, b;
+            struct deis_err err;
+            if (deis_whitelist_entry(deis_str(entry), &a, &err) == 0 &&
+                deis_whitelist_entry(text, &b, &err) == 0 && a.bits == b.bits &&
+                deis_ip_eq(&a.ip, &b.ip)) {
+                return i;
+            }
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* Entries to be added or removed: each stands once in the end. */
+static json_t *edited(json_t *old, const json_t *edit, struct deis_err *err)
+{
+    deis_autojson json_t *list = old ? json_copy(old) : json_array();
+    json_t *entry;
+    size_t i;
+
+    json_array_foreach(json_object_get(edit, "remove"), i, entry)
+    {
+        const char *text = json_string_value(entry);
+        size_t at = text ? entry_index(list, text) : SIZE_MAX;
+        if (at == SIZE_MAX) {
+            deis_err_set(err, DEIS_INVALID, "has no entry '%.100s'", text ? text : "");
+            return NULL;
+        }
+        json_array_remove(list, at);
+    }
+    json_array_foreach(json_object_get(edit, "add"), i, entry)
+    {
+        const char *text = json_string_value(entry);
+        size_t at = text ? entry_index(list, text) : SIZE_MAX;
+        if (at == SIZE_MAX) {
+            json_array_append(list, entry);
+        }
+    }
+    return DEIS_TAKE(list);
+}
+
+/* {"add": [texts], "remove": [texts]} */
+static bool is_edit(const char *name, json_t *value)
+{
+    const char *what;
+    json_t *list;
+
+    if (strcmp(name, "whitelist") != 0 || json_object_size(value) == 0) {
+        return false;
+    }
+    json_object_foreach(value, what, list)
+    {
+        bool known = strcmp(what, "add") == 0 || strcmp(what, "remove") == 0;
+        if (!known || json_array_size(list) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One setting of a change, into settings. */
+static void apply(json_t *settings, const char *name, json_t *value, struct fields *f)
+{
+    bool edit = is_edit(name, value);
+    deis_autojson json_t *list = NULL;
     struct deis_err err;
 
-    if (json_is_null(value)) {
+    if (edit) {
+        list = edited(json_object_get(settings, name), value, &err);
+    }
+    if (json_is_null(value) || (list && json_array_size(list) == 0)) {
         json_object_del(settings, name);
         return;
     }
-    json_t *kept = deis_routing_value(name, value, &err);
+    const json_t *now = edit ? list : value;
+    json_t *kept = now ? deis_routing_value(name, now, &err) : NULL;
     if (!kept) {
         fields_error(f, "settings", "%.*s %s", NAME_SHOWN, name, err.msg);
         return;

@@ -10,7 +10,8 @@
 
 /* The document of an app for which nothing is set. */
 json_t *routing_empty(void);
-/* doc with the settings of change (null removes one); yours. Faults go to f, then NULL. */
+/* doc with the settings of change (null removes one); a whitelist may be {"add": [], "remove": []}.
+ * Yours. Faults go to f, then NULL. */
 json_t *routing_merge(const json_t *doc, json_t *change, struct fields *f);
 /* The names that change has, with commas, cut short when they are many. Yours. */
 char *routing_names(json_t *change);

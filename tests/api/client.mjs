@@ -207,6 +207,13 @@ describe('T and V: the client', () => {
       [['ps:restart', '-a', 'x'], 'POST /v1/apps/x/containers/restart/'], [['ps:restart', 'web', '-a', 'x'], 'POST /v1/apps/x/containers/web/restart/'],
       [['ps:restart', 'web.2', '-a', 'x'], 'POST /v1/apps/x/containers/web/2/restart/'], [['releases:info', '3', '-a', 'x'], 'GET /v1/apps/x/releases/v3/'],
       [['releases:rollback', '-a', 'x'], 'POST /v1/apps/x/releases/rollback/'], [['releases:rollback', 'v2', '-a', 'x'], 'POST /v1/apps/x/releases/rollback/ {"version":2}'],
+      [['routing:list', '-a', 'x'], 'GET /v1/apps/x/routing/'],
+      [['routing:set', 'timeout=30s', 'whitelist=10.0.0.1,::1', '-a', 'x'], 'POST /v1/apps/x/routing/ {"settings":{"timeout":"30s","whitelist":"10.0.0.1,::1"}}'],
+      [['routing:unset', 'timeout', '-a', 'x'], 'POST /v1/apps/x/routing/ {"settings":{"timeout":null}}'],
+      [['maintenance:on', '-a', 'x'], 'POST /v1/apps/x/routing/ {"settings":{"maintenance":true}}'],
+      [['maintenance:off', '-a', 'x'], 'POST /v1/apps/x/routing/ {"settings":{"maintenance":null}}'],
+      [['whitelist:add', '10.0.0.1', '::1', '-a', 'x'], 'POST /v1/apps/x/routing/ {"settings":{"whitelist":{"add":["10.0.0.1","::1"]}}}'],
+      [['whitelist:remove', '10.0.0.1', '-a', 'x'], 'POST /v1/apps/x/routing/ {"settings":{"whitelist":{"remove":["10.0.0.1"]}}}'],
       [['tags:set', 'rack=1', '-a', 'x'], 'POST /v1/apps/x/config/ {"tags":{"rack":"1"}}'], [['users:list', '-l', '3'], 'GET /v1/users/?page_size=3'],
     ];
     for (const [args, wanted] of cases) {

@@ -37,6 +37,21 @@ describe('Q routing of an app', () => {
     assert.equal(await kept(app), null);
   });
 
+  it('Q-10 entries of the whitelist one by one', async () => {
+    const app = await w.app();
+    const edit = async (whitelist) => (await set(app, { whitelist })).is(200).json.settings.whitelist;
+    assert.deepEqual(await edit({ add: ['10.0.0.0/8:office', '192.0.2.7'] }), ['10.0.0.0/8:office', '192.0.2.7']);
+    assert.deepEqual(await edit({ add: ['192.0.2.7', '::1'] }), ['10.0.0.0/8:office', '192.0.2.7', '::1']);
+    assert.deepEqual(await edit({ add: ['::2'], remove: ['10.0.0.0/8'] }), ['192.0.2.7', '::1', '::2']);
+    const bad = [{ remove: ['10.0.0.0/8'] }, { remove: ['192.0.2'] }, { add: ['x'] }, { add: [7] }, { add: 'x' }, { drop: ['::1'] }, {}, { add: [] }];
+    for (const whitelist of bad) {
+      const got = (await set(app, { whitelist })).is(400);
+      assert.ok(got.json.settings[0].startsWith('whitelist '), got.text);
+    }
+    assert.equal(await edit({ remove: ['::1', '::2', '192.0.2.7'] }), undefined);
+    assert.equal(await kept(app), null);
+  });
+
   it('Q-03 what changes nothing writes nothing', async () => {
     const app = await w.app();
     const first = (await set(app, { sticky: true })).is(200).json;

@@ -189,6 +189,25 @@ static void client__config(void **state)
     WORKS(&p, "rack is invalid, Must be in format key=value\n", "tags:set", "rack");
     WORKS(&p, "=== fig Tags\nrack     2\n", "tags:set", "rack=2");
     WORKS(&p, "done\n\n=== fig Tags\n", "tags:unset", "rack");
+    WORKS(&p, "=== fig Routing\nNothing is set\n", "routing");
+    person_write(p.folder, "busy.html", "<p>busy</p>\n", 0644);
+    WORKS(&p,
+          "Changing the routing of fig... ...\b\b\bdone\n\n=== fig Routing\n"
+          "page.503    (12 bytes)\ntimeout     30s\n",
+          "routing:set", "timeout=30s", "page.503=@busy.html");
+    FAILS(&p, "settings: timeout must be a time from 1000 ms to 86400 s", "routing:set",
+          "timeout=soon");
+    FAILS(&p, "'timeout' must be of the form setting=value", "routing:set", "timeout");
+    FAILS(&p, "No such file", "routing:set", "page.503=@nowhere.html");
+    WORKS(&p, "page.503    (12 bytes)\n", "routing:unset", "timeout");
+    WORKS(&p, "Turning on maintenance of fig... ...\b\b\bdone\n", "maintenance:on");
+    WORKS(&p, "maintenance    true\n", "routing");
+    WORKS(&p, "Turning off maintenance of fig... ...\b\b\bdone\n", "maintenance:off");
+    WORKS(&p, "=== fig Whitelist\n10.0.0.0/8:office\n::1\n", "whitelist:add",
+          "10.0.0.0/8:office", "::1");
+    FAILS(&p, "settings: whitelist has no entry '10.1.1.1'", "whitelist:remove", "10.1.1.1");
+    WORKS(&p, "=== fig Whitelist\n::1\n", "whitelist:remove", "10.0.0.0/8");
+    WORKS(&p, "Empty: the app is open to all addresses\n", "whitelist:remove", "::1");
     WORKS(&p, "Adding shop.example.org to fig... ...\b\b\bdone\n", "domains:add",
           "shop.example.org");
     WORKS(&p, "=== fig Domains\nshop.example.org\n", "domains");
