@@ -18,4 +18,5 @@ import './bootstrap.mjs';
 import './beyond.mjs';
 import './hostile.mjs';
 import './client.mjs';
+import './original.mjs';
 import './scenarios.mjs';

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """HTTPS at the router: whose certificate a name gets, resumption, certificates that come and go, policy, limits."""
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -359,7 +360,7 @@ class Etcd(Https):
 
     def platform(self, pair):
         self.etcd.put('config/router/sslCert', text(pair[0]))
-        self.etcd.put('config/router/sslKey', text(pair[1]))
+        self.etcd.put('config/router/sslKey', self.seal('config/router/sslKey', text(pair[1])))
 
     def served(self, host):
         """Number of the certificate that the name gets, None: refused."""
@@ -372,6 +373,40 @@ class Etcd(Https):
     def wait_served(self, host, number):
         rig.wait_for(lambda: self.served(host) == number and self.router.settled(),
                      '%s has certificate %r' % (host, number))
+
+    def write_keys(self, *keys):
+        with open(self.key + '.new', 'w') as f:
+            f.write(''.join(k + '\n' for k in keys))
+        os.chmod(self.key + '.new', 0o600)
+        os.rename(self.key + '.new', self.key)
+
+    def held(self):
+        return json.loads(self.etcd.get('services/router/r1'))['keys']
+
+    def test_the_cluster_key_changes(self):
+        """Certificates and tickets of either key are good as long as both are held."""
+        self.cert('www.blog.test', self.ca.issue('www.blog.test'))
+        self.wait_served('www.blog.test', self.ca.count)
+        context = self.ca.context(maximum_version=ssl.TLSVersion.TLSv1_2)
+        session = self.client('www.blog.test', context).s.session
+        old, new = text(self.key).strip(), secrets.token_hex(32)
+        first = self.held()
+        self.assertEqual(len(first), 1)
+        self.write_keys(old, new)
+        rig.wait_for(lambda: len(self.held()) == 2, 'the new key is held')
+        self.write_keys(new, old)
+        rig.wait_for(lambda: self.held()[1] == first[0], 'the new key seals')
+        self.assertTrue(self.client('www.blog.test', context, session).s.session_reused)
+        # Sealed with the new one; the service that holds it opens it.
+        self.cert('shop.test', self.ca.issue('shop.test'))
+        self.wait_served('shop.test', self.ca.count)
+        self.write_keys(new)
+        rig.wait_for(lambda: len(self.held()) == 1, 'the old key is gone')
+        self.assertNotEqual(self.held(), first)
+        self.assertFalse(self.client('www.blog.test', context, session).s.session_reused)
+        # A file that can't be used changes nothing.
+        self.write_keys('no key')
+        self.assertEqual(self.served('shop.test'), self.ca.count)
 
     def test_every_name_gets_its_own(self):
         self.assertIsNone(self.served('www.blog.test'))
