@@ -67,7 +67,9 @@ int api_list_json(struct client *c, const struct options *o, struct request r) d
 int api_check(struct client *c) deis_must_check;
 
 /* --- term.c --- */
+/* To standard output; on a terminal without what could steer it (core/safe.h). */
 void term_print(const struct deis_buf *b);
+void term_print_error(const struct deis_buf *b); /* the same to standard error */
 /* A value as JSON in the command's shape. */
 int term_print_json(struct client *c, const struct options *o, const json_t *value) deis_must_check;
 /* Has the user nothing against colour? */

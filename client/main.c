@@ -103,7 +103,10 @@ static int run_command(const struct options *o)
     int r = command_functions[command_id_of(o->command)](&c, o);
     fflush(stdout);
     if (r < 0) {
-        fprintf(stderr, "Error: %s\n%s", c.error.data, c.hint.data);
+        fputs("Error: ", stderr);
+        term_print_error(&c.error);
+        fputs("\n", stderr);
+        term_print_error(&c.hint);
     }
     int status = r < 0 ? 1 : c.exit_status;
     deis_httpc_free(c.http);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/client.h"
+#include "client/core/safe.h"
 #include "client/core/shape.h"
 
 #include "lib/base/clock.h"
@@ -19,10 +20,26 @@ static struct {
     uint64_t next_ms;
 } spinner;
 
+static void print_to(FILE *f, struct deis_str text)
+{
+    deis_autobuf struct deis_buf safe = DEIS_BUF_INIT(4 * text.len + 1);
+
+    if (isatty(fileno(f)) == 1) {
+        safe_add_lines(text, &safe);
+        text = deis_buf_str(&safe);
+    }
+    fwrite(text.ptr, 1, text.len, f);
+    fflush(f);
+}
+
 void term_print(const struct deis_buf *b)
 {
-    fwrite(b->data, 1, b->len, stdout);
-    fflush(stdout);
+    print_to(stdout, deis_buf_str(b));
+}
+
+void term_print_error(const struct deis_buf *b)
+{
+    print_to(stderr, deis_buf_str(b));
 }
 
 int term_print_json(struct client *c, const struct options *o, const json_t *value)

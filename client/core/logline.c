@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/core/logline.h"
 
+#include "client/core/safe.h"
+
 /* Second blank-separated word of what stands before the first ": ". */
 static struct deis_str category(struct deis_str line)
 {
@@ -24,38 +26,6 @@ int logline_colour(struct deis_str line)
     }
     int colour = sum % 7 + 1;
     return colour == 7 ? 9 : colour;
-}
-
-/* Length of "ESC [ digits and ; m" at the start of s, or 0. */
-static size_t colour_sequence(struct deis_str s)
-{
-    size_t n = 2;
-
-    if (s.len < 3 || s.ptr[0] != '\033' || s.ptr[1] != '[') {
-        return 0;
-    }
-    while (n < s.len && ((s.ptr[n] >= '0' && s.ptr[n] <= '9') || s.ptr[n] == ';')) {
-        n++;
-    }
-    return n < s.len && s.ptr[n] == 'm' ? n + 1 : 0;
-}
-
-static void add_safe(struct deis_str s, struct deis_buf *out)
-{
-    while (s.len > 0) {
-        size_t n = colour_sequence(s);
-        unsigned char c = (unsigned char)s.ptr[0];
-        if (n > 0) {
-            deis_buf_add_str(out, deis_str_first(s, n));
-        } else if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            deis_buf_addf(out, "\\x%02x", c);
-            n = 1;
-        } else {
-            deis_buf_add_char(out, (char)c);
-            n = 1;
-        }
-        s = deis_str_skip(s, n);
-    }
 }
 
 static void add_member(const char *name, struct deis_str text, struct deis_buf *out)
@@ -106,7 +76,7 @@ void logline_add(struct deis_str line, enum logline_form form, bool safe, struct
         deis_buf_addf(out, "\033[3%dm", logline_colour(line));
     }
     if (safe) {
-        add_safe(line, out);
+        safe_add(line, out);
     } else {
         deis_buf_add_str(out, line);
     }

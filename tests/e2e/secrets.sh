@@ -58,8 +58,9 @@ printf '{"username":"vera","password":"%s-wrong"}' "$canary" >"$saw/body"
 send POST /auth/login/ <"$saw/body" >/dev/null
 printf '{"values":{"SECRET":"%s-cut' "$canary" >"$saw/body"
 send POST /apps/vault/config/ <"$saw/body" >/dev/null
-printf '{"command":"test \\"$SECRET\\" = %s-config && echo it is there"}' "$canary" >"$saw/body"
-check "the secret is in the app's environment" run_with "it is there" send POST /apps/vault/run <"$saw/body"
+sum=$(printf '%s-config' "$canary" | sha256sum | cut -c1-64)
+printf '{"command":"printf %%s \\"$SECRET\\" | sha256sum"}' >"$saw/body"
+check "the secret is in the app's environment" run_with "$sum" send POST /apps/vault/run <"$saw/body"
 
 change_app "$work/vault"
 load_start vault 100 keys
@@ -96,7 +97,6 @@ hidden() {
         printf '%s\n' "$found" | sed 's/^/#   in /'
     fi
 }
-sed -i "/$canary-config && echo/d" "$saw/processes" # the command of the run above, as its caller wrote it
 hidden "config values" "$canary-config"
 hidden "what was refused" "$canary-refused"
 hidden "what was cut" "$canary-cut"
