@@ -15,6 +15,7 @@
 #include "builder/layers.h"
 #include "builder/roles.h"
 #include "builder/tree_tar.h"
+#include "builder/turn.h"
 
 #include "lib/base/clock.h"
 #include "lib/crypto/secret.h"
@@ -35,6 +36,7 @@
 #define PUSH_RETRY_MS     500
 #define PUSH_RETRY_MAX_MS 4000
 #define BUILD_TEXT_MAX    (4u << 20)
+#define TURN_LOOK_MS      1000 /* a build that is killed makes no noise */
 
 struct hook {
     const char *settings_path;
@@ -47,6 +49,7 @@ struct hook {
     struct procfile procfile;
     struct record record;
     struct deis_docker *docker;
+    struct turn turn;
     struct push_output filter;
     uint64_t printed;
     bool too_much;
@@ -223,6 +226,45 @@ static int begin_record(struct hook *h, struct deis_err *err)
     return set_phase(h, RECORD_BUILDING, err);
 }
 
+static void tell_waiting(struct hook *h, unsigned ahead)
+{
+    deis_autofree char *text = ahead == 1 ? deis_strdup("Waiting for 1 build to end")
+                                          : deis_asprintf("Waiting for %u builds to end", ahead);
+
+    print_phase(h, text);
+}
+
+/* Wait while as many builds as may run at once do; the pusher hears how many have to end. */
+static int await_turn(struct hook *h, struct deis_err *err)
+{
+    unsigned ahead = 0, told = 0;
+    int rc = turn_take(&h->settings, &h->turn, err);
+    int watch = rc == DEIS_OK ? turn_watch(&h->settings) : -1;
+
+    while (rc == DEIS_OK) {
+        rc = turn_ahead(&h->settings, &h->turn, &ahead, err);
+        if (rc < 0 || ahead == 0) {
+            break;
+        }
+        if (ahead != told) {
+            tell_waiting(h, ahead);
+            told = ahead;
+        }
+        struct pollfd p[] = { { .fd = watch, .events = POLLIN }, { .fd = h->client } };
+        char events[4096];
+        poll(p, DEIS_COUNT(p), TURN_LOOK_MS);
+        while (watch >= 0 && read(watch, events, sizeof(events)) > 0) {
+        }
+        if (is_interrupted(h)) {
+            rc = deis_err_set(err, DEIS_CANCELLED, "interrupted");
+        }
+    }
+    if (watch >= 0) {
+        close(watch);
+    }
+    return rc;
+}
+
 static ptrdiff_t read_tar(char *data, size_t cap, void *arg)
 {
     struct hook *h = arg;
@@ -378,11 +420,15 @@ static int build_and_deploy(struct hook *h, struct deis_err *err)
 
     int rc = begin_record(h, err);
     if (rc == DEIS_OK) {
+        rc = await_turn(h, err);
+    }
+    if (rc == DEIS_OK) {
         rc = build(h, err);
     }
     if (rc == DEIS_OK) {
         rc = push_image(h, &image, err);
     }
+    turn_end(&h->settings, &h->turn);
     if (rc == DEIS_OK && is_interrupted(h)) {
         rc = deis_err_set(err, DEIS_CANCELLED, "interrupted");
     }
@@ -462,7 +508,7 @@ static void catch_signals(void)
 int pre_receive_main(void)
 {
     struct deis_err err = DEIS_ERR_INIT;
-    struct hook h = { .client = -1 };
+    struct hook h = { .client = -1, .turn = TURN_INIT };
     uint64_t client = 0;
 
     h.settings_path = getenv(ENV_SETTINGS);

@@ -42,8 +42,8 @@ static int remove_references(const struct settings *s, struct deis_docker *docke
     return DEIS_OK;
 }
 
-static int remove_image(const struct settings *s, struct deis_docker *docker, const char *app,
-                        const json_t *image, struct deis_err *err)
+int image_forget(const struct settings *s, struct deis_docker *docker, const char *app,
+                 const json_t *image, struct deis_err *err)
 {
     const char *id = json_string_value(json_object_get(image, "Id"));
     size_t others = 0;
@@ -78,7 +78,7 @@ static int remove_labelled(const struct settings *s, struct deis_docker *docker,
     }
     json_array_foreach(images, i, image)
     {
-        rc = remove_image(s, docker, app, image, err);
+        rc = image_forget(s, docker, app, image, err);
         if (rc < 0) {
             return rc;
         }

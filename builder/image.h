@@ -20,6 +20,10 @@ int image_forget_build(const struct settings *s, struct deis_docker *docker, con
  * has a name, or that something else needs, stays: that is success too. */
 int image_forget_layer(struct deis_docker *docker, const char *id,
                        struct deis_err *err) deis_must_check;
+/* Remove an image of the Engine's list, with the names that are the app's; one that has others
+ * stays. DEIS_CONFLICT: a container uses it. */
+int image_forget(const struct settings *s, struct deis_docker *docker, const char *app,
+                 const json_t *image, struct deis_err *err) deis_must_check;
 /* Remove from the Engine what was built for an app, references of exactly this app only. */
 int image_forget_app(const struct settings *s, struct deis_docker *docker, const char *app,
                      struct deis_err *err) deis_must_check;

@@ -3,6 +3,7 @@
 
 #include "builder/complete.h"
 #include "builder/image.h"
+#include "builder/images.h"
 #include "builder/layers.h"
 #include "builder/repo.h"
 #include "builder/upkeep.h"
@@ -186,13 +187,18 @@ static void match_record(const char *id, void *arg)
     }
 }
 
-/* With the lock held. A build that is not settled yet may need what its push left. */
-static void look_after(const struct settings *s, const char *app, int lock)
+bool janitor_has_record(const struct settings *s, const char *app)
 {
     struct pending p = { s, app, false };
 
     record_each(s, match_record, &p);
-    if (!p.found) {
+    return p.found;
+}
+
+/* With the lock held. A build that is not settled yet may need what its push left. */
+static void look_after(const struct settings *s, const char *app, int lock)
+{
+    if (!janitor_has_record(s, app)) {
         repo_tidy(s, app);
         upkeep_start(s, app, lock);
     }
@@ -234,6 +240,7 @@ void janitor_round(const struct janitor *j, bool with_apps, struct janitor_left 
     record_each(j->settings, each_record, &round);
     if (with_apps) {
         repo_each(j->settings, each_app, &round);
+        images_tidy(j);
         left->apps += layers_sweep(j->settings, j->docker, is_layer_spent, &copy);
     }
 }

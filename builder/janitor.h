@@ -22,6 +22,8 @@ struct janitor_left {
     unsigned apps;
 };
 
+/* Is a build of this app not settled yet? */
+bool janitor_has_record(const struct settings *s, const char *app);
 /*
  * One round over the records of builds, and with_apps over all repositories too, which may also
  * start a repacking. What a push has under its lock is left alone; an app is gone only when etcd

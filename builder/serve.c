@@ -288,7 +288,7 @@ static int make_hook(struct serve *v, struct deis_err *err)
 
 static int prepare_data(struct serve *v, struct deis_err *err)
 {
-    static const char *const folders[] = { "",        "/repos", "/locks", "/builds",
+    static const char *const folders[] = { "",        "/repos", "/locks", "/builds", "/queue",
                                            "/layers", "/hooks", "/ssh",   "/run" };
     int rc = DEIS_OK;
 

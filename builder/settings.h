@@ -25,6 +25,8 @@ struct settings {
     uint64_t context_max;
     uint64_t output_max;
     uint64_t push_max;
+    uint32_t builds_max;
+    uint32_t images_kept;
     uint64_t push_timeout_ms;
 };
 

@@ -5,7 +5,9 @@
 #include "tests/integration/builder/world.h"
 #include "tests/support/test.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define SCRATCH   "FROM scratch\nCOPY . /\nCMD [\"/app\"]\n"
@@ -419,6 +421,34 @@ static void push__client_that_leaves_during_the_deploy_gets_its_ref(void **state
     world_await("the ref follows the release", ref_is, head.data);
 }
 
+/* Three builds run, as it seems: one of them ends. */
+static void push__waits_for_its_turn(void **state)
+{
+    int held[3];
+
+    if (no_registry()) {
+        skip();
+    }
+    for (int i = 0; i < 3; i++) {
+        deis_autofree char *path = deis_asprintf(WORLD_DATA "/queue/%020d", i + 1);
+        held[i] = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        assert_true(held[i] >= 0);
+        assert_int_equal(flock(held[i], LOCK_EX), 0);
+    }
+    world_commit("app", "app", "patient", NULL);
+    struct world_client c = world_spawn(
+        WORLD_DIR "/app", (const char *const[]){ "git", "push", "deis", "master", NULL });
+    world_read_until(&c, "Waiting for 1 build to end");
+    for (int i = 0; i < 3; i++) {
+        close(held[i]);
+    }
+    if (world_finish(&c) != 0) {
+        fail_msg("%s", c.out.data);
+    }
+    assert_says(&c.out, "deployed to Deis");
+    world_client_clear(&c);
+}
+
 static void push__waits_for_a_controller_that_restarts(void **state)
 {
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
@@ -441,6 +471,16 @@ static void push__waits_for_a_controller_that_restarts(void **state)
     world_client_clear(&c);
 }
 
+/* As a process of a push that is slow to die holds it. */
+static int hold_lock(void)
+{
+    int fd = open(WORLD_DATA "/locks/" WORLD_APP, O_RDWR | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    return fd;
+}
+
 /* The builder is killed while the controller deploys; etcd says later how that ended. */
 static void kill_during_deploy(const char *outcome)
 {
@@ -461,7 +501,9 @@ static void kill_during_deploy(const char *outcome)
     stand_in_hold_deploys(world.controller, false);
     deis_autofree char *key = deis_asprintf("/deis/outcomes/%s", world_record());
     assert_int_equal(deis_etcd_put(world.etcd, key, deis_str(outcome), 0, &err), DEIS_OK);
+    int lock = hold_lock();
     world_start_builder(&world);
+    close(lock);
 }
 
 static bool ref_follows(void *arg)
@@ -491,6 +533,81 @@ static void push__release_made_while_the_builder_died_gets_its_ref(void **state)
     assert_int_equal(world_images(&world, "deis.app=" WORLD_APP, false), before + 1);
     assert_int_equal(push("app", &out), 0);
     assert_says(&out, "Everything up-to-date");
+}
+
+/* The name by digest of the image that the last push made; yours. */
+static char *newest_image(void)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    deis_autojson json_t *image = NULL;
+    deis_autobuf struct deis_buf head = DEIS_BUF_INIT(1024);
+
+    assert_int_equal(world_git(WORLD_DIR "/app", &head, "rev-parse", "HEAD"), 0);
+    deis_autofree char *tag = deis_asprintf("%s/" WORLD_APP ":git-%.8s", world.registry, head.data);
+    assert_int_equal(deis_docker_image_inspect(world.docker, tag, &image, &err), DEIS_OK);
+    const json_t *names = json_object_get(image, "RepoDigests");
+    assert_int_equal(json_array_size(names), 1);
+    return deis_strdup(json_string_value(json_array_get(names, 0)));
+}
+
+static void put(const char *key, const char *format, ...)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(4096);
+    struct deis_err err = DEIS_ERR_INIT;
+    va_list args;
+
+    va_start(args, format);
+    deis_buf_vaddf(&text, format, args);
+    va_end(args);
+    assert_int_equal(deis_etcd_put(world.etcd, key, deis_buf_str(&text), 0, &err), DEIS_OK);
+}
+
+/* The end of an app, whichever, has the builder look through all images. */
+static bool two_are_left(void *arg)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+
+    put("/deis/apps/gone", "{}");
+    assert_int_equal(deis_etcd_delete(world.etcd, "/deis/apps/gone", &err), DEIS_OK);
+    return world_images(&world, "deis.app=" WORLD_APP, false) == 2;
+}
+
+/* Of three releases and what was pushed before, the image of the newest one stays, and that of the
+ * first, which runs. */
+static void images__of_old_releases_leave_the_engine(void **state)
+{
+    static const char *const uuids[] = { "one", "two", "three" };
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    struct deis_err err = DEIS_ERR_INIT;
+    char *images[3];
+
+    if (no_registry()) {
+        skip();
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        char key[128];
+        world_commit("app", "app", uuids[i], NULL);
+        assert_int_equal(push("app", &out), 0);
+        images[i] = newest_image();
+        snprintf(key, sizeof(key), "/deis/apps/" WORLD_APP "/builds/%s", uuids[i]);
+        put(key, "{\"image\":\"%s\"}", images[i]);
+        snprintf(key, sizeof(key), "/deis/apps/" WORLD_APP "/releases/%010u", i + 1);
+        put(key, "{\"build\":\"%s\"}", uuids[i]);
+    }
+    put("/deis/formations/" WORLD_APP, "{\"image\":\"%s\"}", images[0]);
+    put("/deis/config/builder/imagesKept", "1");
+    world_await("old images are gone", two_are_left, NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        deis_autojson json_t *image = NULL;
+        assert_int_equal(deis_docker_image_inspect(world.docker, images[i], &image, &err),
+                         i == 1 ? DEIS_NOT_FOUND : DEIS_OK);
+        free(images[i]);
+    }
+    /* A rollback still finds it in the registry; what else was made for the test goes. */
+    assert_int_equal(deis_etcd_delete_prefix(world.etcd, "/deis/config/builder/", &err), DEIS_OK);
+    assert_int_equal(deis_etcd_delete_prefix(world.etcd, "/deis/apps/" WORLD_APP "/", &err),
+                     DEIS_OK);
+    assert_int_equal(deis_etcd_delete(world.etcd, "/deis/formations/" WORLD_APP, &err), DEIS_OK);
 }
 
 static bool is_packed(void *arg)
@@ -595,8 +712,10 @@ int main(void)
         cmocka_unit_test(push__deploys_and_moves_the_ref),
         cmocka_unit_test(push__failed_deploy_is_explained_and_undone),
         cmocka_unit_test(push__client_that_leaves_during_the_deploy_gets_its_ref),
+        cmocka_unit_test(push__waits_for_its_turn),
         cmocka_unit_test(push__waits_for_a_controller_that_restarts),
         cmocka_unit_test(push__release_made_while_the_builder_died_gets_its_ref),
+        cmocka_unit_test(images__of_old_releases_leave_the_engine),
         cmocka_unit_test(repo__with_many_loose_objects_is_repacked),
         cmocka_unit_test(fetch__gives_back_what_was_pushed),
         cmocka_unit_test(app__that_is_destroyed_loses_exactly_its_repository_and_images),

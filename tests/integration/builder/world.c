@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -350,15 +351,9 @@ void world_start_builder(struct world *w)
     world_await("sshd listens", port_answers, port);
 }
 
-/* The builder is the first process of a PID namespace: with it ends everything in there. */
-void world_kill_builder(struct world *w)
-{
-    kill(w->builder, SIGKILL);
-    waitpid(w->builder, NULL, 0);
-    w->builder = 0;
-}
-
-void world_stop_builder(struct world *w)
+/* The builder is the first process of a PID namespace: with it ends everything in there. We are the
+ * parent of who made the namespace. */
+static pid_t first_process(const struct world *w)
 {
     deis_autofree char *path =
         deis_asprintf("/proc/%d/task/%d/children", (int)w->builder, (int)w->builder);
@@ -369,7 +364,29 @@ void world_stop_builder(struct world *w)
     must_err(file_read(path, &children, &err), &err);
     must_err(deis_str_to_u64(deis_str_trim(deis_buf_str(&children)), 2, INT32_MAX, &first, &err),
              &err);
-    must(kill((pid_t)first, SIGTERM), "kill");
+    return (pid_t)first;
+}
+
+void world_kill_builder(struct world *w)
+{
+    if (w->builder <= 0) {
+        return;
+    }
+    struct pollfd all = { .fd = (int)syscall(SYS_pidfd_open, first_process(w), 0),
+                          .events = POLLIN };
+
+    must(all.fd, "pidfd_open");
+    kill(w->builder, SIGKILL);
+    waitpid(w->builder, NULL, 0);
+    w->builder = 0;
+    /* Its maker is gone before it is: a hook might still get an answer. */
+    poll(&all, 1, WAIT_MS);
+    close(all.fd);
+}
+
+void world_stop_builder(struct world *w)
+{
+    must(kill(first_process(w), SIGTERM), "kill");
     waitpid(w->builder, NULL, 0);
     w->builder = 0;
 }
