@@ -85,7 +85,7 @@ static ptrdiff_t write_request(struct exchange *x)
                          : deis_str(x->client->https ? w->opts.https_port : w->opts.port),
         x->request_id,
         x->upgrade,
-        x->start_ms,
+        http_clock_text(&w->clock, x->start_ms),
     };
     size_t len = http_head_write_request(w->out, WORKER_OUT, &w->request, &forward);
     uint64_t there = x->in.len - x->head_len;

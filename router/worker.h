@@ -10,6 +10,7 @@
 #include "router/access_log.h"
 #include "router/bufpool.h"
 #include "router/core/edge_policy.h"
+#include "router/core/http_head.h"
 #include "router/core/route_table.h"
 #include "router/deadline.h"
 #include "router/sockets.h"
@@ -134,7 +135,7 @@ struct worker {
     _Atomic(struct edge_policy *) pending_policy;
     struct edge_policy *policy;
     struct deadline_list waits[WAIT_COUNT];
-    struct waits own_waits; /* of clients, as long as an app says */
+    struct waits own_waits;    /* of clients, as long as an app says */
     struct worker_slot *slots; /* by route_endpoint.slot */
     uint32_t slot_count;
     struct bufpool pool;
@@ -149,6 +150,7 @@ struct worker {
     uint64_t now_us;             /* monotonic, of the callback at work */
     struct deis_h1_head request; /* of the exchange that is being started */
     struct deis_h1_head answer;
+    struct http_clock clock;
     struct access_log log;
     struct worker_counters counters;
     struct tls_tickets tickets;

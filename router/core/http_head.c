@@ -20,18 +20,6 @@ static void put_str(struct out *o, struct deis_str s)
     put(o, s.ptr, s.len);
 }
 
-static void put_number(struct out *o, uint64_t n)
-{
-    char digits[20];
-    size_t i = sizeof(digits);
-
-    do {
-        digits[--i] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    put(o, digits + i, sizeof(digits) - i);
-}
-
 #define PUT(o, literal) put((o), "" literal, sizeof(literal) - 1)
 
 static void put_field(struct out *o, const struct deis_h1_header *h)
@@ -59,6 +47,26 @@ static bool is_name(struct deis_str name, const char *lower, size_t len)
     ((name).len == sizeof(literal) - 1 && is_name((name), (literal), sizeof(literal) - 1))
 #define STARTS(name, literal)                                                                      \
     ((name).len >= sizeof(literal) - 1 && is_name((name), (literal), sizeof(literal) - 1))
+
+struct deis_str http_clock_text(struct http_clock *c, uint64_t ms)
+{
+    enum { SECONDS = 10, DIGITS = 13 };
+
+    unsigned rest = (unsigned)(ms % 1000);
+
+    if (c->second != ms / 1000) {
+        uint64_t n = ms / 1000;
+        c->second = n;
+        for (int i = SECONDS - 1; i >= 0; i--) {
+            c->text[i] = (char)('0' + n % 10);
+            n /= 10;
+        }
+    }
+    c->text[10] = (char)('0' + rest / 100);
+    c->text[11] = (char)('0' + rest / 10 % 10);
+    c->text[12] = (char)('0' + rest % 10);
+    return deis_str_n(c->text, DIGITS);
+}
 
 /* Hop-by-hop, whatever Connection says. */
 static bool is_hop_field(struct deis_str name)
@@ -189,7 +197,7 @@ size_t http_head_write_request(char *out, size_t cap, const struct deis_h1_head 
     PUT(&o, "\r\nX-Request-Id: ");
     put_str(&o, forward->request_id);
     PUT(&o, "\r\nX-Request-Start: ");
-    put_number(&o, forward->start_ms);
+    put_str(&o, forward->start);
     PUT(&o, "\r\n\r\n");
     return (size_t)(o.p - out);
 }

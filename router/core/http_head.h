@@ -12,14 +12,24 @@
 /* Bytes that a rewritten head may be longer than the received one. */
 #define HTTP_HEAD_EXTRA 1024
 
+/* Writes times, 13 digits each, and the seconds of them anew only when they have changed: most
+ * requests share theirs with the one before. Zeroed to begin with. */
+struct http_clock {
+    uint64_t second;
+    char text[13];
+};
+
+/* Milliseconds since 1970, valid until the next call. */
+struct deis_str http_clock_text(struct http_clock *c, uint64_t ms);
+
 /* What the router tells an app about a request. All are short: client 45, port 5 bytes at most. */
 struct http_forward {
     struct deis_str client; /* address without port */
     struct deis_str proto;  /* "http" or "https" */
     struct deis_str port;   /* that the client connected to */
     struct deis_str request_id;
-    bool upgrade;      /* keep Upgrade and Connection: upgrade */
-    uint64_t start_ms; /* when the request came: milliseconds since 1970 */
+    bool upgrade;          /* keep Upgrade and Connection: upgrade */
+    struct deis_str start; /* when the request came: milliseconds since 1970 */
 };
 
 /*
@@ -37,8 +47,8 @@ struct http_answer {
     bool chunked; /* the body goes out chunked */
     bool upgrade; /* 101 */
     bool keep_alive;
-    int client_minor;     /* HTTP/1.<minor> of the client */
-    struct deis_str hsts; /* the line of Strict-Transport-Security, unless the app has its own */
+    int client_minor;      /* HTTP/1.<minor> of the client */
+    struct deis_str hsts;  /* the line of Strict-Transport-Security, unless the app has its own */
     struct deis_str extra; /* one more whole line, or NONE */
 };
 

@@ -32,7 +32,7 @@ static void rewrite_request(struct deis_str s)
     bool upgrade = http_upgrade_is_passed(&in);
     struct deis_str id = http_request_id(&in);
     struct http_forward f = { DEIS_STR("10.0.0.7"),           DEIS_STR("http"), DEIS_STR("80"),
-                              id.ptr ? id : DEIS_STR("made"), upgrade,          1 };
+                              id.ptr ? id : DEIS_STR("made"), upgrade,          DEIS_STR("1") };
     size_t len = http_head_write_request(text, sizeof(text), &in, &f);
     scanned = 0;
     size_t n = in.header_count;

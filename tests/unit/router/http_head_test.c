@@ -75,12 +75,26 @@ static void request__is_written_anew(void **state)
     char out[4096];
 
     for (size_t i = 0; i < DEIS_COUNT(cases); i++) {
-        struct http_forward f = { DEIS_STR("10.0.0.7"), DEIS_STR("http"), DEIS_STR("80"),
-                                  DEIS_STR("id"),       cases[i].upgrade, 1700000000123 };
+        struct http_forward f = {
+            DEIS_STR("10.0.0.7"), DEIS_STR("http"), DEIS_STR("80"),
+            DEIS_STR("id"),       cases[i].upgrade, DEIS_STR("1700000000123")
+        };
         parse_request(cases[i].in);
         size_t len = http_head_write_request(out, sizeof(out), &head, &f);
         out[len] = '\0';
         assert_string_equal(out, cases[i].out);
+    }
+}
+
+static void clock__writes_each_time_it_is_asked(void **state)
+{
+    static const uint64_t times[] = { 1700000000123, 1700000000999, 1700000001000, 1700000000000,
+                                      999999999999,  9999999999999, 1700000001007, 1700000001070 };
+    struct http_clock c = { 0 };
+
+    for (size_t i = 0; i < DEIS_COUNT(times); i++) {
+        deis_autofree char *want = deis_asprintf("%013llu", (unsigned long long)times[i]);
+        assert_true(deis_str_eq_cstr(http_clock_text(&c, times[i]), want));
     }
 }
 
@@ -238,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(request__is_written_anew),
+        cmocka_unit_test(clock__writes_each_time_it_is_asked),
         cmocka_unit_test(traceparent__is_valid_or_not),
         cmocka_unit_test(answer__is_written_anew),
         cmocka_unit_test(upgrade__to_http2_is_not_passed),
