@@ -287,6 +287,9 @@ static void client_handshake(struct client *c)
         }
         worker_wait(c->worker, WAIT_HEAD, &c->deadline);
         client_read(c);
+        if (!c->dead && !c->exchange) {
+            tls_flush(c->tls); /* no request came along that could take it */
+        }
         break;
     case TLS_WANT_READ: handshake_await(c, false); break;
     case TLS_WANT_WRITE: handshake_await(c, true); break;

@@ -5,6 +5,7 @@
 #include "router/gate.h"
 #include "router/h2.h"
 #include "router/sock.h"
+#include "router/tls.h"
 #include "router/tunnel.h"
 
 enum {
@@ -53,6 +54,9 @@ static bool forward_answer(struct exchange *x, size_t head_len, char *data, size
         count += exchange_chunk(iov + count, line, data, len, done);
     } else if (len > 0) {
         iov[count++] = (struct iovec){ data, len };
+    }
+    if (done && !x->keep_alive && x->client->tls) {
+        tls_last_write(x->client->tls);
     }
     if (count > 0 && !exchange_to_client(x, iov, count)) {
         return false;

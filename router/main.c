@@ -503,6 +503,7 @@ static void stop_all(struct router *r)
     }
     r->worker_count = 0;
     free(r->workers);
+    saved_flush(r);
     deis_workers_free(r->jobs);
     drains_stop(DEIS_TAKE(r->drains));
     source_stop(r->source);

@@ -149,6 +149,13 @@ static void on_save(void *arg)
     }
 }
 
+void saved_flush(struct router *r)
+{
+    if (r->table) {
+        on_save(r);
+    }
+}
+
 void saved_changed(struct router *r)
 {
     if (!r->save_timer) {

@@ -9,6 +9,8 @@
 int saved_load(const char *data, struct route_model *m, struct deis_err *err) deis_must_check;
 /* Save the newest table soon. */
 void saved_changed(struct router *r);
+/* Save it by the end of the router's jobs, if that is still to be done. */
+void saved_flush(struct router *r);
 /* Read a whole file of at most max bytes. */
 int saved_read_file(const char *path, size_t max, struct deis_buf *ret,
                     struct deis_err *err) deis_must_check;

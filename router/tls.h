@@ -69,6 +69,10 @@ ssize_t tls_send_parts(struct tls_conn *c, const struct iovec *iov, int count);
 bool tls_speaks_h2(const struct tls_conn *c);
 /* There may be something to read although the socket has nothing. */
 bool tls_has_more(const struct tls_conn *c);
+/* Send what waits for a write to go with. */
+void tls_flush(struct tls_conn *c);
+/* tls_shut() follows what is sent next, whenever all of that is out. */
+void tls_last_write(struct tls_conn *c);
 /* Tell the client that nothing more comes. */
 void tls_shut(struct tls_conn *c);
 void tls_conn_free(struct tls_conn *c); /* NULL is fine */

@@ -14,8 +14,9 @@ struct tls_conn *tls_conn_new(struct tls_server *s, struct worker *w, int fd)
     struct tls_conn *c = deis_alloc(sizeof(*c));
 
     c->worker = w;
+    c->fd = fd;
     c->ssl = SSL_new(s->ctx);
-    if (!c->ssl || SSL_set_fd(c->ssl, fd) != 1) {
+    if (!c->ssl || !tls_bio_attach(s, c)) {
         tls_conn_free(c);
         ERR_clear_error();
         return NULL;
@@ -30,6 +31,7 @@ void tls_conn_free(struct tls_conn *c)
     if (c) {
         SSL_free(c->ssl);
         tls_cert_unref(c->cert);
+        free(c->held);
         free(c);
     }
 }
@@ -164,10 +166,16 @@ bool tls_has_more(const struct tls_conn *c)
     return c->more;
 }
 
+void tls_last_write(struct tls_conn *c)
+{
+    c->last = true;
+}
+
 void tls_shut(struct tls_conn *c)
 {
     if (c->established && !c->broken && !c->shut) {
         c->shut = true;
+        c->last = false;
         ERR_clear_error();
         (void)SSL_shutdown(c->ssl);
     }

@@ -10,6 +10,11 @@
 
 enum { CHAIN_MAX = 10 };
 
+/* AES-128 with SHA-256 costs least, most of all in the key schedule. Before TLS 1.3 only what keeps
+ * its secret when a key is lost, and what HTTP/2 may use (RFC 9113 section 9.2.2). */
+#define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
+#define SUITES_12 "ECDHE+AESGCM:ECDHE+CHACHA20"
+
 static const struct tls_snapshot *snapshot_of(const struct worker *w)
 {
     return (const struct tls_snapshot *)(const void *)w->table->https;
@@ -107,6 +112,15 @@ struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err)
     SSL_CTX_set_options(s->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                     SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_PRIORITIZE_CHACHA |
                                     SSL_OP_CIPHER_SERVER_PREFERENCE);
+    s->bio = tls_bio_method();
+    s->ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+    if (!s->bio || !s->ticket_cipher || SSL_CTX_set_ciphersuites(s->ctx, SUITES_13) != 1 ||
+        SSL_CTX_set_cipher_list(s->ctx, SUITES_12) != 1) {
+        fail(err, "TLS");
+        tls_server_free(s);
+        return NULL;
+    }
+    SSL_CTX_set_num_tickets(s->ctx, 1);
     SSL_CTX_set_mode(s->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(s->ctx, 1);
@@ -123,6 +137,8 @@ void tls_server_free(struct tls_server *s)
 {
     if (s) {
         SSL_CTX_free(s->ctx);
+        BIO_meth_free(s->bio);
+        EVP_CIPHER_free(s->ticket_cipher);
         free(s);
     }
 }

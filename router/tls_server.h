@@ -27,6 +27,8 @@ struct tls_snapshot {
 
 struct tls_server {
     SSL_CTX *ctx;
+    BIO_METHOD *bio;
+    EVP_CIPHER *ticket_cipher;
     struct deis_keys *keys;
 };
 
@@ -38,7 +40,17 @@ struct tls_conn {
     bool more;   /* the library may hold something to read */
     bool broken; /* nothing may be sent any more */
     bool shut;
+    bool last;  /* the closing alert follows what is written now */
+    bool ended; /* the client has sent all */
+    int fd;
+    uint32_t held_len;
+    char *held; /* tickets on their way */
 };
+
+/* NULL: out of memory. */
+BIO_METHOD *tls_bio_method(void);
+/* The connection's way to its socket. False: out of memory. */
+bool tls_bio_attach(struct tls_server *s, struct tls_conn *c);
 
 /* For SSL_CTX_set_tlsext_ticket_key_evp_cb(). */
 int tls_ticket_cb(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,

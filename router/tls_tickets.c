@@ -58,6 +58,12 @@ static bool set_mac(EVP_MAC_CTX *mac, const struct tls_ticket_key *k)
     return EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
+/* One that was looked up once and for all. */
+static const EVP_CIPHER *cipher_of(const struct tls_conn *c)
+{
+    return c->worker->opts.tls->ticket_cipher;
+}
+
 int tls_ticket_cb(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                   EVP_MAC_CTX *mac, int seal)
 {
@@ -67,15 +73,14 @@ int tls_ticket_cb(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
     if (seal) {
         memcpy(name, keys[0].name, sizeof(keys[0].name));
         return RAND_bytes(iv, EVP_MAX_IV_LENGTH) == 1 &&
-                       EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys[0].cipher, iv) ==
-                           1 &&
+                       EVP_EncryptInit_ex(cipher, cipher_of(c), NULL, keys[0].cipher, iv) == 1 &&
                        set_mac(mac, &keys[0])
                    ? 1
                    : -1;
     }
     for (size_t i = 0; i < c->worker->tickets.count; i++) {
         if (memcmp(name, keys[i].name, sizeof(keys[i].name)) == 0) {
-            if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys[i].cipher, iv) != 1 ||
+            if (EVP_DecryptInit_ex(cipher, cipher_of(c), NULL, keys[i].cipher, iv) != 1 ||
                 !set_mac(mac, &keys[i])) {
                 return -1;
             }

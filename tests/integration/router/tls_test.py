@@ -268,6 +268,37 @@ class Static(Https):
         self.assertTrue(8 < time.monotonic() - begun < 14)
         self.assertEqual(self.get('app.site.test')[0], 200)
 
+    def test_a_client_that_only_shakes_hands_gets_its_ticket(self):
+        context = self.ca.context(minimum_version=ssl.TLSVersion.TLSv1_3)
+        sent, got = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(got, sent, server_hostname='app.site.test')
+        with rig.Client(self.https) as c:
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    c.s.sendall(sent.read())
+                    got.write(c.s.recv(65536))
+            c.s.sendall(sent.read())
+            while not got.pending:
+                got.write(c.s.recv(65536))
+            with self.assertRaises(ssl.SSLWantReadError):
+                tls.read(1)
+            self.assertTrue(tls.session.has_ticket)
+
+    def test_cipher_suites(self):
+        for args, suite in ((['-tls1_3'], b'TLS_AES_128_GCM_SHA256'), (['-tls1_2'], b'ECDHE-ECDSA-AES'),
+                            (['-tls1_3', '-ciphersuites', 'TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256'], b'TLS_CHACHA20'),
+                            (['-tls1_3', '-ciphersuites', 'TLS_AES_256_GCM_SHA384'], b'TLS_AES_256_GCM_SHA384'),
+                            (['-tls1_2', '-cipher', 'ECDHE-ECDSA-AES128-SHA'], None)):
+            out = subprocess.run(['openssl', 's_client', '-connect', '127.0.0.1:%d' % self.https, '-servername', 'app.site.test',
+                                  '-brief', *args], input=b'', capture_output=True)
+            if suite:
+                self.assertIn(b'Ciphersuite: ' + suite, out.stderr)
+            else:
+                self.assertIn(b'handshake failure', out.stderr)
+
     def test_tickets_work_at_every_worker(self):
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context = self.ca.context(minimum_version=version, maximum_version=version)
@@ -290,7 +321,7 @@ class Refusals(Https):
         self.addCleanup(router.clear)
         self.assertIn('UNRECOGNIZED_NAME', self.refusal('app.test'))
         self.assertIn('HANDSHAKE_FAILURE', self.refusal(None, self.ca.context(check_hostname=False)))
-        self.assertEqual(router.metric('deis_router_tls_handshakes_total{outcome="failed"}'), 2)
+        rig.wait_for(lambda: router.metric('deis_router_tls_handshakes_total{outcome="failed"}') == 2, 'both are counted')
 
     def test_bad_files_are_named(self):
         a, b = self.ca.issue('a.test'), self.ca.issue('b.test')
