@@ -218,6 +218,22 @@ static void cert_write(struct api *a, const char *name, const char *expires,
     }
 }
 
+/* A star anywhere but as the first of several labels. */
+static bool is_odd_wildcard(const char *name)
+{
+    const char *last = strrchr(name, '*');
+
+    return last && (last > name || name[1] != '.');
+}
+
+static bool takes_wildcards(struct api *a)
+{
+    settings_auto struct settings s = { 0 };
+
+    settings_get(a->ctl->settings, &s);
+    return s.wildcard_domains;
+}
+
 static void cert_add(struct api *a, struct fields *f)
 {
     struct pair pair = { 0 };
@@ -230,9 +246,9 @@ static void cert_add(struct api *a, struct fields *f)
     }
     deis_autofree char *own = pair.name;
     const char *name = given ? given : own;
-    if (name && strchr(name, '*')) {
+    if (name && strchr(name, '*') && !takes_wildcards(a)) {
         fields_error(f, "common_name", "Wildcard certificates are not supported");
-    } else if (!fields_failed(f) && (!name || !name_fits(name))) {
+    } else if (!fields_failed(f) && (!name || !name_fits(name) || is_odd_wildcard(name))) {
         fields_error(f, "common_name", "Enter a valid common name.");
     }
     if (fields_failed(f)) {

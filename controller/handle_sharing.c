@@ -5,6 +5,9 @@
 #include "controller/apps.h"
 #include "controller/core/names.h"
 #include "controller/users.h"
+#include "controller/wildcards.h"
+
+#include "lib/net/log.h"
 
 /* --- domains: domains/<lower case>, by app in index/domain/ --- */
 
@@ -43,13 +46,111 @@ static void refuse_taken(struct api *a, const char *sent, const char *kept, cons
     api_json(a, 400, json_pack("{s:[s]}", "domain", text));
 }
 
+/* What was sent, brought into its form; wildcards when the platform takes them. */
+static char *check_domain(struct api *a, struct fields *f, const char *text)
+{
+    settings_auto struct settings s = { 0 };
+
+    if (text[0] != '*') {
+        return names_check_domain(f, text);
+    }
+    settings_get(a->ctl->settings, &s);
+    return s.wildcard_domains ? names_check_wildcard(f, text, s.domain)
+                              : names_check_domain(f, text);
+}
+
+/* One try. above: the wildcard that would cover the name, or NULL, and the revision that it has. */
+static int domain_write(struct api *a, const char *name, const json_t *doc, const char *above,
+                        int64_t above_revision, struct deis_err *err)
+{
+    change_auto struct change c = { 0 };
+    char key[DEIS_KEY_MAX];
+
+    api_change(a, &c, "domain.add", "app/%s/domain/%s", a->app_id, name);
+    deis_etcd_if_absent(c.txn, deis_key(key, "domains/%s", name));
+    change_put(&c, key, doc);
+    change_put_text(&c, deis_key(key, "index/domain/%s/%s", a->app_id, name), "{}");
+    deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", a->app_id), a->app_revision);
+    if (above) {
+        deis_etcd_if_mod(c.txn, deis_key(key, "domains/%s", above), above_revision);
+    }
+    return change_commit(a->ctl, &c, err);
+}
+
+/* Write a name. DEIS_CONFLICT with *ret_other: somebody has it. DEIS_DENIED: it lies within a
+ * wildcard of another owner. */
+static int name_add(struct api *a, const char *name, const json_t *doc, json_t **ret_other,
+                    struct deis_err *err)
+{
+    const char *owner = json_string_value(json_object_get(a->app, "owner"));
+    deis_autofree char *above = names_wildcard_above(name);
+    char key[DEIS_KEY_MAX];
+    int64_t revision = 0;
+    int r = domain_write(a, name, doc, above, 0, err);
+
+    if (r != DEIS_CONFLICT) {
+        return r;
+    }
+    r = store_get(a->ctl, deis_key(key, "domains/%s", name), ret_other, NULL, err);
+    if (r != DEIS_NOT_FOUND) {
+        return r == DEIS_OK ? DEIS_CONFLICT : r;
+    }
+    r = above ? wildcards_above(a->ctl, owner, above, &revision, err) : DEIS_OK;
+    if (r == DEIS_OK && revision > 0) {
+        r = domain_write(a, name, doc, above, revision, err);
+    } else if (r == DEIS_OK) {
+        r = DEIS_CONFLICT;
+    }
+    return r;
+}
+
+static int domain_delete(struct api *a, const char *name, int64_t revision, struct deis_err *err)
+{
+    change_auto struct change c = { 0 };
+    char key[DEIS_KEY_MAX];
+
+    api_change(a, &c, "domain.remove", "app/%s/domain/%s", a->app_id, name);
+    deis_etcd_if_mod(c.txn, deis_key(key, "domains/%s", name), revision);
+    deis_etcd_then_delete(c.txn, key);
+    deis_etcd_then_delete(c.txn, deis_key(key, "index/domain/%s/%s", a->app_id, name));
+    return change_commit(a->ctl, &c, err);
+}
+
+/* Write a wildcard. A name of another owner that came within it at the same moment is seen
+ * afterwards: from then on each new one meets the wildcard. */
+static int wildcard_add(struct api *a, const char *name, const json_t *doc, json_t **ret_other,
+                        struct deis_err *err)
+{
+    const char *owner = json_string_value(json_object_get(a->app, "owner"));
+    deis_autojson json_t *written = NULL;
+    struct deis_err undo;
+    char key[DEIS_KEY_MAX];
+    int64_t revision;
+    int r = wildcards_below(a->ctl, owner, name, err);
+
+    if (r == DEIS_OK) {
+        r = name_add(a, name, doc, ret_other, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    r = wildcards_below(a->ctl, owner, name, err);
+    if (r == DEIS_DENIED &&
+        store_get(a->ctl, deis_key(key, "domains/%s", name), &written, &revision, &undo) == 0 &&
+        domain_delete(a, name, revision, &undo) < 0) {
+        deis_warn("wildcard around a name of another owner not taken back", KV_S("domain", name),
+                  KV_ERR(&undo));
+    }
+    return r == DEIS_DENIED ? r : DEIS_OK;
+}
+
 static void domain_add(struct api *a, struct fields *f)
 {
     struct deis_err err = DEIS_ERR_INIT;
-    change_auto struct change c = { 0 };
-    char key[DEIS_KEY_MAX], now[32];
+    char now[32];
     deis_autofree char *text = fields_text(f, "domain", FIELD_REQUIRED, 4096);
-    deis_autofree char *domain = text ? names_check_domain(f, text) : NULL;
+    deis_autofree char *domain = text ? check_domain(a, f, text) : NULL;
+    deis_autojson json_t *other = NULL;
 
     if (!domain) {
         api_invalid(a, f);
@@ -59,27 +160,21 @@ static void domain_add(struct api *a, struct fields *f)
     store_now(now);
     deis_autojson json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s}", "owner", a->user, "created",
                                           now, "updated", now, "app", a->app_id, "domain", domain);
-    api_change(a, &c, "domain.add", "app/%s/domain/%s", a->app_id, name);
-    deis_etcd_if_absent(c.txn, deis_key(key, "domains/%s", name));
-    change_put(&c, key, doc);
-    change_put_text(&c, deis_key(key, "index/domain/%s/%s", a->app_id, name), "{}");
-    deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", a->app_id), a->app_revision);
-    int r = change_commit(a->ctl, &c, &err);
-    if (r == DEIS_CONFLICT) {
-        deis_autojson json_t *other = NULL;
-        r = store_get(a->ctl, deis_key(key, "domains/%s", name), &other, NULL, &err);
-        if (r == DEIS_OK) {
-            refuse_taken(a, text, json_string_value(json_object_get(other, "domain")), domain);
-            return;
-        }
-        r = deis_err_set(&err, DEIS_CONFLICT, "The app was changed at the same moment, try again");
-    }
-    if (r < 0) {
+    int r = name[0] == '*' ? wildcard_add(a, name, doc, &other, &err)
+                           : name_add(a, name, doc, &other, &err);
+    if (other) {
+        refuse_taken(a, text, json_string_value(json_object_get(other, "domain")), domain);
+    } else if (r == DEIS_DENIED) {
+        api_json(a, 400, json_pack("{s:[s]}", "domain", err.msg));
+    } else if (r == DEIS_CONFLICT) {
+        deis_err_set(&err, DEIS_CONFLICT, "The app was changed at the same moment, try again");
         api_error(a, &err);
-        return;
+    } else if (r < 0) {
+        api_error(a, &err);
+    } else {
+        applog_write(a->ctl, a->app_id, "domain %s added", domain);
+        api_json(a, 201, json_incref(doc));
     }
-    applog_write(a->ctl, a->app_id, "domain %s added", domain);
-    api_json(a, 201, json_incref(doc));
 }
 
 void handle_domains_add(struct api *a)
@@ -94,7 +189,6 @@ void handle_domains_add(struct api *a)
 void handle_domains_remove(struct api *a)
 {
     struct deis_err err = DEIS_ERR_INIT;
-    change_auto struct change c = { 0 };
     deis_autojson json_t *doc = NULL;
     deis_autofree char *name = lower(api_param(a, "domain"));
     char key[DEIS_KEY_MAX];
@@ -102,7 +196,8 @@ void handle_domains_remove(struct api *a)
     struct fields unused;
 
     fields_init(&unused, a->body);
-    deis_autofree char *valid = names_check_domain(&unused, name);
+    deis_autofree char *valid = name[0] == '*' ? names_check_wildcard(&unused, name, "")
+                                               : names_check_domain(&unused, name);
     fields_clear(&unused);
     if (!valid) {
         api_not_found(a);
@@ -117,15 +212,13 @@ void handle_domains_remove(struct api *a)
         api_error(a, &err);
         return;
     }
-    api_change(a, &c, "domain.remove", "app/%s/domain/%s", a->app_id, valid);
-    deis_etcd_if_mod(c.txn, key, revision);
-    deis_etcd_then_delete(c.txn, key);
-    deis_etcd_then_delete(c.txn, deis_key(key, "index/domain/%s/%s", a->app_id, valid));
-    if (api_commit(a, &c)) {
-        applog_write(a->ctl, a->app_id, "domain %s removed", valid);
-        acme_poke(a->ctl); /* its certificate may go, too */
-        api_empty(a, 204);
+    r = domain_delete(a, valid, revision, &err);
+    if (r < 0) {
+        api_error(a, &err);
+        return;
     }
+    applog_write(a->ctl, a->app_id, "domain %s removed", valid);
+    api_empty(a, 204);
 }
 
 /* --- collaborators: apps/<app>/perms/<user>, by user in index/shared/ --- */

@@ -52,6 +52,8 @@ static const struct deis_conf_row rows[] = {
         "newest entries of the audit that stay"),
     ROW("token-life", "tokenLife", DEIS_CONF_MS, token_life_ms, "0", DEIS_CONF_LIVE,
         "age at which a token ends (0: never)"),
+    ROW("wildcard-domains", "wildcardDomains", DEIS_CONF_BOOL, wildcard_domains, "false",
+        DEIS_CONF_LIVE, "take domains and certificates like *.example.com"),
     ROW("acme-agree", "acme/agree", DEIS_CONF_BOOL, acme_agree, "false", DEIS_CONF_LIVE,
         "agree to the terms of the certificate authority: without it there is no certs:auto"),
     ROW("acme-directory", "acme/directory", DEIS_CONF_TEXT, acme_directory,

@@ -24,6 +24,7 @@ struct settings {
     uint32_t releases_kept; /* of each app */
     uint32_t audit_kept;
     uint64_t token_life_ms; /* 0 = for ever */
+    bool wildcard_domains;
     bool acme_agree;        /* to the terms of the authority; without it there is no ACME */
     char *acme_directory;
     char *acme_contact; /* "" = none */

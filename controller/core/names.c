@@ -175,6 +175,48 @@ char *names_check_domain(struct fields *f, const char *domain)
     return NULL;
 }
 
+/* Would "*.parent" cover names of apps below the platform's domain, that domain, or what lies below
+ * an app's name? */
+static bool covers_platform(const char *parent, const char *platform)
+{
+    struct deis_str rest = deis_str(platform);
+    ptrdiff_t dot = deis_str_find(rest, '.');
+    deis_autofree char *below = deis_asprintf(".%s", platform);
+
+    if (deis_str_ieq_cstr(deis_str(parent), platform) ||
+        (strlen(parent) > strlen(below) &&
+         strcasecmp(parent + strlen(parent) - strlen(below), below) == 0)) {
+        return true;
+    }
+    return dot > 0 && deis_str_ieq_cstr(deis_str_skip(rest, (size_t)dot + 1), parent);
+}
+
+char *names_check_wildcard(struct fields *f, const char *domain, const char *platform)
+{
+    deis_autofree char *parent =
+        strncmp(domain, "*.", 2) == 0 ? names_check_domain(f, domain + 2) : NULL;
+
+    if (fields_failed(f)) {
+        return NULL;
+    }
+    if (!parent || !strchr(parent, '.') || strlen(parent) > 253 - 2) {
+        fields_error(f, "domain", "A wildcard looks like *.example.com.");
+    } else if (covers_platform(parent, platform)) {
+        fields_error(f, "domain", "A wildcard must not cover names of the platform (%s).",
+                     platform);
+    } else {
+        return deis_asprintf("*.%s", parent);
+    }
+    return NULL;
+}
+
+char *names_wildcard_above(const char *domain)
+{
+    const char *dot = strchr(domain, '.');
+
+    return dot && domain[0] != '*' && strchr(dot + 1, '.') ? deis_asprintf("*%s", dot) : NULL;
+}
+
 bool names_is_image(const char *s)
 {
     return only(s, "._-/:@") && is_alnum(s[0]);

@@ -16,6 +16,10 @@ char *names_generate_app(uint32_t a, uint32_t b);
 /* Report what is wrong with a domain, under "domain" (uniqueness apart). Yours: the domain without
  * a final dot; NULL when it is refused. */
 char *names_check_domain(struct fields *f, const char *domain);
+/* The same for "*.example.com"; platform: the domain of all apps, of which none may be covered. */
+char *names_check_wildcard(struct fields *f, const char *domain, const char *platform);
+/* The wildcard that covers a domain, yours: "*.example.com" of "www.example.com"; NULL: none can. */
+char *names_wildcard_above(const char *domain);
 /* Can text be an image reference ([host[:port]/]path[:tag][@digest]) as far as characters go? */
 bool names_is_image(const char *s);
 /* Is it one of the platform's own repositories ("deis/router")? Copies the repository name to ret.

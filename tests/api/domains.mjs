@@ -87,3 +87,75 @@ describe('D domains', () => {
     (await add(two, 'b.com', 'eve')).is(201);
   });
 });
+
+describe('D wildcard domains, where the platform takes them', () => {
+  let w;
+  const add = (app, domain, as = 'ivo') => w.post(`apps/${app}/domains`, as, { domain });
+  const remove = (app, domain, as = 'ivo') => w.delete(`apps/${app}/domains/${domain}`, as);
+  const inUse = (domain) => `The domain ${domain} is already in use by another app`;
+
+  before(async () => {
+    w = await World.start({ settings: { 'controller/wildcardDomains': 'true' } });
+  });
+  after(() => w.stop());
+
+  it('D-20 a wildcard comes and goes', async () => {
+    const app = await w.app();
+    assert.equal((await add(app, '*.Shop.test.')).is(201).json.domain, '*.Shop.test');
+    assert.deepEqual(JSON.parse(await w.etcd.get('/deis/domains/*.shop.test')).app, app);
+    assert.deepEqual((await w.rows(`apps/${app}/domains`, 'ivo')).map((d) => d.domain), ['*.Shop.test']);
+    (await add(app, '*.shop.test')).field('domain', inUse('*.shop.test'));
+    (await remove(app, '*.shop.test')).is(204);
+    assert.equal(await w.etcd.get('/deis/domains/*.shop.test'), undefined);
+    (await remove(app, '*.shop.test')).is(404);
+  });
+
+  it('D-21 what is no wildcard', async () => {
+    const app = await w.app();
+    for (const domain of ['*', '*.com', '*a.shop.test', '*shop.test']) {
+      (await add(app, domain)).field('domain', 'A wildcard looks like *.example.com.');
+    }
+    for (const domain of ['*.', '*.*.shop.test', '*.a_b.com', '*..com', '*.-a.com', 'a.*.com']) {
+      assert.equal((await add(app, domain)).status, 400, domain);
+    }
+    assert.deepEqual(await w.rows(`apps/${app}/domains`, 'ivo'), []);
+  });
+
+  it("D-22 the platform's names can not be covered", async () => {
+    const app = await w.app();
+    for (const domain of ['*.example.net', '*.EXAMPLE.net', '*.blog.example.net', '*.deis.example.net', `*.${app}.example.net`]) {
+      (await add(app, domain)).field('domain', 'A wildcard must not cover names of the platform (example.net).');
+    }
+    (await add(app, '*.xexample.net')).is(201);
+  });
+
+  it('D-23 a wildcard and the names within it belong to one owner', async () => {
+    const [mine, also, hers] = [await w.app('ivo'), await w.app('ivo'), await w.app('eve')];
+    (await add(mine, '*.one.test')).is(201);
+    (await add(hers, 'www.one.test', 'eve')).field('domain', inUse('*.one.test'));
+    (await add(hers, '*.one.test', 'eve')).is(400, { domain: ['This field must be unique.'] });
+    (await add(also, 'www.one.test')).is(201);
+    (await add(hers, 'one.test', 'eve')).is(201);
+    (await add(hers, 'a.b.one.test', 'eve')).is(201);
+    (await add(hers, '*.b.one.test', 'eve')).is(201);
+    (await add(hers, 'www.two.test', 'eve')).is(201);
+    (await add(mine, '*.two.test')).field('domain', inUse('www.two.test'));
+    (await remove(hers, 'www.two.test', 'eve')).is(204);
+    (await add(mine, '*.two.test')).is(201);
+    // With the app goes the wildcard.
+    (await w.delete(`apps/${mine}`, 'ivo')).is(204);
+    (await add(hers, 'www.two.test', 'eve')).is(201);
+  });
+
+  it('D-24 of two who claim at the same moment one is refused', async () => {
+    for (let i = 0; i < 15; i++) {
+      const [mine, hers] = [await w.app('ivo'), await w.app('eve')];
+      const answers = await Promise.all([add(mine, `*.race${'abcdefghijklmno'[i]}.test`), add(hers, `www.race${'abcdefghijklmno'[i]}.test`, 'eve')]);
+      const statuses = answers.map((a) => a.status);
+      assert.ok(statuses.every((s) => s === 201 || s === 400), statuses.join());
+      assert.ok(statuses.filter((s) => s === 201).length <= 1, statuses.join());
+      const kept = [await w.rows(`apps/${mine}/domains`, 'ivo'), await w.rows(`apps/${hers}/domains`, 'eve')].map((r) => r.length);
+      assert.deepEqual(kept, statuses.map((s) => (s === 201 ? 1 : 0)));
+    }
+  });
+});

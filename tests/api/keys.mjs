@@ -63,6 +63,18 @@ describe('X certificates, K keys', () => {
     (await addCert(pair('*.example.com'))).field('common_name', 'Wildcard certificates are not supported');
   });
 
+  it('X-20 a wildcard, where the platform takes them', async () => {
+    const add = (name, common) => addCert({ ...pair(name), ...(common && { common_name: common }) });
+    await w.setting('controller/wildcardDomains', 'true', async () => (await add('*.wild.example.com')).status === 201);
+    const got = (await add('x.example.com', '*.example.com')).is(201);
+    assert.equal(got.json.common_name, '*.example.com');
+    for (const name of ['*', '*example.com', 'a.*.com', '**.example.com', '*.*.com']) {
+      (await add('x.example.com', name)).field('common_name', 'Enter a valid common name.');
+    }
+    (await w.delete('certs/*.example.com', 'ivo')).is(204);
+    await w.etcd.put('/deis/config/controller/wildcardDomains', 'false');
+  });
+
   it('X-03 another name may be given', async () => {
     assert.equal((await addCert({ ...pair('x.example.com'), common_name: 'foo.example.com' })).is(201).json.common_name, 'foo.example.com');
     (await addCert({ ...pair('x.example.com'), common_name: '' })).field('common_name', 'This field may not be blank.');

@@ -186,6 +186,43 @@ static void names__domains(void **state)
     fields_clear(&f);
 }
 
+static void wildcard_is(const char *domain, bool good)
+{
+    deis_autojson json_t *body = json_object();
+    struct fields f;
+
+    fields_init(&f, body);
+    deis_autofree char *name = names_check_wildcard(&f, domain, "apps.example.net");
+    assert_int_equal(name != NULL, good);
+    assert_int_equal(fields_failed(&f), !good);
+    fields_clear(&f);
+}
+
+static void names__wildcards(void **state)
+{
+    wildcard_is("*.shop.test", true);
+    wildcard_is("*.shop.test.", true);
+    wildcard_is("*.a.b.shop.test", true);
+    wildcard_is("*.xapps.example.net", true);
+    wildcard_is("*.net.test", true);
+    wildcard_is("*", false);
+    wildcard_is("*.", false);
+    wildcard_is("*.test", false);
+    wildcard_is("**.shop.test", false);
+    wildcard_is("*.*.shop.test", false);
+    wildcard_is("*.-a.test", false);
+    wildcard_is("shop.test", false);
+    wildcard_is("*.apps.example.net", false);
+    wildcard_is("*.Apps.Example.net", false);
+    wildcard_is("*.blog.apps.example.net", false);
+    wildcard_is("*.example.net", false);
+    deis_autofree char *above = names_wildcard_above("www.shop.test");
+    assert_string_equal(above, "*.shop.test");
+    assert_null(names_wildcard_above("shop.test"));
+    assert_null(names_wildcard_above("shop"));
+    assert_null(names_wildcard_above("*.shop.test"));
+}
+
 static void names__platform_images_are_refused(void **state)
 {
     char name[256];
@@ -285,6 +322,7 @@ int main(void)
         cmocka_unit_test(names__app_ids),
         cmocka_unit_test(names__users_and_emails),
         cmocka_unit_test(names__domains),
+        cmocka_unit_test(names__wildcards),
         cmocka_unit_test(names__platform_images_are_refused),
         cmocka_unit_test(sshkey__accepts_a_line_with_comment_and_newline),
         cmocka_unit_test(sshkey__refuses),
