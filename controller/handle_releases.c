@@ -135,20 +135,46 @@ void handle_config_get(struct api *a)
 
 /* --- builds --- */
 
+/* An image of another app in the platform's registry holds that app's source: it is for those only
+ * who may use that app. Answers and returns false when it is refused. */
+static bool may_use_image(struct api *a, const json_t *content)
+{
+    const char *image = json_string_value(json_object_get(content, "image"));
+    settings_auto struct settings s = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+    char repository[256];
+
+    if (names_is_platform_image(image, repository)) {
+        api_detail(a, 403, "Repository name %s is not allowed", repository);
+        return false;
+    }
+    settings_get(a->ctl->settings, &s);
+    deis_autofree char *runs = build_image(content, s.registry);
+    if (!names_is_own_registry(runs, s.registry, repository) ||
+        strcmp(repository, a->app_id) == 0) {
+        return true;
+    }
+    int r = auth_app_user(a->ctl, a->user, repository, ACCESS_APP_USE, NULL, &err);
+    if (r == DEIS_DENIED) {
+        api_detail(a, 403, "Repository name %s is not allowed", repository);
+    } else if (r < 0 && r != DEIS_NOT_FOUND) {
+        api_error(a, &err);
+    }
+    return r == DEIS_OK || r == DEIS_NOT_FOUND;
+}
+
 static void build_create(struct api *a, struct fields *f)
 {
     struct deis_err err = DEIS_ERR_INIT;
     struct outcome outcome = { 0 };
     deis_autojson json_t *content = build_parse(f);
     struct deploy_request req = deploy_request_of(a, "build", OTHER_PATIENCE_MS);
-    char repository[256];
 
     if (!content) {
         api_invalid(a, f);
         return;
     }
-    if (names_is_platform_image(json_string_value(json_object_get(content, "image")), repository)) {
-        api_detail(a, 403, "Repository name %s is not allowed", repository);
+    if (!may_use_image(a, content)) {
         return;
     }
     deis_autojson json_t *build = deploy_new_build(a->app_id, a->user, content);

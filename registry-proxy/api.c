@@ -306,6 +306,10 @@ static void on_request(struct deis_http_req *req, void *arg)
     struct registry_target t = target_of(req);
 
     deis_http_set(req, "Docker-Distribution-Api-Version", "registry/2.0");
+    if (!registry_host_fits(deis_http_head(req)->host)) {
+        api_error(req, 403, "DENIED", "the registry is asked by its address, not by a name");
+        return;
+    }
     switch (t.route) {
     case REGISTRY_NONE: api_error(req, 404, "NAME_UNKNOWN", "no such path"); return;
     case REGISTRY_BAD_NAME:

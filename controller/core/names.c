@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/core/names.h"
 
+#include "lib/wire/ip.h"
+
 static const char *const adjectives[] = {
     "ardent", "autumn", "bright",  "bronze", "candid", "cheery", "copper", "cosmic",
     "dapper", "daring", "eager",   "earthy", "elated", "famous", "fluent", "frosty",
@@ -222,6 +224,61 @@ bool names_is_image(const char *s)
     return only(s, "._-/:@") && is_alnum(s[0]);
 }
 
+/* The host and port that an image reference begins with, or NONE. */
+static struct deis_str image_host(struct deis_str image)
+{
+    ptrdiff_t slash = deis_str_find(image, '/');
+    struct deis_str host = deis_str_first(image, slash > 0 ? (size_t)slash : 0);
+
+    if (slash > 0 && (deis_str_find(host, '.') >= 0 || deis_str_find(host, ':') >= 0 ||
+                      deis_str_ieq_cstr(host, "localhost"))) {
+        return host;
+    }
+    return DEIS_STR_NONE;
+}
+
+/* An image reference without host, tag and digest. */
+static void repository_of(struct deis_str image, char ret[256])
+{
+    struct deis_str host = image_host(image);
+    struct deis_str name = host.ptr ? deis_str_skip(image, host.len + 1) : image;
+    ptrdiff_t end = deis_str_find(name, '@');
+
+    name = end < 0 ? name : deis_str_first(name, (size_t)end);
+    end = deis_str_find(name, ':');
+    name = end < 0 ? name : deis_str_first(name, (size_t)end);
+    snprintf(ret, 256, "%.*s", DEIS_STR_ARG(name));
+}
+
+/* Does it lead to the machine itself? Odd spellings of addresses (127.1, 0x7f.1) count as if. */
+static bool is_this_machine(struct deis_str host)
+{
+    ptrdiff_t colon = deis_str_find(host, ':');
+    struct deis_ip ip;
+
+    host = colon < 0 ? host : deis_str_first(host, (size_t)colon);
+    if (deis_str_ieq_cstr(host, "localhost") || deis_str_ends(host, ".localhost")) {
+        return true;
+    }
+    if (deis_ip_parse(host, &ip)) {
+        return deis_ip_is_v4(&ip) && (ip.bytes[12] == 127 || ip.bytes[12] == 0);
+    }
+    ptrdiff_t dot = deis_str_rfind(host, '.');
+    struct deis_str last = dot < 0 ? host : deis_str_skip(host, (size_t)dot + 1);
+    return last.len > 0 && last.ptr[0] >= '0' && last.ptr[0] <= '9';
+}
+
+bool names_is_own_registry(const char *image, const char *registry, char ret[256])
+{
+    struct deis_str host = image_host(deis_str(image));
+
+    if (!host.ptr || (!deis_str_ieq_cstr(host, registry) && !is_this_machine(host))) {
+        return false;
+    }
+    repository_of(deis_str(image), ret);
+    return true;
+}
+
 bool names_is_platform_image(const char *image, char ret[256])
 {
     static const char *const own[] = {
@@ -230,21 +287,8 @@ bool names_is_platform_image(const char *image, char ret[256])
         "router",         "store-admin",   "store-daemon", "store-gateway",
         "store-metadata", "store-monitor", "scheduler",    "registry-proxy",
     };
-    struct deis_str name = deis_str(image);
-    ptrdiff_t slash = deis_str_find(name, '/');
 
-    if (slash > 0) {
-        struct deis_str host = deis_str_first(name, (size_t)slash);
-        if (deis_str_find(host, '.') >= 0 || deis_str_find(host, ':') >= 0 ||
-            deis_str_eq_cstr(host, "localhost")) {
-            name = deis_str_skip(name, (size_t)slash + 1);
-        }
-    }
-    ptrdiff_t end = deis_str_find(name, '@');
-    name = end < 0 ? name : deis_str_first(name, (size_t)end);
-    end = deis_str_find(name, ':');
-    name = end < 0 ? name : deis_str_first(name, (size_t)end);
-    snprintf(ret, 256, "%.*s", DEIS_STR_ARG(name));
+    repository_of(deis_str(image), ret);
     if (strncmp(ret, "deis/", 5) != 0) {
         return false;
     }

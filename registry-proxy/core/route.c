@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry-proxy/core/route.h"
 
+#include "lib/wire/ip.h"
+
 #define NAME_MAX_BYTES 255
 #define TAG_MAX_BYTES  128
 #define UPLOAD_ID_LEN  32
@@ -166,4 +168,19 @@ struct registry_target registry_route_parse(struct deis_str path)
         t.route = REGISTRY_BAD_NAME;
     }
     return t;
+}
+
+bool registry_host_fits(struct deis_str host)
+{
+    struct deis_ip ip;
+    ptrdiff_t colon = deis_str_rfind(host, ':');
+    ptrdiff_t bracket = deis_str_rfind(host, ']');
+
+    if (colon > bracket) {
+        host = deis_str_first(host, (size_t)colon);
+    }
+    if (bracket > 0 && host.ptr[0] == '[') {
+        host = deis_str_first(deis_str_skip(host, 1), (size_t)bracket - 1);
+    }
+    return deis_str_ieq_cstr(host, "localhost") || deis_ip_parse(host, &ip);
 }

@@ -32,6 +32,11 @@ struct registry_target {
 /* path: without query, not decoded (nothing of ours needs escapes). Views into path. */
 struct registry_target registry_route_parse(struct deis_str path);
 
+/* May a request name this host (with its port)? An address or "localhost", in any spelling of its
+ * own; names are not served: whoever makes one lead here would reach images of others through it.
+ */
+bool registry_host_fits(struct deis_str host);
+
 /* [a-z0-9]+ runs joined by '.', '_', '__' or dashes, parts joined by '/', 255 bytes at most. */
 bool registry_is_name(struct deis_str s);
 bool registry_is_tag(struct deis_str s);                     /* [A-Za-z0-9_][A-Za-z0-9._-]{0,127} */

@@ -94,6 +94,20 @@ describe('E beside the checklist', () => {
     (await w.get('', 'lee')).is(200);
   });
 
+  it('E-19 an image of another app is for those who may use that app', async () => {
+    const [mine, other] = [await w.app('ivo'), await w.app('eve')];
+    const hash = 'sha256:'.padEnd(71, 'a');
+    const images = [`127.0.0.1:5555/${other}:git-12345678`, `localhost:5555/${other}@${hash}`, `127.1:5555/${other}:x`, `0x7f.1:5555/${other}:x`];
+    const deploy = (body) => w.post(`apps/${mine}/builds`, 'ivo', body);
+    for (const body of [...images.map((image) => ({ image })), { image: other, sha: '12345678' }]) {
+      (await deploy(body)).detail(403, `Repository name ${other} is not allowed`);
+    }
+    assert.equal(await w.count(`apps/${mine}/builds`, 'ivo'), 0);
+    (await deploy({ image: `127.0.0.1:5555/${mine}:git-12345678` })).is(201);
+    (await w.post(`apps/${other}/perms`, 'eve', { username: 'ivo' })).is(201);
+    (await deploy({ image: images[0] })).is(201);
+  });
+
   it("E-08 who leaves takes along only what is the own", async () => {
     await w.addUser('max');
     const app = await w.app('ivo');

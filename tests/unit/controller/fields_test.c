@@ -223,6 +223,36 @@ static void names__wildcards(void **state)
     assert_null(names_wildcard_above("*.shop.test"));
 }
 
+static void names__images_of_the_own_registry_are_known(void **state)
+{
+    static const char *const own[] = {
+        "127.0.0.1:5555/blog:git-1",
+        "127.0.0.1:5555/blog",
+        "localhost:5555/blog@sha256:00",
+        "LOCALHOST/blog",
+        "a.localhost:1/blog",
+        "127.9.9.9/blog:x",
+        "127.1:5555/blog",
+        "0x7f.1:5555/blog",
+        "2130706433:5555/blog",
+        "0.0.0.0:5555/blog",
+        "reg.internal:5/blog",
+    };
+    static const char *const foreign[] = { "blog", "acme/blog:1", "registry.example.com/blog",
+                                           "10.0.0.1:5555/blog", "127/blog" };
+    char name[256];
+
+    for (size_t i = 0; i < DEIS_COUNT(own); i++) {
+        if (!names_is_own_registry(own[i], "reg.internal:5", name)) {
+            fail_msg("'%s' is not known", own[i]);
+        }
+        assert_string_equal(name, "blog");
+    }
+    for (size_t i = 0; i < DEIS_COUNT(foreign); i++) {
+        assert_false(names_is_own_registry(foreign[i], "reg.internal:5", name));
+    }
+}
+
 static void names__platform_images_are_refused(void **state)
 {
     char name[256];
@@ -324,6 +354,7 @@ int main(void)
         cmocka_unit_test(names__domains),
         cmocka_unit_test(names__wildcards),
         cmocka_unit_test(names__platform_images_are_refused),
+        cmocka_unit_test(names__images_of_the_own_registry_are_known),
         cmocka_unit_test(sshkey__accepts_a_line_with_comment_and_newline),
         cmocka_unit_test(sshkey__refuses),
         cmocka_unit_test(sshkey__md5_is_sixteen_pairs),

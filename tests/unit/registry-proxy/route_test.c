@@ -83,12 +83,36 @@ static void route__tags_and_digests(void **state)
         DEIS_STR("sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef")));
 }
 
+static void route__a_host_is_an_address(void **state)
+{
+    static const char *const good[] = { "127.0.0.1:5555", "localhost:5555", "localhost",
+                                        "10.0.0.7:5000",  "[::1]:5555",     "[::1]" };
+    static const char *const bad[] = { "",
+                                       "lvh.me:5555",
+                                       "0x7f.1:5555",
+                                       "127.1:5555",
+                                       "2130706433:5555",
+                                       "127.0.0.1.nip.io:5555",
+                                       "[::1",
+                                       ":5555" };
+
+    for (size_t i = 0; i < DEIS_COUNT(good); i++) {
+        assert_true(registry_host_fits(deis_str(good[i])));
+    }
+    for (size_t i = 0; i < DEIS_COUNT(bad); i++) {
+        if (registry_host_fits(deis_str(bad[i]))) {
+            fail_msg("'%s' was taken", bad[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(route__paths_address_what_the_api_says),
         cmocka_unit_test(route__names_follow_the_distribution_spec),
         cmocka_unit_test(route__tags_and_digests),
+        cmocka_unit_test(route__a_host_is_an_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
