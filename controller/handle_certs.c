@@ -186,8 +186,69 @@ static void check_pair(struct fields *f, const char *certificate, const char *ke
     BIO_free(key_bio);
 }
 
-static void cert_write(struct api *a, const char *name, const char *expires,
-                       const char *certificate, const char *private_key)
+/* What is there under a name that a certificate is to be added for. */
+struct standing {
+    char domain_keys[2][DEIS_KEY_MAX]; /* the name, and the wildcard that covers it */
+    int64_t domain_revisions[2];       /* 0: it is nobody's domain */
+    int64_t cert_revision;             /* 0: there is no certificate */
+    char *former;                      /* whose certificate gives way; NULL: nobody's */
+};
+
+/* A domain belongs to its app: who may not use that can't add a certificate that its visitors would
+ * get to see, and what such a one has added before the domain was there gives way to one of the
+ * app's. DEIS_DENIED; DEIS_CONFLICT: there is a certificate that stays. */
+static int look_up(struct api *a, const char *name, struct standing *ret, struct deis_err *err)
+{
+    char key[DEIS_KEY_MAX], domain[CN_MAX + 1];
+    const char *list[] = { ret->domain_keys[0], ret->domain_keys[1], key };
+    json_t *docs[3] = { NULL };
+    int64_t revisions[3];
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i <= len; i++) {
+        domain[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+    }
+    const char *dot = strchr(domain, '.');
+    deis_key(ret->domain_keys[0], "domains/%s", domain);
+    deis_key(ret->domain_keys[1], "domains/*%s", dot ? dot : "");
+    deis_key(key, "certs/%s", name);
+    int r = store_get_all(a->ctl, list, 3, docs, revisions, err);
+    if (r < 0) {
+        return r;
+    }
+    deis_autojson json_t *exact = docs[0];
+    deis_autojson json_t *wildcard = docs[1];
+    deis_autojson json_t *cert = docs[2];
+    const char *app = json_string_value(json_object_get(exact ? exact : wildcard, "app"));
+    const char *owner = json_string_value(json_object_get(cert, "owner"));
+    ret->domain_revisions[0] = revisions[0];
+    ret->domain_revisions[1] = revisions[1];
+    ret->cert_revision = revisions[2];
+    if (app) {
+        r = auth_app_user(a->ctl, a->user, app, ACCESS_APP_USE, NULL, err);
+        r = r == DEIS_NOT_FOUND ? DEIS_OK : r; /* it is just being destroyed */
+    }
+    if (r == DEIS_OK && cert && app && owner && !json_is_true(json_object_get(cert, "auto"))) {
+        struct deis_err why = DEIS_ERR_INIT;
+        r = auth_app_user(a->ctl, owner, app, ACCESS_APP_USE, NULL, &why);
+        if (r == DEIS_DENIED) {
+            ret->former = deis_strdup(owner);
+            return DEIS_OK;
+        }
+    }
+    if (r == DEIS_OK && cert) {
+        r = deis_err_set(err, DEIS_CONFLICT, "there is a certificate of this name");
+    }
+    return r;
+}
+
+static void answer_unique(struct api *a)
+{
+    api_json(a, 400, json_pack("{s:[s]}", "common_name", "This field must be unique."));
+}
+
+static void cert_write(struct api *a, const char *name, const struct standing *s,
+                       const char *expires, const char *certificate, const char *private_key)
 {
     struct deis_err err = DEIS_ERR_INIT;
     deis_autobuf struct deis_buf sealed = DEIS_BUF_INIT(2 * PEM_MAX);
@@ -204,15 +265,21 @@ static void cert_write(struct api *a, const char *name, const char *expires,
                   a->user, "expires", expires, "common_name", name, "created", now, "updated", now,
                   "certificate", certificate, "key", sealed.data);
     api_change(a, &c, "cert.add", "cert/%s", name);
-    deis_etcd_if_absent(c.txn, deis_key(key, "certs/%s", name));
+    for (size_t i = 0; i < DEIS_COUNT(s->domain_keys); i++) {
+        deis_etcd_if_mod(c.txn, s->domain_keys[i], s->domain_revisions[i]);
+    }
+    deis_etcd_if_mod(c.txn, deis_key(key, "certs/%s", name), s->cert_revision);
     change_put(&c, key, doc);
+    if (s->former) {
+        deis_etcd_then_delete(c.txn, deis_key(key, "index/cert/%s/%s", s->former, name));
+    }
     change_put_text(&c, deis_key(key, "index/cert/%s/%s", a->user, name), "{}");
     deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", a->user));
     int r = change_commit(a->ctl, &c, &err);
     if (r == DEIS_OK) {
         api_json(a, 201, show(doc));
     } else if (r == DEIS_CONFLICT) {
-        api_json(a, 400, json_pack("{s:[s]}", "common_name", "This field must be unique."));
+        answer_unique(a);
     } else {
         api_error(a, &err);
     }
@@ -232,6 +299,25 @@ static bool takes_wildcards(struct api *a)
 
     settings_get(a->ctl->settings, &s);
     return s.wildcard_domains;
+}
+
+static void cert_judge(struct api *a, const char *name, const char *expires,
+                       const char *certificate, const char *private_key)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct standing s = { 0 };
+    int r = look_up(a, name, &s, &err);
+
+    if (r == DEIS_OK) {
+        cert_write(a, name, &s, expires, certificate, private_key);
+    } else if (r == DEIS_DENIED) {
+        api_detail(a, 403, "%s is a domain of an app that you may not use.", name);
+    } else if (r == DEIS_CONFLICT) {
+        answer_unique(a);
+    } else {
+        api_error(a, &err);
+    }
+    free(s.former);
 }
 
 static void cert_add(struct api *a, struct fields *f)
@@ -254,7 +340,7 @@ static void cert_add(struct api *a, struct fields *f)
     if (fields_failed(f)) {
         api_invalid(a, f);
     } else {
-        cert_write(a, name, pair.expires, certificate, key);
+        cert_judge(a, name, pair.expires, certificate, key);
     }
     if (key) {
         explicit_bzero(key, strlen(key));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the contract says beside its checklist, and where this platform is stricter than the original.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { BUILDPACK, World } from './support/world.mjs';
 import { until } from './support/process.mjs';
@@ -282,6 +283,32 @@ describe('E beside the checklist', () => {
       await second.stop();
       here();
       await own.stop();
+    }
+  });
+
+  it("E-19 a certificate for somebody else's domain", async () => {
+    const [app, name, later] = [await w.app('ivo'), 'Shop.example.org', 'later.example.org'];
+    const pem = execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+      '-keyout', '-', '-subj', '/CN=x.example.org'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const part = (what) => pem.match(new RegExp(`-----BEGIN ${what}-----[^]*-----END ${what}-----\n`))[0];
+    const pair = { certificate: part('CERTIFICATE'), key: part('PRIVATE KEY') };
+    const add = (as, domain) => w.post('certs', as, { ...pair, common_name: domain });
+    const held = async (as) => (await w.rows('certs', as)).map((cert) => cert.common_name);
+    (await w.post(`apps/${app}/domains`, 'ivo', { domain: name.toLowerCase() })).is(201);
+    (await add('eve', name)).detail(403, `${name} is a domain of an app that you may not use.`);
+    (await w.post(`apps/${app}/perms`, 'ivo', { username: 'eve' })).is(201);
+    (await add('eve', name)).is(201);
+    (await add('ivo', name)).is(400); // a collaborator's stays
+    (await w.delete(`apps/${app}/perms/eve`, 'ivo')).is(204);
+    (await add('ivo', name)).is(201);
+    assert.deepEqual([await held('eve'), await held('ivo')], [[], [name]]);
+    (await add('eve', later)).is(201); // nobody's domain yet
+    (await add('ivo', later)).is(400);
+    (await w.post(`apps/${app}/domains`, 'ivo', { domain: later })).is(201);
+    (await add('ivo', later)).is(201);
+    assert.deepEqual([await held('eve'), await held('ivo')], [[], [name, later]]);
+    for (const cert of [name, later]) {
+      (await w.delete(`certs/${cert}`, 'ivo')).is(204);
     }
   });
 });
