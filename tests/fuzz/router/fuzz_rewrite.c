@@ -2,6 +2,7 @@
 /* Whatever request or answer is let through, what the router writes for it means the same to a
  * strict reader, has one framing and carries no field that is not the router's to pass on. */
 #include "router/core/http_head.h"
+#include "router/core/http_wish.h"
 
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ static void rewrite_request(struct deis_str s)
     }
     bool upgrade = http_upgrade_is_passed(&in);
     struct deis_str id = http_request_id(&in);
+    (void)http_cookie_tag(&in);
     struct http_forward f = { DEIS_STR("10.0.0.7"),           DEIS_STR("http"), DEIS_STR("80"),
                               id.ptr ? id : DEIS_STR("made"), upgrade,          DEIS_STR("1") };
     size_t len = http_head_write_request(text, sizeof(text), &in, &f);
@@ -78,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct deis_str s = deis_str_n((const char *)data, size);
 
     rewrite_request(s);
+    (void)http_query_value(s, "sid");
     rewrite_answer(s);
     return 0;
 }

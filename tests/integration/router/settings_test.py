@@ -6,6 +6,7 @@ import threading
 import time
 import unittest
 
+import h2_rig as h2
 import rig
 from etcd_test import World
 
@@ -20,7 +21,7 @@ class From(rig.Client):
 
 class Settings(unittest.TestCase):
     def setUp(self):
-        self.world = World()
+        self.world = World('--h2c')
         self.addCleanup(self.world.clear)
         self.etcd, self.router = self.world.etcd, self.world.router
         self.world.app('blog')
@@ -281,6 +282,34 @@ class Settings(unittest.TestCase):
         self.change(lambda: self.etcd.put('services/controller/c1', {'http': api.address}))
         self.platform('controller/timeout/read', '1s')
         self.assertEqual(self.get(path='/gate', host='deis.example.com')[0], 504)
+
+    def test_over_http2(self):
+        self.units('one', 'two', 'three')
+        c = h2.plain(self.router.http, 'blog.example.com')
+        self.addCleanup(c.close)
+        self.set({'sticky': True, 'bodySize': 10})
+        a = c.get()
+        cookie = a.fields['set-cookie'].split(';')[0]
+        self.assertRegex(cookie, '^deis_unit=[0-9a-f]{16}$')
+        for _ in range(10):
+            again = c.answer(c.open(c.usual() + [('cookie', 'a=b'), ('cookie', cookie)]))
+            self.assertEqual(again.body, a.body)
+            self.assertNotIn('set-cookie', again.fields)
+        sid = c.open(end=False, method='POST', path='/echo')
+        c.data(sid, b'01234567890', end=True)
+        self.assertEqual(c.answer(sid).status, 413)
+        self.set({'timeout': '1s'})
+        self.assertEqual(c.get('/slow/5').status, 504)
+        self.set({'maintenance': True, 'page.maintenance': '<h1>Soon</h1>'})
+        a = c.get()
+        self.assertEqual((a.status, a.body), (503, b'<h1>Soon</h1>'))
+        self.set({'rateLimit': 6, 'rateBurst': 1})
+        self.assertEqual(c.get().status, 200)
+        a = c.get()
+        self.assertEqual(a.status, 429)
+        self.assertIn('retry-after', a.fields)
+        self.set({'whitelist': ['127.0.0.2']})
+        self.assertEqual(c.get().status, 403)
 
     def test_changes_under_load_fail_nothing(self):
         self.units('one', 'two')
