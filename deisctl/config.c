@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* deisctl config <component> get <key>... | set <key>=<value>... | rm <key>... | list */
+#include "deisctl/core/setting.h"
 #include "deisctl/deisctl.h"
 #include "deisctl/keyfile.h"
 #include "deisctl/secrets.h"
@@ -153,6 +154,9 @@ static int config_set(struct deis_etcd *etcd, const char *component, char **pair
 
     for (char **p = pairs; *p; p++) {
         int r = check_pair(*p, &name, &value, err);
+        if (r == 0) {
+            r = setting_check(component, name, value, err);
+        }
         if (r < 0) {
             return r;
         }

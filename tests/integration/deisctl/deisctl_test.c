@@ -111,6 +111,9 @@ static void deisctl__settings_are_set_read_and_removed(void **state)
     expect_says(f, "longer than");
     expect(f, "config router set sslKey=/nonexistent", 1,
            "deisctl: can't open '/nonexistent': No such file or directory\n");
+    expect(f, "config router set controller/whitelist=10.0.0.0/8:office", 0, "10.0.0.0/8:office\n");
+    assert_int_equal(run(f, "config router set a=1 controller/whitelist=office"), 1);
+    expect(f, "config router get controller/whitelist", 0, "10.0.0.0/8:office\n");
     expect(f, "config platform rm domain", 0, "");
     expect(f, "config platform get domain", 1, "deisctl: platform/domain is not set\n");
     expect(f, "config platform list", 0, "a/b=x=y\n");
