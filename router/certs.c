@@ -2,6 +2,7 @@
 #include "router/certs.h"
 
 #include "router/core/challenges.h"
+#include "router/ocsp.h"
 #include "router/saved.h"
 #include "router/tls_server.h"
 
@@ -26,6 +27,9 @@ struct certs {
     char *domain;
     bool dirty;
     struct tls_snapshot *last;
+    struct ocsp *ocsp; /* NULL: none */
+    void (*on_changed)(void *arg);
+    void *arg;
 };
 
 static void on_free_cert(void *value)
@@ -98,6 +102,61 @@ struct certs *certs_new(const struct settings *settings, struct deis_keys *keys,
     return c;
 }
 
+static void watch(struct certs *c, struct deis_str name, struct tls_cert *cert)
+{
+    if (c->ocsp) {
+        deis_autofree char *text = deis_str_dup(name);
+        ocsp_watch(c->ocsp, text, cert);
+    }
+}
+
+static void on_staple(const char *name, struct tls_cert *cert, void *arg)
+{
+    struct certs *c = arg;
+
+    if (strcmp(name, PLATFORM) == 0) {
+        tls_cert_unref(c->platform);
+        c->platform = cert;
+    } else {
+        deis_map_set(c->certs, deis_str(name), cert);
+    }
+    c->dirty = true;
+    c->on_changed(c->arg);
+}
+
+void certs_start_ocsp(struct certs *c, struct deis_loop *loop, void (*on_changed)(void *arg),
+                      void *arg)
+{
+    size_t cursor = 0;
+    struct deis_str name;
+    void *value;
+
+    if (!c->settings->ocsp_ca) {
+        return;
+    }
+    c->on_changed = on_changed;
+    c->arg = arg;
+    c->ocsp = ocsp_new(loop, c->settings->ocsp_ca, on_staple, c);
+    while (deis_map_next(c->certs, &cursor, &name, &value)) {
+        watch(c, name, value);
+    }
+    if (c->platform) {
+        watch(c, DEIS_STR(PLATFORM), c->platform);
+    }
+}
+
+void certs_stop_ocsp(struct certs *c)
+{
+    if (c) {
+        ocsp_free(DEIS_TAKE(c->ocsp));
+    }
+}
+
+const struct ocsp *certs_ocsp(const struct certs *c)
+{
+    return c ? c->ocsp : NULL;
+}
+
 void certs_free(struct certs *c)
 {
     if (!c) {
@@ -151,6 +210,7 @@ void certs_set(struct certs *c, struct deis_str name, struct deis_str value)
 
     if (!value.ptr) {
         c->dirty = deis_map_remove(c->certs, name) || c->dirty;
+        watch(c, name, NULL);
         return;
     }
     struct tls_cert *cert = read_document(c, name, value, &err);
@@ -161,6 +221,7 @@ void certs_set(struct certs *c, struct deis_str name, struct deis_str value)
     }
     warn_if_expired(cert, name);
     deis_map_set(c->certs, name, cert);
+    watch(c, name, cert);
     c->dirty = true;
 }
 
@@ -238,6 +299,7 @@ static void take_platform(struct certs *c)
     if (!c->platform_cert || !c->platform_key) {
         if (!c->platform_cert && !c->platform_key && c->platform) {
             tls_cert_unref(DEIS_TAKE(c->platform));
+            watch(c, DEIS_STR(PLATFORM), NULL);
             c->dirty = true;
         }
         return;
@@ -252,6 +314,7 @@ static void take_platform(struct certs *c)
     warn_if_expired(cert, DEIS_STR("router/sslCert"));
     tls_cert_unref(c->platform);
     c->platform = cert;
+    watch(c, DEIS_STR(PLATFORM), cert);
     c->dirty = true;
 }
 

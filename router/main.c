@@ -457,6 +457,18 @@ static int open_keys(struct router *r, struct deis_err *err)
     return r->keys ? 0 : err->code;
 }
 
+static void on_certs_changed(void *arg)
+{
+    struct router *r = arg;
+
+    if (r->source) {
+        source_refresh(r->source);
+    } else {
+        certs_publish(r->certs, r->model);
+        (void)router_publish(r);
+    }
+}
+
 static int start(struct router *r, struct deis_err *err)
 {
     err->code = DEIS_OK;
@@ -477,6 +489,9 @@ static int start(struct router *r, struct deis_err *err)
     if (open_sockets(r, err) < 0 || start_workers(r, err) < 0 ||
         (!r->settings.routes && start_etcd_parts(r, err) < 0)) {
         return err->code;
+    }
+    if (r->certs) {
+        certs_start_ocsp(r->certs, r->loop, on_certs_changed, r);
     }
     if (!r->takeover) {
         return router_go_live(r, err);
@@ -503,6 +518,7 @@ static void stop_all(struct router *r)
     }
     r->worker_count = 0;
     free(r->workers);
+    certs_stop_ocsp(r->certs);
     saved_flush(r);
     deis_workers_free(r->jobs);
     drains_stop(DEIS_TAKE(r->drains));

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/metrics.h"
 
+#include "router/certs.h"
 #include "router/core/metrics_text.h"
+#include "router/ocsp.h"
 #include "router/source.h"
 #include "router/ssh.h"
 
@@ -111,6 +113,13 @@ static void write_table(const struct router *r, struct deis_buf *b)
     metrics_single(b, "deis_router_table_held", "gauge",
                    "1: etcd lost or lacks what was known; the last table stays until it is back.",
                    source_held(r->source) ? 1 : 0);
+    const struct ocsp *ocsp = certs_ocsp(r->certs);
+    if (ocsp) {
+        metrics_single(b, "deis_router_ocsp_stapled", "gauge",
+                       "Certificates with a valid OCSP answer.", ocsp_stapled(ocsp));
+        metrics_single(b, "deis_router_ocsp_failures_total", "counter",
+                       "OCSP requests without a good answer.", ocsp_failures(ocsp));
+    }
     metrics_seconds(b, "deis_router_table_age_seconds", "gauge",
                     "Time since the last change of it.", (deis_now_ms() - r->table_ms) * 1000);
     metrics_seconds(b, "deis_router_table_build_seconds", "gauge",

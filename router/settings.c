@@ -31,6 +31,8 @@ static const struct deis_conf_row rows[] = {
     { "cert", NULL, DEIS_CONF_TEXT, AT(cert), NULL, 0,
       "file with the platform's certificate and its chain (instead of config router/sslCert)" },
     { "key", NULL, DEIS_CONF_TEXT, AT(key), NULL, 0, "file with the key of --cert" },
+    { "ocsp-ca", NULL, DEIS_CONF_TEXT, AT(ocsp_ca), "/etc/ssl/certs/ca-certificates.crt", 0,
+      "file with the authorities whose OCSP answers are stapled, '-' for none" },
     { "ssh", NULL, DEIS_CONF_TEXT, AT(ssh), "0.0.0.0:2222", 0,
       "address for SSH to the builder, '-' for none; with --routes there is none" },
     { "metrics", NULL, DEIS_CONF_TEXT, AT(metrics), "127.0.0.1:9090", 0,
@@ -51,7 +53,8 @@ static const struct deis_conf_row rows[] = {
     { "controller-whitelist", "controller/whitelist", DEIS_CONF_TEXT, AT(controller_whitelist),
       NULL, DEIS_CONF_LIVE, "who may use the API: addresses and networks, separated by commas" },
     { "controller-connect-timeout", "controller/timeout/connect", DEIS_CONF_MS,
-      AT(controller_connect_ms), "0", DEIS_CONF_LIVE, "to connect to a controller; 0 = as to apps" },
+      AT(controller_connect_ms), "0", DEIS_CONF_LIVE,
+      "to connect to a controller; 0 = as to apps" },
     { "controller-read-timeout", "controller/timeout/read", DEIS_CONF_MS, AT(controller_read_ms),
       "0", DEIS_CONF_LIVE, "silence of a controller during an answer; 0 = as of apps" },
     { "affinity-arg", "affinityArg", DEIS_CONF_TEXT, AT(affinity_arg), NULL, DEIS_CONF_LIVE,
@@ -120,6 +123,7 @@ int settings_load(int argc, char **argv, struct settings *ret, struct deis_err *
         return deis_err_set(err, DEIS_INVALID, "--control needs --routes");
     }
     drop_if(&ret->https, "-");
+    drop_if(&ret->ocsp_ca, "-");
     if (!ret->cert != !ret->key || (ret->cert && !ret->https)) {
         return deis_err_set(err, DEIS_INVALID, "--cert and --key go together, with --https");
     }

@@ -19,6 +19,7 @@ struct settings {
     bool h2c;
     char *cert;
     char *key;
+    char *ocsp_ca; /* NULL: no OCSP */
     char *ssh;
     char *metrics;
     uint32_t workers; /* never 0 after settings_load() */

@@ -219,6 +219,17 @@ static void schedule(struct source *s)
     }
 }
 
+void source_refresh(struct source *s)
+{
+    struct router *r = s->router;
+
+    schedule(s);
+    if (!s->synced) { /* the table from disk is in use */
+        certs_publish(r->certs, r->model);
+        (void)router_publish(r);
+    }
+}
+
 static void apply_setting(struct router *r, struct route_model *m, struct deis_str key,
                           const char *value)
 {

@@ -26,6 +26,8 @@ void source_unregister(struct source *s); /* take both out of services/. NULL is
 void source_stop(struct source *s);       /* NULL is fine */
 struct deis_etcd *source_etcd(struct source *s);
 struct deis_directory *source_directory(struct source *s); /* NULL once unregistered */
+/* The certificates have changed by themselves: publish soon. */
+void source_refresh(struct source *s);
 /* Everything was read, and what the table says is what etcd says. */
 bool source_synced(const struct source *s);
 /* The table stays although etcd, older than it was, says something else. NULL is fine */

@@ -31,6 +31,9 @@ struct tls_cert *tls_cert_new(struct tls_server *s, const char *name, struct dei
                               struct deis_str key, struct deis_err *err);
 struct tls_cert *tls_cert_ref(struct tls_cert *c);
 void tls_cert_unref(struct tls_cert *c); /* NULL is fine */
+/* The same with an OCSP answer for clients, good until then (Unix time); yours. */
+struct tls_cert *tls_cert_stapled(const struct tls_cert *c, struct deis_str answer,
+                                  uint64_t until_ms);
 bool tls_cert_expired(const struct tls_cert *c);
 /* Call `each` with the host names that the certificate covers. */
 void tls_cert_names(const struct tls_cert *c, void (*each)(struct deis_str name, void *arg),

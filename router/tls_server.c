@@ -4,6 +4,8 @@
 
 #include "router/worker.h"
 
+#include "lib/base/clock.h"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -89,6 +91,23 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* The client asks for the certificate's OCSP answer (RFC 6066 section 8). */
+static int on_status_wanted(SSL *ssl, void *arg)
+{
+    const struct tls_conn *c = SSL_get_app_data(ssl);
+    const struct tls_cert *cert = c->cert;
+
+    if (!cert || cert->staple_len == 0 || deis_wall_ms() >= cert->staple_until_ms) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    unsigned char *copy = OPENSSL_memdup(cert->staple, cert->staple_len);
+    if (!copy || SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)cert->staple_len) != 1) {
+        OPENSSL_free(copy);
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    return SSL_TLSEXT_ERR_OK;
+}
+
 static int fail(struct deis_err *err, const char *what)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_error());
@@ -130,6 +149,7 @@ struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err)
     SSL_CTX_set_client_hello_cb(s->ctx, on_client_hello, NULL);
     SSL_CTX_set_cert_cb(s->ctx, on_cert_wanted, NULL);
     SSL_CTX_set_alpn_select_cb(s->ctx, on_alpn, NULL);
+    SSL_CTX_set_tlsext_status_cb(s->ctx, on_status_wanted);
     return s;
 }
 
@@ -233,8 +253,27 @@ void tls_cert_unref(struct tls_cert *c)
         X509_free(c->leaf);
         sk_X509_pop_free(c->chain, X509_free);
         EVP_PKEY_free(c->key);
+        free(c->staple);
         free(c);
     }
+}
+
+struct tls_cert *tls_cert_stapled(const struct tls_cert *c, struct deis_str answer,
+                                  uint64_t until_ms)
+{
+    struct tls_cert *s = deis_alloc(sizeof(*s));
+
+    atomic_init(&s->refs, 1);
+    X509_up_ref(c->leaf);
+    EVP_PKEY_up_ref(c->key);
+    s->leaf = c->leaf;
+    s->key = c->key;
+    s->chain = X509_chain_up_ref(c->chain);
+    memcpy(s->context, c->context, sizeof(s->context));
+    s->staple = (unsigned char *)deis_str_dup(answer);
+    s->staple_len = answer.len;
+    s->staple_until_ms = until_ms;
+    return s;
 }
 
 bool tls_cert_expired(const struct tls_cert *c)

@@ -14,6 +14,9 @@ struct tls_cert {
     STACK_OF(X509) * chain;
     EVP_PKEY *key;
     uint8_t context[32]; /* of sessions; says for which name it serves */
+    uint64_t staple_until_ms;
+    size_t staple_len; /* 0: it has no OCSP answer */
+    unsigned char *staple;
 };
 
 /* What the table points to. */

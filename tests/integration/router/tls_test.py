@@ -35,17 +35,23 @@ class Authority:
     def openssl(self, *args):
         subprocess.run(['openssl', *args], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def issue(self, *names, days=1, kind=('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256')):
+    def issue(self, *names, days=1, kind=('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'), responder=None):
         """(file of the certificate, file of the key); its organisation says which one it is."""
         self.count += 1
         base = self.path(str(self.count))
         with open(base + '.ext', 'w') as f:
             f.write('subjectAltName=' + ','.join('DNS:' + n for n in names) + '\n')
+            if responder:
+                f.write('authorityInfoAccess=OCSP;URI:%s\n' % responder)
         self.openssl('req', *kind, '-nodes', '-subj', '/O=%d/CN=%s' % (self.count, names[0][:60]), '-keyout', base + '.key',
                      '-out', base + '.csr')
         self.openssl('x509', '-req', '-in', base + '.csr', '-CA', self.file, '-CAkey', self.path('ca.key'), '-CAcreateserial',
                      '-days', str(days), '-extfile', base + '.ext', '-out', base + '.pem')
         return base + '.pem', base + '.key'
+
+    def serial(self, pair):
+        out = subprocess.run(['openssl', 'x509', '-noout', '-serial', '-in', pair[0]], check=True, capture_output=True)
+        return out.stdout.decode().strip().split('=')[1]
 
     def context(self, **kw):
         c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -314,6 +320,34 @@ class Static(Https):
                 self.assertNotEqual(session.id, c.s.session.id)
 
 
+class Responder:
+    """An OCSP responder of the authority, openssl's own; `states` maps serial numbers to V(alid) or R(evoked)."""
+
+    def __init__(self, ca):
+        self.ca = ca
+        self.port = rig.free_port()
+        self.url = 'http://127.0.0.1:%d' % self.port
+        self.p = None
+
+    def start(self, states):
+        with open(self.ca.path('index'), 'w') as f:
+            for serial, state in states.items():
+                f.write('%s\t351231235959Z\t%s\t%s\tunknown\t/CN=x\n' % (state, '250101000000Z' if state == 'R' else '', serial))
+        said = self.ca.path('responder')
+        with open(said, 'w') as out:
+            self.p = subprocess.Popen(['openssl', 'ocsp', '-index', self.ca.path('index'), '-port', str(self.port), '-rsigner',
+                                       self.ca.file, '-rkey', self.ca.path('ca.key'), '-CA', self.ca.file, '-nmin', '5', '-ignore_err'],
+                                      stdout=out, stderr=out)
+        rig.wait_for(lambda: 'waiting for OCSP' in text(said), 'responder starts')  # a connection without a request would block it
+        return self
+
+    def stop(self):
+        if self.p:
+            self.p.kill()
+            self.p.wait()
+            self.p = None
+
+
 class Refusals(Https):
     def test_without_a_certificate_nothing_is_accepted(self):
         self.https = rig.free_port()
@@ -573,6 +607,56 @@ class Etcd(Https):
         self.assertEqual(self.get('www.blog.test', '/.well-known/acme-challenge/other')[2], b'origin')
         self.etcd.delete('challenges/to-K_en')
         rig.wait_for(lambda: ask('new.test', 'to-K_en')[0] == 404, 'it is gone')
+
+    def stapled(self, host):
+        """What a client that asks is told of the certificate: 'good', or None."""
+        out = subprocess.run(['openssl', 's_client', '-connect', '127.0.0.1:%d' % self.https, '-servername', host, '-status', '-CAfile',
+                              self.ca.file], input=b'', capture_output=True).stdout.decode()
+        if 'OCSP response: no response sent' in out:
+            return None
+        self.assertIn('OCSP Response Status: successful', out)
+        return out.split('Cert Status: ')[1].split('\n')[0]
+
+    def test_ocsp_answers_are_stapled(self):
+        responder = Responder(self.ca)
+        self.addCleanup(responder.stop)
+        self.router.stop()
+        self.router.argv += ['--ocsp-ca', self.ca.file]
+        self.router.start()
+        good, revoked, plain = (self.ca.issue(n, responder=u) for n, u in (('www.blog.test', responder.url), ('shop.test', responder.url),
+                                                                           ('plain.test', None)))
+        responder.start({self.ca.serial(good): 'V', self.ca.serial(revoked): 'R'})
+        # One that sends the router elsewhere, by nobody's authority: it is not asked.
+        trap = socket.socket()
+        trap.bind(('127.0.0.1', 0))
+        trap.listen()
+        trap.settimeout(0.1)
+        self.addCleanup(trap.close)
+        other = Authority()
+        self.addCleanup(other.clear)
+        self.cert('evil.test', other.issue('evil.test', responder='http://127.0.0.1:%d' % trap.getsockname()[1]))
+        for name, pair in (('www.blog.test', good), ('shop.test', revoked), ('plain.test', plain)):
+            self.cert(name, pair)
+        rig.wait_for(lambda: self.stapled('www.blog.test') == 'good', 'it is stapled')
+        rig.wait_for(lambda: 'certificate is revoked' in self.router.log(), 'the revoked one is told')
+        for host in ('shop.test', 'plain.test', 'evil.test'):
+            self.assertIsNone(self.stapled(host))
+        self.assertEqual(self.get('www.blog.test')[0], 200)
+        with self.assertRaises(TimeoutError):
+            trap.accept()
+        self.assertEqual(self.router.metric('deis_router_ocsp_stapled'), 1)
+        # Without the responder the answer is good until its end; a handshake never waits for it.
+        responder.stop()
+        self.cert('shop.test', self.ca.issue('shop.test', responder=responder.url))
+        rig.wait_for(lambda: self.router.metric('deis_router_ocsp_failures_total') >= 2, 'nobody answers')
+        self.assertEqual(self.stapled('www.blog.test'), 'good')
+        self.assertIsNone(self.stapled('shop.test'))
+        # One that answers for another's key is not believed.
+        responder.ca = other
+        responder.start({})
+        self.cert('www.blog.test', good)
+        rig.wait_for(lambda: 'signature is not good' in self.router.log() or 'another certificate' in self.router.log(), 'refused')
+        self.assertIsNone(self.stapled('www.blog.test'))
 
     def test_swap_under_load_loses_nothing(self):
         pairs = [self.ca.issue('www.blog.test') for i in range(2)]
