@@ -92,6 +92,7 @@ struct exchange {
     unsigned interim; /* 1xx answers passed on */
     struct bytes to_client;
     struct splicer answer_pipe;
+    struct bytes trailers; /* of the answer, as lines */
     uint64_t bytes_out; /* of the body */
     enum page page;     /* what went wrong */
 

@@ -7,6 +7,7 @@
 #include "router/sock.h"
 #include "router/tls.h"
 #include "router/tunnel.h"
+#include "router/unit_h2.h"
 
 enum {
     INTERIM_MAX = 16,
@@ -64,16 +65,29 @@ static bool forward_answer(struct exchange *x, size_t head_len, char *data, size
     return done ? exchange_answer_done(x) : true;
 }
 
+/* HTTP/2 says itself where an answer ends, with a length or without. */
+static void set_h2_framing(struct exchange *x, struct deis_h1_head *head)
+{
+    if (head->framing == DEIS_H1_UNTIL_CLOSE && unit_h2_is_bodyless(x->up->h2)) {
+        head->framing = DEIS_H1_NO_BODY;
+    } else if (head->framing == DEIS_H1_LENGTH && x->client->stream) {
+        head->framing = DEIS_H1_UNTIL_CLOSE; /* trailers may follow */
+    }
+}
+
 static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
 {
     struct worker *w = x->worker;
-    const struct deis_h1_head *head = &w->answer;
+    struct deis_h1_head *head = &w->answer;
 
+    if (x->up->h2) {
+        set_h2_framing(x, head);
+    }
     x->first_us = w->now_us;
     x->status = head->status;
     x->answer_framing = head->framing;
     x->answer_left = head->content_length;
-    x->reusable = head->keep_alive;
+    x->reusable = head->keep_alive || x->up->h2;
     x->keep_s = http_keep_alive_timeout(head, KEEP_ALIVE_MAX_S);
     x->keep_alive = x->keep_alive && x->request_done && !w->draining;
     switch (head->framing) {
@@ -211,7 +225,7 @@ static void read_heads(struct exchange *x)
         data = x->head.data;
         room = x->head.cap - x->head.len;
     }
-    ssize_t n = sock_recv(x->up->fd, data + x->head.len, room);
+    ssize_t n = upstream_recv(x->up, data + x->head.len, room);
     if (n < 0 && sock_would_block()) {
         return;
     }
@@ -257,7 +271,7 @@ static bool may_splice(struct exchange *x)
 {
     return x->answer_pipe.open ||
            (x->out == OUT_LENGTH && x->answer_left >= SPLICER_MIN && x->client->direct &&
-            splicer_open(&x->worker->pipes, &x->answer_pipe));
+            !x->up->h2 && splicer_open(&x->worker->pipes, &x->answer_pipe));
 }
 
 static void read_body(struct exchange *x)
@@ -268,13 +282,16 @@ static void read_body(struct exchange *x)
         exchange_splice_answer(x);
         return;
     }
-    ssize_t n = sock_recv(x->up->fd, w->scratch, exchange_answer_room(x));
+    ssize_t n = upstream_recv(x->up, w->scratch, exchange_answer_room(x));
 
     if (n < 0 && sock_would_block()) {
         return;
     }
     if (n <= 0) {
         if (n == 0 && x->answer_framing == DEIS_H1_UNTIL_CLOSE) {
+            if (x->up->h2) {
+                x->trailers = unit_h2_take_trailers(x->up->h2);
+            }
             /* As if it were a body of known length that ends here. */
             x->answer_framing = DEIS_H1_NO_BODY;
             (void)forward_answer(x, 0, w->scratch, 0);

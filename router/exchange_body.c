@@ -43,7 +43,7 @@ int exchange_chunk(struct iovec *iov, char *line, char *data, size_t len, bool l
     return n;
 }
 
-/* Body bytes of unknown number in all, as a chunk. */
+/* Body bytes of unknown number in all: as a chunk, to units that speak HTTP/1.1. */
 static bool send_chunk(struct exchange *x, char *data, size_t len)
 {
     struct iovec iov[CHUNK_IOV];
@@ -52,6 +52,10 @@ static bool send_chunk(struct exchange *x, char *data, size_t len)
     x->body_bytes += len;
     if (x->body_bytes > exchange_body_max(x)) {
         return exchange_fail(x, PAGE_TOO_LARGE);
+    }
+    if (x->up && x->up->h2) {
+        iov[0] = (struct iovec){ data, len };
+        return exchange_to_unit(x, iov, 1);
     }
     int count = exchange_chunk(iov, line, data, len, x->request_done);
     return count == 0 || exchange_to_unit(x, iov, count);
@@ -126,7 +130,7 @@ void exchange_splice_body(struct exchange *x)
 
 static bool may_splice(struct exchange *x)
 {
-    if (!x->up || !x->up->connected || x->broken || x->framing != DEIS_H1_LENGTH ||
+    if (!x->up || !x->up->connected || x->up->h2 || x->broken || x->framing != DEIS_H1_LENGTH ||
         !x->client->direct) {
         return false;
     }

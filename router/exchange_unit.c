@@ -4,6 +4,7 @@
 #include "router/exchange.h"
 #include "router/shed.h"
 #include "router/sock.h"
+#include "router/unit_h2.h"
 
 static bool is_exhausted(int errnum)
 {
@@ -73,9 +74,23 @@ static ptrdiff_t write_chunks(struct exchange *x, char *out)
     return p - out;
 }
 
+/* The same as plain bytes. */
+static ptrdiff_t write_unchunked(struct exchange *x, char *out)
+{
+    size_t len = x->in.len - x->head_len;
+    struct deis_str rest;
+
+    memcpy(out, x->in.data + x->head_len, len);
+    enum deis_h1_result r = exchange_unchunk(&x->chunked, out, &len, &rest);
+    x->request_done = r == DEIS_H1_DONE;
+    x->taken = x->in.len - (uint32_t)rest.len;
+    x->body_bytes = len;
+    return r == DEIS_H1_BAD ? -1 : (ptrdiff_t)len;
+}
+
 /* What there is of the request, written anew to worker->out; its length, -1 when its body is bad.
  */
-static ptrdiff_t write_request(struct exchange *x)
+static ptrdiff_t write_request(struct exchange *x, size_t *ret_head)
 {
     struct worker *w = x->worker;
     struct http_forward forward = {
@@ -90,6 +105,7 @@ static ptrdiff_t write_request(struct exchange *x)
     size_t len = http_head_write_request(w->out, WORKER_OUT, &w->request, &forward);
     uint64_t there = x->in.len - x->head_len;
 
+    *ret_head = len;
     x->body_bytes = 0;
     x->taken = x->head_len;
     x->request_done = x->framing == DEIS_H1_NO_BODY;
@@ -104,8 +120,14 @@ static ptrdiff_t write_request(struct exchange *x)
     }
     if (x->framing == DEIS_H1_CHUNKED) {
         memset(&x->chunked, 0, sizeof(x->chunked));
-        ptrdiff_t n = write_chunks(x, w->out + len);
+        ptrdiff_t n = x->up->h2 ? write_unchunked(x, w->out + len) : write_chunks(x, w->out + len);
         return n < 0 ? -1 : (ptrdiff_t)len + n;
+    }
+    if (x->framing == DEIS_H1_UNTIL_CLOSE && x->up->h2) {
+        memcpy(w->out + len, x->in.data + x->head_len, there);
+        x->taken = x->in.len;
+        x->body_bytes = there;
+        return (ptrdiff_t)(len + there);
     }
     if (x->framing == DEIS_H1_UNTIL_CLOSE && there > 0) {
         len += (size_t)snprintf(w->out + len, CHUNK_LINE, "%zx\r\n", (size_t)there);
@@ -129,12 +151,57 @@ static bool unit_write_failed(struct exchange *x)
     return true;
 }
 
+static bool send_h2(struct exchange *x)
+{
+    enum unit_h2_sent outcome = unit_h2_send(x->up->h2);
+
+    if (unit_h2_has_sent(x->up->h2)) {
+        x->sent = true;
+        set_connected(x);
+    }
+    if (outcome == UNIT_H2_BROKEN) {
+        return unit_write_failed(x);
+    }
+    if (x->to_unit.len > 0 && !x->request_done) {
+        client_read_enable(x->client, false);
+    }
+    return true;
+}
+
+/* The head at the start of worker->out, the body's first bytes behind it. */
+static bool start_h2(struct exchange *x, size_t head_len, size_t len, bool trailers)
+{
+    static const struct deis_h1_limits wide = { WORKER_OUT, WORKER_OUT };
+    struct worker *w = x->worker;
+    size_t scanned = 0;
+    size_t used;
+    int status;
+
+    if (deis_h1_parse_request(deis_str_n(w->out, head_len), &wide, &scanned, &w->request, &used,
+                              &status, NULL) != DEIS_H1_DONE) {
+        return exchange_fail(x, page_of_status(status)); /* more fields than fit, with ours */
+    }
+    if (!unit_h2_request(x->up->h2, &w->request, trailers)) {
+        return exchange_unit_failed(x, PAGE_NO_ANSWER);
+    }
+    if (len > head_len && !bytes_add(&w->pool, &x->to_unit, w->out + head_len, len - head_len)) {
+        return exchange_fail(x, PAGE_BAD_REQUEST);
+    }
+    return send_h2(x);
+}
+
 bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count)
 {
     size_t skip = 0;
 
     if (!x->up || x->broken) {
         return true;
+    }
+    if (x->up->h2) {
+        if (!bytes_add_parts(&x->worker->pool, &x->to_unit, iov, count, 0)) {
+            return exchange_fail(x, PAGE_BAD_REQUEST);
+        }
+        return send_h2(x);
     }
     if (x->to_unit.len == 0) {
         ssize_t n = exchange_write(x->worker, x->up->fd, iov, count);
@@ -162,11 +229,13 @@ bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count)
 static bool send_request(struct exchange *x)
 {
     struct worker *w = x->worker;
+    size_t head_len;
 
     if (x->attempts > 1) {
         exchange_parse_again(x);
     }
-    ptrdiff_t len = write_request(x);
+    bool trailers = x->up->h2 && deis_h1_has_token(&w->request, "te", "trailers");
+    ptrdiff_t len = write_request(x, &head_len);
     if (len < 0) {
         return exchange_fail(x, PAGE_BAD_REQUEST);
     }
@@ -174,7 +243,7 @@ static bool send_request(struct exchange *x)
         return exchange_fail(x, PAGE_TOO_LARGE);
     }
     struct iovec iov = { w->out, (size_t)len };
-    if (!exchange_to_unit(x, &iov, 1)) {
+    if (x->up->h2 ? !start_h2(x, head_len, (size_t)len, trailers) : !exchange_to_unit(x, &iov, 1)) {
         return false;
     }
     /* Read on for the rest of the body, or to see the client leave. */
@@ -213,13 +282,14 @@ bool exchange_dispatch(struct exchange *x)
     x->sent = false;
     x->broken = false;
     x->received = false;
-    x->up = x->fresh ? NULL : upstream_take_idle(w, e, !x->idempotent, now_ms);
+    bool h2 = app->settings && app->settings->r.h2c;
+    x->up = x->fresh ? NULL : upstream_take_idle(w, e, !x->idempotent, h2, now_ms);
     x->reused = x->up != NULL;
     if (!x->up) {
-        x->up = upstream_connect(w, e);
+        x->up = upstream_connect(w, e, h2);
         deadline_clear(&x->client->deadline); /* it is not this one that makes room */
         if (!x->up && is_exhausted(errno) && shed_for_connection(w)) {
-            x->up = upstream_connect(w, e);
+            x->up = upstream_connect(w, e, h2);
         }
         if (!x->up) {
             return exchange_unit_failed(x, page_of_errno(errno));
@@ -235,7 +305,8 @@ bool exchange_unit_failed(struct exchange *x, enum page page)
 {
     uint64_t now_ms = x->worker->now_us / 1000;
     bool connecting = !x->up || !x->up->connected;
-    bool safe = connecting || !x->sent || x->idempotent;
+    bool safe =
+        connecting || !x->sent || x->idempotent || (x->up->h2 && unit_h2_is_refused(x->up->h2));
 
     bool aside = false;
     if (connecting && page != PAGE_TOO_MANY) {
@@ -272,6 +343,13 @@ void exchange_on_unit_writable(struct exchange *x)
     if (x->body_pipe.held > 0) {
         event_del(&x->up->writable);
         exchange_splice_body(x);
+        return;
+    }
+    if (x->up->h2) {
+        if (send_h2(x)) {
+            client_read_enable(x->client, x->request_done || x->to_unit.len == 0);
+            exchange_wait(x);
+        }
         return;
     }
     if (b->len > 0) {

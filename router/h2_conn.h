@@ -71,6 +71,8 @@ struct h2_stream *h2_stream_next_due(struct h2_conn *conn); /* NULL: none */
 void h2_stream_on_due(struct h2_stream *s);
 /* The head is complete, or body bytes came, or the end of them. */
 void h2_stream_on_input(struct h2_stream *s);
+/* The last frame of the answer was sent, and it held trailers. */
+void h2_stream_on_end(struct h2_stream *s);
 bool h2_stream_add_body(struct h2_stream *s, const uint8_t *data, size_t len);
 /* For the session's callbacks. */
 int h2_stream_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *frame_head,

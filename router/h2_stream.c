@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A request of HTTP/2 and its answer: the client's side of one exchange. */
+#include "router/core/h2_answer.h"
 #include "router/core/http_head.h"
 #include "router/h2_conn.h"
 
@@ -267,6 +268,34 @@ static nghttp2_nv field(struct deis_str name, struct deis_str value)
                          value.len, NGHTTP2_NV_FLAG_NONE };
 }
 
+/* They end the answer (section 8.1); h2_stream_on_end() is told when they are sent. */
+static bool submit_trailers(struct h2_stream *s)
+{
+    const struct bytes *b = &s->side.exchange->trailers;
+    struct deis_str lines = deis_str_n(b->data, b->len);
+    nghttp2_nv fields[H2_TRAILERS_FIELDS];
+    size_t n = 0;
+
+    while (n < H2_TRAILERS_FIELDS) {
+        struct deis_str name;
+        struct deis_str value;
+        if (!h2_trailer_next(&lines, &name, &value)) {
+            break;
+        }
+        fields[n++] = field(name, value);
+    }
+    return n > 0 && nghttp2_submit_trailer(s->conn->session, s->id, fields, n) == 0;
+}
+
+void h2_stream_on_end(struct h2_stream *s)
+{
+    if (s->provided && !s->end_sent) {
+        s->end_sent = true;
+        s->drained = true;
+        look_after(s);
+    }
+}
+
 static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
                            uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
@@ -284,6 +313,9 @@ static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *buf, s
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (there <= len && x->answer_done) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (x->trailers.len > 0 && submit_trailers(s)) {
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        }
     }
     return (ssize_t)(there < len ? there : len);
 }

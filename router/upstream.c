@@ -2,6 +2,8 @@
 #include "router/upstream.h"
 
 #include "router/exchange.h"
+#include "router/sock.h"
+#include "router/unit_h2.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -41,7 +43,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     worker_look_at_clock(u->worker);
     if (u->exchange) {
         exchange_on_unit_readable(u->exchange);
-    } else {
+    } else if (!u->h2 || !unit_h2_on_idle(u->h2)) {
         /* Closed by the unit, or it speaks unasked: of no use any more. */
         upstream_close(u);
     }
@@ -63,6 +65,14 @@ void upstream_read_enable(struct upstream *u, bool enable)
         event_del(&u->readable);
     }
     u->reading = enable;
+    if (enable && u->h2 && u->exchange && unit_h2_has_more(u->h2)) {
+        event_active(&u->readable, EV_READ, 0);
+    }
+}
+
+ssize_t upstream_recv(struct upstream *u, void *data, size_t len)
+{
+    return u->h2 ? unit_h2_recv(u->h2, data, len) : sock_recv(u->fd, data, len);
 }
 
 static bool is_alive(const struct upstream *u)
@@ -73,7 +83,7 @@ static bool is_alive(const struct upstream *u)
 }
 
 struct upstream *upstream_take_idle(struct worker *w, struct route_endpoint *e, bool careful,
-                                    uint64_t now_ms)
+                                    bool h2, uint64_t now_ms)
 {
     struct worker_slot *slot = worker_slot(w, e);
 
@@ -82,7 +92,7 @@ struct upstream *upstream_take_idle(struct worker *w, struct route_endpoint *e, 
         if (careful && now_ms - u->idle_since_ms > CAREFUL_IDLE_MS) {
             return NULL;
         }
-        if (now_ms >= u->idle_until_ms || (careful && !is_alive(u))) {
+        if (now_ms >= u->idle_until_ms || h2 != (u->h2 != NULL) || (careful && !is_alive(u))) {
             upstream_close(u);
             continue;
         }
@@ -126,7 +136,7 @@ static void set_options(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unsent_ms, sizeof(unsent_ms));
 }
 
-struct upstream *upstream_connect(struct worker *w, struct route_endpoint *e)
+struct upstream *upstream_connect(struct worker *w, struct route_endpoint *e, bool h2)
 {
     struct sockaddr_storage address;
     socklen_t len = set_address(&address, e);
@@ -149,6 +159,7 @@ struct upstream *upstream_connect(struct worker *w, struct route_endpoint *e)
     route_endpoint_ref(e);
     event_assign(&u->readable, w->base, fd, EV_READ | EV_PERSIST, on_readable, u);
     event_assign(&u->writable, w->base, fd, EV_WRITE | EV_PERSIST, on_writable, u);
+    u->h2 = h2 ? unit_h2_new(u) : NULL;
     upstream_read_enable(u, true);
     return u;
 }
@@ -160,7 +171,7 @@ void upstream_keep(struct upstream *u, unsigned timeout_s)
 
     u->exchange = NULL;
     if (atomic_load_explicit(&u->endpoint->retired, memory_order_relaxed) ||
-        slot->count >= SLOT_IDLE_MAX || w->draining) {
+        slot->count >= SLOT_IDLE_MAX || w->draining || (u->h2 && !unit_h2_is_reusable(u->h2))) {
         upstream_close(u);
         return;
     }
@@ -190,6 +201,7 @@ static int upstream_let_go(struct upstream *u)
     upstream_read_enable(u, false);
     event_del(&u->writable);
     route_endpoint_unref(u->endpoint);
+    unit_h2_free(u->h2);
     free(u);
     return fd;
 }

@@ -12,6 +12,7 @@ struct upstream {
     struct worker *worker;
     struct route_endpoint *endpoint; /* one ref */
     struct exchange *exchange;       /* NULL while idle */
+    struct unit_h2 *h2;              /* NULL: it speaks HTTP/1.1 */
     struct upstream *next;           /* in the slot's list of idle ones */
     struct upstream *prev;
     uint64_t idle_since_ms;
@@ -23,11 +24,13 @@ struct upstream {
 };
 
 /* An idle connection, or NULL. careful: the request can't be repeated, so take only one that is
- * surely alive. */
+ * surely alive. h2: one that speaks HTTP/2. */
 struct upstream *upstream_take_idle(struct worker *w, struct route_endpoint *e, bool careful,
-                                    uint64_t now_ms);
+                                    bool h2, uint64_t now_ms);
 /* A new one, connecting. NULL with errno set: it failed at once. */
-struct upstream *upstream_connect(struct worker *w, struct route_endpoint *e);
+struct upstream *upstream_connect(struct worker *w, struct route_endpoint *e, bool h2);
+/* As recv(). */
+ssize_t upstream_recv(struct upstream *u, void *data, size_t len);
 /* The exchange is over and the connection can be used again. */
 void upstream_keep(struct upstream *u, unsigned timeout_s);
 void upstream_close(struct upstream *u);

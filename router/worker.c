@@ -7,6 +7,7 @@
 #include "router/h2.h"
 #include "router/shed.h"
 #include "router/tunnel.h"
+#include "router/unit_h2.h"
 #include "router/upstream.h"
 
 #include <errno.h>
@@ -376,6 +377,7 @@ static void worker_free(struct worker *w)
     }
     waits_clear(&w->own_waits);
     h2_shared_free(w->h2_shared);
+    unit_h2_shared_free(w->unit_h2_shared);
     client_pool_clear(w);
     exchange_pool_clear(w);
     bufpool_clear(&w->pool);

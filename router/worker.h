@@ -30,6 +30,7 @@ struct edge;
 struct exchange;
 struct h2_conn;
 struct h2_shared;
+struct unit_h2_shared;
 struct upstream;
 
 /* What each wait is bounded by. */
@@ -142,6 +143,7 @@ struct worker {
     struct splicer_pool pipes;
     struct h2_conn *h2_conns;
     struct h2_shared *h2_shared; /* NULL until it is needed */
+    struct unit_h2_shared *unit_h2_shared;
     struct client *free_clients;
     unsigned free_client_count;
     struct exchange *free_exchanges;

@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: MIT
+"""Units that speak HTTP/2 (gRPC servers): routing/<app> says h2c, and bodies, trailers, refusals and resets pass."""
+import secrets
+import socket
+import struct
+import subprocess
+import threading
+import unittest
+
+import etcd_test
+import h2_rig as h2
+import rig
+
+
+class Unit:
+    """A server of HTTP/2 without TLS: answers as the path says; one thread a connection."""
+
+    def __init__(self):
+        self.requests = []  # (fields, body)
+        self.connections = 0
+        self.gate = threading.Event()
+        self.refusals = 0
+        self.s = socket.create_server(('127.0.0.1', 0), backlog=256)
+        self.address = '127.0.0.1:%d' % self.s.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                c, _ = self.s.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=Connection(self, c).run, daemon=True).start()
+
+    def close(self):
+        self.gate.set()
+        self.s.shutdown(socket.SHUT_RDWR)
+        self.s.close()
+
+
+class Connection:
+    def __init__(self, unit, c):
+        self.unit, self.c, self.f = unit, c, c.makefile('rb')
+        self.encoder, self.decoder = h2.hpack.Encoder(), h2.hpack.Decoder()
+        self.windows = {0: 65535}
+        self.initial = 65535
+        self.fields, self.body, self.path = [], b'', ''
+
+    def frame(self, kind, flags, sid, payload=b''):
+        self.c.sendall(struct.pack('!I', len(payload))[1:] + bytes([kind, flags]) + struct.pack('!I', sid) + payload)
+
+    def head(self, sid, fields, end=False):
+        self.frame(h2.HEADERS, h2.END_HEADERS | (h2.END_STREAM if end else 0), sid, self.encoder.encode(fields))
+
+    def credit(self, sid, n):
+        for s in (0, sid):
+            self.frame(h2.WINDOW_UPDATE, 0, s, struct.pack('!I', n))
+
+    def run(self):
+        try:
+            if self.f.read(24) != h2.PREFACE:
+                self.c.sendall(b'HTTP/1.1 400 not HTTP/2\r\nContent-Length: 0\r\n\r\n')
+                return
+            self.frame(h2.SETTINGS, 0, 0)
+            while self.step():
+                pass
+        except (OSError, ValueError, struct.error):
+            pass
+        finally:
+            self.f.close()
+            self.c.close()
+
+    def step(self):
+        head = self.f.read(9)
+        if len(head) < 9:
+            return False
+        size = struct.unpack('!I', b'\0' + head[:3])[0]
+        kind, flags = head[3], head[4]
+        sid = struct.unpack('!I', head[5:])[0]
+        payload = self.f.read(size)
+        if kind == h2.SETTINGS and not flags & h2.ACK:
+            for i in range(0, size, 6):
+                key, value = struct.unpack('!HI', payload[i:i + 6])
+                self.initial = value if key == 4 else self.initial
+            self.frame(h2.SETTINGS, h2.ACK, 0)
+        elif kind == h2.WINDOW_UPDATE:
+            self.windows[sid] = self.windows.get(sid, self.initial) + struct.unpack('!I', payload)[0]
+        elif kind == h2.HEADERS:
+            self.fields, self.body = self.decoder.decode(payload), b''
+            self.path = dict(self.fields)[':path']
+            self.windows[sid] = self.initial
+            early = getattr(self, 'early_' + self.path[1:].split('/')[0].replace('-', '_'), None)
+            if early:
+                early(sid)
+        elif kind == h2.DATA:
+            self.body += payload
+            if self.path == '/chat':
+                self.frame(h2.DATA, 0, sid, b're: ' + payload)
+            if size and self.path != '/stuck':
+                self.credit(sid, size)
+        if kind in (h2.HEADERS, h2.DATA) and flags & h2.END_STREAM:
+            self.unit.requests.append((self.fields, self.body))
+            return getattr(self, 'answer_' + self.path[1:].split('/')[0].replace('-', '_'), self.answer_default)(sid)
+        return True
+
+    def send(self, sid, data, end=True):
+        at = 0
+        while at < len(data):
+            n = min(len(data) - at, 16384, self.windows[0], self.windows[sid])
+            if n <= 0:
+                if not self.step():
+                    return False
+                continue
+            self.windows[0] -= n
+            self.windows[sid] -= n
+            self.frame(h2.DATA, h2.END_STREAM if end and at + n == len(data) else 0, sid, data[at:at + n])
+            at += n
+        return True
+
+    def answer_default(self, sid):
+        self.head(sid, [(':status', '200'), ('content-type', 'application/grpc')])
+        self.frame(h2.DATA, 0, sid, b'hello')
+        self.head(sid, [('grpc-status', '0'), ('grpc-message', 'fine'), ('set-cookie', 'a=b')], True)
+        return True
+
+    def answer_plain(self, sid):
+        self.head(sid, [(':status', '200'), ('content-length', '5'), ('x-a', 'b')])
+        self.frame(h2.DATA, h2.END_STREAM, sid, b'plain')
+        return True
+
+    def answer_echo(self, sid):
+        self.head(sid, [(':status', '200')])
+        return self.send(sid, self.body) if self.body else self.frame(h2.DATA, h2.END_STREAM, sid) is None
+
+    def answer_trailers_only(self, sid):
+        self.head(sid, [(':status', '200'), ('content-type', 'application/grpc'), ('grpc-status', '12')], True)
+        return True
+
+    def answer_no_data(self, sid):
+        self.head(sid, [(':status', '200')])
+        self.head(sid, [('grpc-status', '5')], True)
+        return True
+
+    def answer_hints(self, sid):
+        self.head(sid, [(':status', '103'), ('link', '</a>')])
+        return self.answer_plain(sid)
+
+    def answer_head(self, sid):
+        self.head(sid, [(':status', '200'), ('content-length', '99')], True)
+        return True
+
+    def answer_big(self, sid):
+        self.head(sid, [(':status', '200')])
+        return self.send(sid, bytes(int(self.path.split('/')[2])))
+
+    def early_chat(self, sid):
+        self.head(sid, [(':status', '200')])
+
+    def answer_chat(self, sid):
+        self.head(sid, [('grpc-status', '0')], True)
+        return True
+
+    def early_over(self, sid):
+        """An answer with its trailers while the request goes on."""
+        self.head(sid, [(':status', '200')])
+        self.head(sid, [('grpc-status', '8')], True)
+        self.path = '/chatless'
+
+    def early_refuse(self, sid):
+        if self.unit.refusals > 0:
+            self.unit.refusals -= 1
+            self.frame(h2.RST_STREAM, 0, sid, struct.pack('!I', h2.REFUSED_STREAM))
+            self.path = '/never'
+
+    def answer_never(self, sid):
+        return True
+
+    def answer_reset(self, sid):
+        self.frame(h2.RST_STREAM, 0, sid, struct.pack('!I', h2.INTERNAL_ERROR))
+        return True
+
+    def answer_cut(self, sid):
+        self.head(sid, [(':status', '200')])
+        self.frame(h2.DATA, 0, sid, b'only this')
+        self.frame(h2.RST_STREAM, 0, sid, struct.pack('!I', h2.INTERNAL_ERROR))
+        return True
+
+    def answer_close(self, sid):
+        self.c.shutdown(socket.SHUT_RDWR)
+        return False
+
+    def answer_bad(self, sid):
+        self.head(sid, [(':status', '200'), ('transfer-encoding', 'chunked')], True)
+        return True
+
+    def answer_goaway(self, sid):
+        self.answer_plain(sid)
+        self.frame(h2.GOAWAY, 0, 0, struct.pack('!II', sid, 0))
+        return True
+
+    def answer_gate(self, sid):
+        self.unit.gate.wait(rig.DEADLINE)
+        return self.answer_default(sid)
+
+
+class UnitH2(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.world = etcd_test.World('--h2c')
+        cls.addClassCleanup(cls.world.clear)
+        cls.unit = Unit()
+        cls.addClassCleanup(cls.unit.close)
+        w = cls.world
+        w.app('talk')
+        w.etcd.put('routing/talk', {'settings': {'h2c': True}})
+        w.unit('talk_v1.web.1')
+        w.state('talk_v1.web.1', cls.unit.address)
+        w.wait_units('talk', 'talk_v1.web.1')
+        w.wait_status('talk.example.com', 200)
+
+    def client(self, **kw):
+        c = h2.plain(self.world.router.http, 'talk.example.com', **kw)
+        self.addCleanup(c.close)
+        return c
+
+    def call(self, path='/', c=None, body=b'', **kw):
+        c = c or self.client()
+        sid = c.open(c.usual('POST', path, te='trailers', content_type='application/grpc', **kw), end=False)
+        c.upload(sid, body, end=False) if body else None
+        c.data(sid, b'', end=True)
+        return c.answer(sid)
+
+    def trailers(self, a):
+        return dict(a.heads[-1]) if len(a.heads) > 1 else {}
+
+    def test_a_call(self):
+        a = self.call(body=b'question')
+        self.assertEqual((a.status, a.body), (200, b'hello'))
+        self.assertEqual(self.trailers(a), {'grpc-status': '0', 'grpc-message': 'fine'})  # no field that is no trailer
+        fields, body = self.unit.requests[-1]
+        got = dict(fields)
+        self.assertEqual(body, b'question')
+        self.assertEqual([got[n] for n in (':method', ':scheme', ':authority', ':path', 'te', 'content-type')],
+                         ['POST', 'http', 'talk.example.com', '/', 'trailers', 'application/grpc'])
+        self.assertEqual(got['x-forwarded-for'], '127.0.0.1')
+        self.assertTrue(all(n not in got for n in ('host', 'transfer-encoding', 'connection')))
+
+    def test_kinds_of_answers(self):
+        a = self.call('/trailers-only')
+        self.assertEqual((a.status, a.body, a.fields['grpc-status'], len(a.heads)), (200, b'', '12', 1))
+        a = self.call('/no-data')
+        self.assertEqual((a.status, a.body, self.trailers(a)), (200, b'', {'grpc-status': '5'}))
+        a = self.call('/plain')
+        self.assertEqual((a.status, a.body, a.fields['content-length'], a.fields['x-a']), (200, b'plain', '5', 'b'))
+        a = self.call('/hints')
+        self.assertEqual([dict(h)[':status'] for h in a.heads], ['103', '200'])
+        a = self.client().get('/head', method='HEAD')
+        self.assertEqual((a.status, a.fields['content-length'], a.body), (200, '99', b''))
+
+    def test_bodies(self):
+        c = self.client()
+        for size in (1, 16384, 100000, 3 << 20):
+            body = secrets.token_bytes(size)
+            a = self.call('/echo', c, body)
+            self.assertEqual((len(a.body), a.body == body), (size, True))
+        self.assertEqual(len(self.call('/big/5000000', c).body), 5000000)
+
+    def test_a_talk_to_and_fro(self):
+        c = self.client()
+        sid = c.open(c.usual('POST', '/chat', te='trailers'), end=False)
+        a = c.head(sid)
+        said = b''
+        for i in range(5):
+            c.data(sid, b'%d' % i)
+            said += b're: %d' % i
+            while a.body != said:
+                c.step()
+        c.data(sid, b'', end=True)
+        self.assertEqual(self.trailers(c.answer(sid)), {'grpc-status': '0'})
+
+    def test_an_answer_that_does_not_wait_for_the_request(self):
+        c = self.client()
+        sid = c.open(c.usual('POST', '/over', te='trailers'), end=False)
+        a = c.answer(sid)
+        self.assertEqual(self.trailers(a), {'grpc-status': '8'})
+        c.ping()
+        self.assertEqual(a.reset, h2.NO_ERROR)
+
+    def test_connections_are_kept(self):
+        c = self.client()
+        self.call(c=c)
+        before = self.unit.connections
+        for i in range(5):
+            self.call(c=c)
+        self.assertLessEqual(self.unit.connections - before, 2)  # each worker has its own
+
+    def test_side_by_side(self):
+        c = self.client()
+        self.unit.gate.clear()
+        ids = [c.open(c.usual('POST', '/gate', te='trailers')) for i in range(30)]
+        self.assertEqual(self.call(c=c).status, 200)
+        self.unit.gate.set()
+        self.assertEqual([self.trailers(c.answer(i))['grpc-status'] for i in ids], ['0'] * 30)
+
+    def test_a_refused_call_is_made_again(self):
+        self.unit.refusals = 1
+        a = self.call('/refuse')
+        self.assertEqual((a.status, a.body), (200, b'hello'))
+
+    def test_units_that_fail(self):
+        self.assertEqual(self.call('/reset').status, 502)
+        self.assertEqual(self.call('/close').status, 502)
+        self.assertEqual(self.call('/bad').status, 502)
+        with self.assertRaises(h2.Reset) as e:
+            self.call('/cut')
+        self.assertEqual(e.exception.code, h2.INTERNAL_ERROR)
+        self.assertEqual(self.call('/goaway').status, 200)
+        self.assertEqual(self.call().status, 200)
+
+    def test_clients_of_http1(self):
+        w = self.world
+        status, fields, body = w.get('talk.example.com', '/plain')
+        self.assertEqual((status, fields['content-length'], body), (200, '5', b'plain'))
+        status, fields, body = w.get('talk.example.com', '/')
+        self.assertEqual((status, fields['transfer-encoding'], body), (200, 'chunked', b'hello'))
+        status, fields, body = w.get('talk.example.com', '/trailers-only')
+        self.assertEqual((status, fields['content-length'], body), (200, '0', b''))
+        data = secrets.token_bytes(300000)
+        status, fields, body = w.get('talk.example.com', '/echo', extra='Content-Length: 300000\r\n', method='POST', body=data)
+        self.assertEqual((status, body == data), (200, True))
+        chunks = b''.join(b'%x\r\n' % len(p) + p + b'\r\n' for p in (data[:70000], data[70000:])) + b'0\r\n\r\n'
+        status, fields, body = w.get('talk.example.com', '/echo', extra='Transfer-Encoding: chunked\r\n', method='POST', body=chunks)
+        self.assertEqual((status, body == data), (200, True))
+
+    def test_a_reader_that_waits_holds_up_the_unit(self):
+        c = self.client(credit=False)
+        sid = c.open(path='/big/8000000')
+        while len(c.answers[sid].body) < 65535:
+            c.step()
+        c.ping()
+        self.assertEqual(len(c.answers[sid].body), 65535)
+        c.credit = True
+        c.frame(h2.WINDOW_UPDATE, 0, 0, struct.pack('!I', 8000000))
+        c.frame(h2.WINDOW_UPDATE, 0, sid, struct.pack('!I', 8000000))
+        self.assertEqual(len(c.answer(sid).body), 8000000)
+
+    def test_the_setting_can_be_changed_under_way(self):
+        w, plain = self.world, rig.Origin()
+        self.addCleanup(plain.close)
+        w.app('turn')
+        w.unit('turn_v1.web.1')
+        w.state('turn_v1.web.1', plain.address)
+        w.wait_units('turn', 'turn_v1.web.1')
+        self.assertEqual(w.get('turn.example.com')[2], b'origin')
+        w.etcd.put('routing/turn', {'settings': {'h2c': True}})
+        w.wait_status('turn.example.com', 502)
+        w.etcd.delete('routing/turn')
+        w.wait_status('turn.example.com', 200)
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
