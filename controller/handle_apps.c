@@ -4,6 +4,7 @@
 #include "controller/apps.h"
 #include "controller/core/appconfig.h"
 #include "controller/core/names.h"
+#include "controller/quota.h"
 #include "controller/users.h"
 
 #include "lib/wire/json_scan.h"
@@ -190,6 +191,9 @@ static void create(struct api *a, struct fields *f)
     }
     if (fields_failed(f)) {
         api_invalid(a, f);
+        return;
+    }
+    if (!quota_has_room(a, QUOTA_APPS, NULL)) {
         return;
     }
     for (unsigned i = 0; i < (generated ? TRIES : 1) && r == DEIS_CONFLICT; i++) {

@@ -5,10 +5,9 @@
 #include "controller/api.h"
 #include "controller/core/autocert.h"
 #include "controller/core/names.h"
+#include "controller/quota.h"
 
 #include "lib/base/clock.h"
-
-#define EACH_MAX 200 /* of one user */
 
 static json_t *show(json_t *doc)
 {
@@ -163,25 +162,6 @@ static char *app_of(struct api *a, const char *domain)
     return DEIS_TAKE(app);
 }
 
-static bool has_room(struct api *a)
-{
-    deis_autorange struct deis_etcd_range range = { 0 };
-    struct deis_err err = DEIS_ERR_INIT;
-    char prefix[DEIS_KEY_MAX];
-
-    if (deis_etcd_list_keys(a->ctl->etcd, deis_key(prefix, "index/autocert/%s/", a->user), &range,
-                            &err) < 0) {
-        api_error(a, &err);
-        return false;
-    }
-    if (range.count >= EACH_MAX) {
-        api_detail(a, 413, "You have %d certificates that come by themselves; that is the limit",
-                   EACH_MAX);
-        return false;
-    }
-    return true;
-}
-
 /* It is there already: its owner may ask for a try. */
 static void ask_again(struct api *a, const char *domain)
 {
@@ -268,7 +248,7 @@ void handle_autocerts_add(struct api *a)
         api_invalid(a, &f);
     } else if (is_on(a)) {
         deis_autofree char *app = app_of(a, domain);
-        if (app && has_room(a)) {
+        if (app && quota_has_room(a, QUOTA_AUTOCERTS, NULL)) {
             turn_on(a, domain, app);
         }
     }

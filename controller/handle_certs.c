@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Certificates: certs/<common name>, the key sealed; by owner in index/cert/. */
 #include "controller/api.h"
+#include "controller/quota.h"
 
 #include "lib/base/clock.h"
 
@@ -339,7 +340,7 @@ static void cert_add(struct api *a, struct fields *f)
     }
     if (fields_failed(f)) {
         api_invalid(a, f);
-    } else {
+    } else if (quota_has_room(a, QUOTA_CERTS, name)) {
         cert_judge(a, name, pair.expires, certificate, key);
     }
     if (key) {

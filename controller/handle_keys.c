@@ -2,6 +2,7 @@
 /* SSH keys: keys/<fingerprint>/<owner>, and by owner in index/key/. */
 #include "controller/api.h"
 #include "controller/core/sshkey.h"
+#include "controller/quota.h"
 
 #include "lib/wire/b64.h"
 
@@ -158,7 +159,8 @@ static void key_write(struct api *a, const char *id, const char *text, struct de
     md5_fingerprint(blob, md5);
     deis_uuid(uuid);
     store_now(now);
-    if (!key_is_new(a, deis_key(prefix, "keys/%s/", print), text, &first)) {
+    if (!key_is_new(a, deis_key(prefix, "keys/%s/", print), text, &first) ||
+        !quota_has_room(a, QUOTA_KEYS, NULL)) {
         return;
     }
     deis_autojson json_t *doc =

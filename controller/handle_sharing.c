@@ -4,6 +4,7 @@
 #include "controller/applog.h"
 #include "controller/apps.h"
 #include "controller/core/names.h"
+#include "controller/quota.h"
 #include "controller/users.h"
 #include "controller/wildcards.h"
 
@@ -157,6 +158,9 @@ static void domain_add(struct api *a, struct fields *f)
         return;
     }
     deis_autofree char *name = lower(domain);
+    if (!quota_has_room(a, QUOTA_DOMAINS, name)) {
+        return;
+    }
     store_now(now);
     deis_autojson json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s}", "owner", a->user, "created",
                                           now, "updated", now, "app", a->app_id, "domain", domain);
@@ -245,6 +249,9 @@ static void grant(struct api *a, const char *name)
 
     if (users_get(a->ctl, name, &user, NULL, &err) < 0) {
         api_error(a, &err);
+        return;
+    }
+    if (!quota_has_room(a, QUOTA_USERS, name)) {
         return;
     }
     api_change(a, &c, "perms.grant", "app/%s to user/%s", a->app_id, name);

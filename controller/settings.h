@@ -24,8 +24,13 @@ struct settings {
     uint32_t releases_kept; /* of each app */
     uint32_t audit_kept;
     uint64_t token_life_ms; /* 0 = for ever */
+    uint32_t apps_per_user; /* this and the next: of each who is no administrator */
+    uint32_t certs_per_user;
+    uint32_t keys_per_user;
+    uint32_t domains_per_app;
+    uint32_t users_per_app;
     bool wildcard_domains;
-    bool acme_agree;        /* to the terms of the authority; without it there is no ACME */
+    bool acme_agree; /* to the terms of the authority; without it there is no ACME */
     char *acme_directory;
     char *acme_contact; /* "" = none */
     char *acme_client;  /* program */

@@ -109,6 +109,26 @@ describe('E beside the checklist', () => {
     (await deploy({ image: images[0] })).is(201);
   });
 
+  it('E-20 how many of each a user and an app may have', async () => {
+    await w.addUser('nia');
+    const app = await w.app('nia');
+    const keys = ['oBq', 'oBr', 'oBs'].map((end) => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKNtDRxJNKlcIBLHOhbGBJV1XlhwrTuBAtVtKMtyK${end}`);
+    const until = async (name, attempt) => {
+      await w.setting(`controller/${name}`, '1', async () => (await attempt()).status === 413);
+      const answer = await attempt();
+      answer.is(413);
+      assert.match(answer.json.detail, /^(You have|The app has) \d+ [a-z ]+; that is the limit$/);
+      await w.etcd.change({}, [`/deis/config/controller/${name}`]);
+    };
+    let n = 0;
+    await until('appsPerUser', () => w.post('apps', 'nia', {}));
+    (await w.post('apps', 'admin', {})).is(201);
+    await until('keysPerUser', () => w.post('keys', 'nia', { id: 'k', public: keys[n++ % 3] }));
+    await until('domainsPerApp', () => w.post(`apps/${app}/domains`, 'nia', { domain: `d${n++}.example.org` }));
+    (await w.post(`apps/${app}/perms`, 'nia', { username: 'eve' })).is(201);
+    await until('usersPerApp', () => w.post(`apps/${app}/perms`, 'nia', { username: 'ivo' }));
+  });
+
   it("E-08 who leaves takes along only what is the own", async () => {
     await w.addUser('max');
     const app = await w.app('ivo');
