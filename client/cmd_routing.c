@@ -19,12 +19,18 @@ static void print_routing(const json_t *routing, show_fn *show)
     term_print(&text);
 }
 
+static int fetch(struct client *c, const struct options *o, json_t **ret)
+{
+    const char *app = NULL;
+
+    return session_app(c, o, &app) < 0 ? -1 : api_do(c, request_routing_get(app), ret);
+}
+
 int routing_list(struct client *c, const struct options *o)
 {
     deis_autojson json_t *routing = NULL;
-    const char *app = NULL;
 
-    if (session_app(c, o, &app) < 0 || api_do(c, request_routing_get(app), &routing) < 0) {
+    if (fetch(c, o, &routing) < 0) {
         return -1;
     }
     if (o->given[OPTION_JSON]) {
@@ -37,9 +43,8 @@ int routing_list(struct client *c, const struct options *o)
 int whitelist_list(struct client *c, const struct options *o)
 {
     deis_autojson json_t *routing = NULL;
-    const char *app = NULL;
 
-    if (session_app(c, o, &app) < 0 || api_do(c, request_routing_get(app), &routing) < 0) {
+    if (fetch(c, o, &routing) < 0) {
         return -1;
     }
     if (o->given[OPTION_JSON]) {

@@ -10,30 +10,26 @@ json_t *routing_empty(void)
     return json_pack("{s:{}}", "settings");
 }
 
-/* Where an entry stands in a list; SIZE_MAX: nowhere. It may be named without its label. */
+/* Where the network of an entry stands in a list, whatever its label; SIZE_MAX: nowhere. */
 static size_t entry_index(const json_t *list, const char *entry)
 {
-    const json_t *other;
-    size_t i;
+    struct deis_cidr wanted, other;
+    struct deis_err err;
 
-    json_array_foreach(list, i, other)
-    {
-        struct deis_str text = deis_str(json_string_value(other));
-        struct deis_str rest = deis_str_skip(text, strlen(entry));
-        if (deis_str_starts(text, entry) && (rest.len == 0 || rest.ptr[0] == ':')) {
-            struct deis_cidr a, b;
-            struct deis_err err;
-            if (deis_whitelist_entry(deis_str(entry), &a, &err) == 0 &&
-                deis_whitelist_entry(text, &b, &err) == 0 && a.bits == b.bits &&
-                deis_ip_eq(&a.ip, &b.ip)) {
-                return i;
-            }
+    if (!entry || deis_whitelist_entry(deis_str(entry), &wanted, &err) < 0) {
+        return SIZE_MAX;
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (deis_whitelist_entry(deis_str(text), &other, &err) == 0 && other.bits == wanted.bits &&
+            deis_cidr_contains(&wanted, &other.ip)) {
+            return i;
         }
     }
     return SIZE_MAX;
 }
 
-/* Entries to be added or removed: each stands once in the end. */
+/* The list with entries added (in the place of one with the same network) and removed; yours. */
 static json_t *edited(json_t *old, const json_t *edit, struct deis_err *err)
 {
     deis_autojson json_t *list = old ? json_copy(old) : json_array();
@@ -43,7 +39,7 @@ static json_t *edited(json_t *old, const json_t *edit, struct deis_err *err)
     json_array_foreach(json_object_get(edit, "remove"), i, entry)
     {
         const char *text = json_string_value(entry);
-        size_t at = text ? entry_index(list, text) : SIZE_MAX;
+        size_t at = entry_index(list, text);
         if (at == SIZE_MAX) {
             deis_err_set(err, DEIS_INVALID, "has no entry '%.100s'", text ? text : "");
             return NULL;
@@ -52,10 +48,11 @@ static json_t *edited(json_t *old, const json_t *edit, struct deis_err *err)
     }
     json_array_foreach(json_object_get(edit, "add"), i, entry)
     {
-        const char *text = json_string_value(entry);
-        size_t at = text ? entry_index(list, text) : SIZE_MAX;
+        size_t at = entry_index(list, json_string_value(entry));
         if (at == SIZE_MAX) {
             json_array_append(list, entry);
+        } else {
+            json_array_set(list, at, entry);
         }
     }
     return DEIS_TAKE(list);
@@ -73,7 +70,8 @@ static bool is_edit(const char *name, json_t *value)
     json_object_foreach(value, what, list)
     {
         bool known = strcmp(what, "add") == 0 || strcmp(what, "remove") == 0;
-        if (!known || json_array_size(list) == 0) {
+        size_t count = json_array_size(list);
+        if (!known || count == 0 || count > DEIS_ROUTING_ENTRIES_MAX) {
             return false;
         }
     }

@@ -42,8 +42,10 @@ describe('Q routing of an app', () => {
     const edit = async (whitelist) => (await set(app, { whitelist })).is(200).json.settings.whitelist;
     assert.deepEqual(await edit({ add: ['10.0.0.0/8:office', '192.0.2.7'] }), ['10.0.0.0/8:office', '192.0.2.7']);
     assert.deepEqual(await edit({ add: ['192.0.2.7', '::1'] }), ['10.0.0.0/8:office', '192.0.2.7', '::1']);
+    assert.deepEqual(await edit({ add: ['10.0.0.0/8:home'] }), ['10.0.0.0/8:home', '192.0.2.7', '::1']);
     assert.deepEqual(await edit({ add: ['::2'], remove: ['10.0.0.0/8'] }), ['192.0.2.7', '::1', '::2']);
-    const bad = [{ remove: ['10.0.0.0/8'] }, { remove: ['192.0.2'] }, { add: ['x'] }, { add: [7] }, { add: 'x' }, { drop: ['::1'] }, {}, { add: [] }];
+    const bad = [{ remove: ['10.0.0.0/8'] }, { remove: ['192.0.2'] }, { remove: [7] }, { add: ['x'] }, { add: [7] }, { add: 'x' }, { drop: ['::1'] }, {}, { add: [] },
+      { add: Array(257).fill('::9') }];
     for (const whitelist of bad) {
       const got = (await set(app, { whitelist })).is(400);
       assert.ok(got.json.settings[0].startsWith('whitelist '), got.text);

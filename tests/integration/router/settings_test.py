@@ -247,6 +247,7 @@ class Settings(unittest.TestCase):
         self.units('web')
         self.world.app('other')
         self.etcd.put('domains/www.shop.test', {'app': 'other'})
+        self.world.wait_status('www.shop.test', 503)
         self.change(lambda: self.etcd.put('domains/*.shop.test', {'app': 'blog'}))
         self.assertEqual(self.get(host='any.shop.test')[0], 200)
         self.assertEqual(self.get(host='ANY.Shop.Test.:80')[0], 200)
