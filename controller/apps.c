@@ -109,55 +109,85 @@ static int view_parse(struct app_view *v, json_t *operation, struct deis_err *er
     return r;
 }
 
+/* The config and build that the app names; taken. */
+static int view_take_release(struct ctl *ctl, struct app_view *v, json_t *config, json_t *build,
+                             struct deis_err *err)
+{
+    deis_autojson json_t *kept = config;
+
+    v->build = build;
+    if (!config || (!build && json_is_string(json_object_get(v->app, "build")))) {
+        /* Both are written before the app names them and deleted after it: it is just being
+         * destroyed. */
+        return deis_err_set(err, DEIS_NOT_FOUND, "Not found");
+    }
+    return config_open(ctl, kept, &v->config, err);
+}
+
+/* The keys of the config and, if there is one, the build that an app's document names. Returns how
+ * many. */
+static size_t release_keys(const char *app, const json_t *doc, char (*keys)[DEIS_KEY_MAX])
+{
+    const char *config = json_string_value(json_object_get(doc, "config"));
+    const char *build = json_string_value(json_object_get(doc, "build"));
+
+    deis_key(keys[0], "apps/%s/configs/%s", app, config ? config : "");
+    deis_key(keys[1], "apps/%s/builds/%s", app, build ? build : "");
+    return build ? 2 : 1;
+}
+
 static int view_load_release(struct ctl *ctl, const char *app, struct app_view *v,
                              struct deis_err *err)
 {
     char keys[2][DEIS_KEY_MAX];
     const char *list[] = { keys[0], keys[1] };
     json_t *docs[2] = { NULL, NULL };
-    const char *config = json_string_value(json_object_get(v->app, "config"));
-    const char *build = json_string_value(json_object_get(v->app, "build"));
+    int r = store_get_all(ctl, list, release_keys(app, v->app, keys), docs, NULL, err);
 
-    deis_key(keys[0], "apps/%s/configs/%s", app, config ? config : "");
-    deis_key(keys[1], "apps/%s/builds/%s", app, build ? build : "");
-    int r = store_get_all(ctl, list, build ? 2 : 1, docs, NULL, err);
-    if (r == DEIS_OK && (!docs[0] || (build && !docs[1]))) {
-        /* Both are written before the app names them and deleted after it: it is just being
-         * destroyed. */
-        r = deis_err_set(err, DEIS_NOT_FOUND, "Not found");
-    }
-    if (r == DEIS_OK) {
-        r = config_open(ctl, docs[0], &v->config, err);
-    }
-    json_decref(docs[0]);
-    v->build = docs[1];
-    return r;
+    return r < 0 ? r : view_take_release(ctl, v, docs[0], docs[1], err);
 }
 
-int app_view_load(struct ctl *ctl, const char *app, struct app_view *ret, struct deis_err *err)
+static bool same_release(const json_t *doc, const json_t *hint)
 {
-    char keys[3][DEIS_KEY_MAX];
-    const char *list[] = { keys[0], keys[1], keys[2] };
-    json_t *docs[3] = { NULL };
-    int64_t revisions[3];
+    return hint && json_equal(json_object_get(doc, "config"), json_object_get(hint, "config")) &&
+           json_equal(json_object_get(doc, "build"), json_object_get(hint, "build"));
+}
+
+enum { VIEW_APP, VIEW_FORMATION, VIEW_OPERATION, VIEW_CONFIG, VIEW_BUILD, VIEW_KEYS };
+
+int app_view_load(struct ctl *ctl, const char *app, const json_t *hint, struct app_view *ret,
+                  struct deis_err *err)
+{
+    char keys[VIEW_KEYS][DEIS_KEY_MAX];
+    const char *list[VIEW_KEYS];
+    json_t *docs[VIEW_KEYS] = { NULL };
+    int64_t revisions[VIEW_KEYS];
     struct app_view v = { 0 };
 
-    deis_key(keys[0], "apps/%s", app);
-    deis_key(keys[1], "formations/%s", app);
-    deis_key(keys[2], "operations/%s", app);
-    int r = store_get_all(ctl, list, 3, docs, revisions, err);
+    for (size_t i = 0; i < VIEW_KEYS; i++) {
+        list[i] = keys[i];
+    }
+    deis_key(keys[VIEW_APP], "apps/%s", app);
+    deis_key(keys[VIEW_FORMATION], "formations/%s", app);
+    deis_key(keys[VIEW_OPERATION], "operations/%s", app);
+    size_t ahead = hint ? release_keys(app, hint, &keys[VIEW_CONFIG]) : 0;
+    int r = store_get_all(ctl, list, VIEW_CONFIG + ahead, docs, revisions, err);
     if (r < 0) {
         return r;
     }
-    v.app = docs[0];
-    v.formation_doc = docs[1];
-    v.app_revision = revisions[0];
-    v.formation_revision = revisions[1];
-    v.operation_revision = revisions[2];
-    r = v.app ? view_parse(&v, docs[2], err) : deis_err_set(err, DEIS_NOT_FOUND, "Not found");
-    json_decref(docs[2]);
+    deis_autojson json_t *operation = docs[VIEW_OPERATION];
+    deis_autojson json_t *config = docs[VIEW_CONFIG];
+    deis_autojson json_t *build = docs[VIEW_BUILD];
+    v.app = docs[VIEW_APP];
+    v.formation_doc = docs[VIEW_FORMATION];
+    v.app_revision = revisions[VIEW_APP];
+    v.formation_revision = revisions[VIEW_FORMATION];
+    v.operation_revision = revisions[VIEW_OPERATION];
+    r = v.app ? view_parse(&v, operation, err) : deis_err_set(err, DEIS_NOT_FOUND, "Not found");
     if (r == DEIS_OK) {
-        r = view_load_release(ctl, app, &v, err);
+        r = same_release(v.app, hint)
+                ? view_take_release(ctl, &v, DEIS_TAKE(config), DEIS_TAKE(build), err)
+                : view_load_release(ctl, app, &v, err);
     }
     if (r < 0) {
         app_view_clear(&v);

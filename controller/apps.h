@@ -41,8 +41,9 @@ struct app_view {
 };
 
 #define app_view_auto __attribute__((cleanup(app_view_clear)))
-/* DEIS_NOT_FOUND: no such app. */
-int app_view_load(struct ctl *ctl, const char *app, struct app_view *ret,
+/* DEIS_NOT_FOUND: no such app. hint: the app's document as it was a moment ago, or NULL; when it
+ * still names the same config and build one question to etcd is enough. */
+int app_view_load(struct ctl *ctl, const char *app, const json_t *hint, struct app_view *ret,
                   struct deis_err *err) deis_must_check;
 void app_view_clear(struct app_view *v);
 /* One release; DEIS_NOT_FOUND. */

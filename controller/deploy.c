@@ -254,7 +254,7 @@ static enum attempt attempt(const struct deploy_request *req, struct operation *
 {
     app_view_auto struct app_view view = { 0 };
     struct deploy_plan plan = { 0 };
-    int r = app_view_load(req->ctl, req->app, &view, err);
+    int r = app_view_load(req->ctl, req->app, req->hint, &view, err);
 
     if (r < 0) {
         return ATTEMPT_FAILED;
@@ -376,7 +376,7 @@ int deploy_destroy(struct deploy_request *req, struct outcome *ret, struct deis_
     bool fresh;
 
     *ret = (struct outcome){ 0 };
-    int r = app_view_load(req->ctl, req->app, &view, err);
+    int r = app_view_load(req->ctl, req->app, req->hint, &view, err);
     if (r < 0) {
         return r;
     }
@@ -411,6 +411,7 @@ struct deploy_request deploy_request_of(struct api *a, const char *kind, uint64_
                                     .kind = kind,
                                     .app = a->app_id,
                                     .user = a->user,
+                                    .hint = a->app,
                                     .request = a->id,
                                     .patience_ms = patience_ms };
 }

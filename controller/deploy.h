@@ -28,6 +28,7 @@ struct deploy_request {
     const char *kind; /* "build", "config", ... */
     const char *app;
     const char *user;
+    const json_t *hint;                   /* the app's document as it was just read, or NULL */
     const char *request;                  /* id, for the audit */
     char operation[OPERATION_ID_MAX + 1]; /* id given by the caller, or "" */
     uint64_t patience_ms;                 /* how long to wait for another operation to end */

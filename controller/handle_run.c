@@ -290,7 +290,7 @@ static void run_command(struct run *run)
         return;
     }
     if (r == DEIS_OK) {
-        r = app_view_load(a->ctl, a->app_id, &run->view, &err);
+        r = app_view_load(a->ctl, a->app_id, a->app, &run->view, &err);
     }
     if (r == DEIS_OK && !run->view.build) {
         api_detail(a, 400, "No build associated with this release to run this command");

@@ -294,6 +294,20 @@ static int start(struct runtime *rt, const struct deis_unit *unit, const char *n
     return r < 0 ? r : look(rt, unit, name, a);
 }
 
+/* An image that was there may have been tidied away since: one of an old release, in a rollback. */
+static int create_fetched(struct runtime *rt, const struct deis_unit *unit, const char *name,
+                          struct deis_err *err)
+{
+    int r = create(rt, unit, name, err);
+
+    if (r != DEIS_NOT_FOUND) {
+        return r;
+    }
+    *err = (struct deis_err)DEIS_ERR_INIT;
+    r = runtime_fetch(rt, unit->image, err);
+    return r < 0 ? r : create(rt, unit, name, err);
+}
+
 void runtime_do(struct runtime *rt, enum unit_job job, const struct deis_unit *unit,
                 struct runtime_answer *a)
 {
@@ -306,7 +320,7 @@ void runtime_do(struct runtime *rt, enum unit_job job, const struct deis_unit *u
     case UNIT_JOB_NONE: break;
     case UNIT_JOB_LOOK: r = look(rt, unit, name, a); break;
     case UNIT_JOB_FETCH: r = runtime_fetch(rt, unit->image, &a->err); break;
-    case UNIT_JOB_CREATE: r = create(rt, unit, name, &a->err); break;
+    case UNIT_JOB_CREATE: r = create_fetched(rt, unit, name, &a->err); break;
     case UNIT_JOB_START: r = start(rt, unit, name, a); break;
     case UNIT_JOB_TERM: r = runtime_signal(rt, name, NULL, &a->err); break;
     case UNIT_JOB_KILL: r = runtime_signal(rt, name, "SIGKILL", &a->err); break;

@@ -58,11 +58,13 @@ async function etcdCalls(w) {
     .reduce((n, l) => n + Number(l.split(' ').pop()), 0);
 }
 
-async function row(w, title, path, connections) {
+// json: the body to POST; else it is a GET
+async function row(w, title, path, connections, json) {
   const client = new Client(w.port);
   const token = w.tokens.ivo;
   const pid = w.controller.child.pid;
-  const get = async () => (await client.send('GET', `/v1/${path()}`, { token })).is(200);
+  const get = async () => (json ? (await client.send('POST', `/v1/${path()}`, { token, json: json() })).is(201)
+    : (await client.send('GET', `/v1/${path()}`, { token })).is(200));
   for (let i = 0; i < 200; i++) {
     await get();
   }
@@ -112,6 +114,8 @@ try {
   await row(w, 'GET .../releases', () => `apps/${pick()}/releases`, CONNECTIONS);
   await row(w, 'GET .../containers', () => `apps/${pick()}/containers`, CONNECTIONS);
   await row(w, 'GET /v1/apps (100), one by one', () => 'apps?page_size=100', 1);
+  let n = 0;
+  await row(w, 'POST .../config, one by one', () => `apps/${name(n++ % APPS)}/config`, 1, () => ({ values: { NUMBER: n } }));
   good = await linearizable(w);
 } finally {
   await w.stop();
