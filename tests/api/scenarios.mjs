@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { PlatformUser, controller, fetchApp, fetchHost, unique, whyNot } from './support/platform_user.mjs';
+import { PlatformUser, controller, fetchApp, fetchHost, fetchSecurely, unique, whyNot } from './support/platform_user.mjs';
 import { until } from './support/process.mjs';
 
 const skip = await whyNot();
@@ -251,14 +251,23 @@ describe('I integration scenarios', () => {
     await answers(app);
   });
 
-  it('I-23 certificates', { skip }, async (t) => {
+  it('I-23 certificates', { skip }, async () => {
     const name = `${unique('tls')}.example.org`;
-    await mira.ok(`openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 10 -subj /CN=${name} 2>/dev/null`);
+    await mira.ok(`openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 10 -subj /CN=${name} -addext subjectAltName=DNS:${name} 2>/dev/null`);
+    const secure = () => fetchSecurely(name, readFileSync(join(mira.folder, 'cert.pem')));
+    await mira.ok(`deis domains:add ${name}`, repo);
+    assert.equal((await secure()).status, 0, 'no certificate, no handshake');
     await mira.ok('deis certs:add cert.pem key.pem');
     await mira.shows('deis certs:list', name);
+    await until(`https://${name} answers`, async () => {
+      const answer = await secure();
+      return answer.status === 200 && answer.text.includes('powered by');
+    }, 60000);
     await mira.ok(`deis certs:remove ${name}`);
     await mira.hides('deis certs:list', name);
-    t.skip('added, listed and removed; the router of this platform has no HTTPS port to ask at');
+    await until(`https://${name} is refused again`, async () => (await secure()).status === 0, 10000);
+    await mira.ok(`deis domains:remove ${name}`, repo);
+    await answers(app);
   });
 
   it('I-24 perms', { skip }, async () => {

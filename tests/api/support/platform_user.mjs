@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Somebody with a home, an SSH key, git and the deis command, and a platform that runs on this machine as
-// deploy/quickstart starts it (same environment: DEIS_DOMAIN, DEIS_HTTP_PORT, DEIS_SSH_PORT, DEIS_DATA).
+// deploy/quickstart starts it (same environment: DEIS_DOMAIN, DEIS_HTTP_PORT, DEIS_HTTPS_PORT, DEIS_SSH_PORT, DEIS_DATA).
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { request as requestSecurely } from 'node:https';
 import { join } from 'node:path';
 import { makeFolder, removeFolder } from './process.mjs';
 import { bin, root } from './world.mjs';
@@ -13,16 +14,17 @@ import { bin, root } from './world.mjs';
 const env = process.env;
 const domain = env.DEIS_DOMAIN || 'localhost';
 const port = Number(env.DEIS_HTTP_PORT || 80);
+const securePort = Number(env.DEIS_HTTPS_PORT || 443);
 const adminFile = join(env.DEIS_DATA || '/var/lib/deis', 'quickstart', 'admin');
 export const controller = `http://deis.${domain}${port === 80 ? '' : `:${port}`}`;
 
 // Names that no other run uses.
 export const unique = (word) => `${word}-${randomBytes(3).toString('hex')}`;
 
-// One request to the router: {status, text}
-export function fetchHost(host, path = '/') {
+// {status, text} of a request; status 0: text says why there is no answer.
+function answerOf(ask, options) {
   return new Promise((resolve) => {
-    const req = request({ host: '127.0.0.1', port, path, headers: { Host: host }, agent: false, timeout: 10000 }, (res) => {
+    const req = ask({ host: '127.0.0.1', agent: false, timeout: 10000, ...options }, (res) => {
       const chunks = [];
       res.on('data', (chunk) => chunks.push(chunk));
       res.on('end', () => resolve({ status: res.statusCode, text: Buffer.concat(chunks).toString('utf8') }));
@@ -32,6 +34,11 @@ export function fetchHost(host, path = '/') {
     req.end();
   });
 }
+
+// One request to the router.
+export const fetchHost = (host, path = '/') => answerOf(request, { port, path, headers: { Host: host } });
+// Over HTTPS, with a certificate that this authority has signed.
+export const fetchSecurely = (host, ca) => answerOf(requestSecurely, { port: securePort, servername: host, ca, headers: { Host: host } });
 
 export const fetchApp = (app, path) => fetchHost(`${app}.${domain}`, path);
 
