@@ -39,6 +39,7 @@ static void release_buffers(struct exchange *x)
     bytes_release(pool, &x->to_client);
     bytes_release(pool, &x->head);
     bytes_release(pool, &x->trailers);
+    bytes_release(pool, &x->request_trailers);
     splicer_close(&x->worker->pipes, &x->body_pipe);
     splicer_close(&x->worker->pipes, &x->answer_pipe);
 }

@@ -56,9 +56,10 @@ struct exchange {
     bool idempotent;
     bool upgrade;
     bool json;
-    uint64_t retry_after_s; /* for a page of ours; 0: none */
-    bool request_done; /* all of it was read */
-    bool held;         /* all that was read of it is still in in */
+    uint64_t retry_after_s;        /* for a page of ours; 0: none */
+    bool request_done;             /* all of it was read */
+    struct bytes request_trailers; /* as lines */
+    bool held;                     /* all that was read of it is still in in */
 
     /* the unit */
     struct route_app *app; /* one ref */
@@ -93,8 +94,8 @@ struct exchange {
     struct bytes to_client;
     struct splicer answer_pipe;
     struct bytes trailers; /* of the answer, as lines */
-    uint64_t bytes_out; /* of the body */
-    enum page page;     /* what went wrong */
+    uint64_t bytes_out;    /* of the body */
+    enum page page;        /* what went wrong */
 
     uint64_t start_us;
     uint64_t start_ms;   /* the same on the wall's clock */

@@ -2,6 +2,7 @@
 /* A connection that speaks HTTP/2: the session, its bytes, its limits and its end. */
 #include "router/h2_conn.h"
 
+#include "router/h2_fields.h"
 #include "router/sock.h"
 
 enum {
@@ -103,8 +104,16 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     struct h2_conn *conn = arg;
     struct h2_stream *s = conn->heading;
 
-    if (!s || s->id != frame->hd.stream_id || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
-        return 0; /* a trailer */
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+        s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        if (s) {
+            h2_trailers_add(&conn->worker->pool, &s->side.exchange->request_trailers, str_of(name),
+                            str_of(value));
+        }
+        return 0;
+    }
+    if (!s || s->id != frame->hd.stream_id) {
+        return 0; /* refused */
     }
     struct bytes *in = &s->side.exchange->in;
     struct deis_str n = str_of(name);
@@ -225,6 +234,9 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     struct h2_conn *conn = arg;
 
     atomic_fetch_add_explicit(&conn->worker->counters.bad_requests, 1, memory_order_relaxed);
+    if (!h2_budget_reset(&conn->budget, now_ms(conn))) {
+        on_too_much(conn);
+    }
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A request of HTTP/2 and its answer: the client's side of one exchange. */
-#include "router/core/h2_answer.h"
 #include "router/core/http_head.h"
 #include "router/h2_conn.h"
+#include "router/h2_fields.h"
 
 #include <errno.h>
 
@@ -262,31 +262,6 @@ void h2_stream_on_due(struct h2_stream *s)
 
 /* --- the answer --- */
 
-static nghttp2_nv field(struct deis_str name, struct deis_str value)
-{
-    return (nghttp2_nv){ (uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr, name.len,
-                         value.len, NGHTTP2_NV_FLAG_NONE };
-}
-
-/* They end the answer (section 8.1); h2_stream_on_end() is told when they are sent. */
-static bool submit_trailers(struct h2_stream *s)
-{
-    const struct bytes *b = &s->side.exchange->trailers;
-    struct deis_str lines = deis_str_n(b->data, b->len);
-    nghttp2_nv fields[H2_TRAILERS_FIELDS];
-    size_t n = 0;
-
-    while (n < H2_TRAILERS_FIELDS) {
-        struct deis_str name;
-        struct deis_str value;
-        if (!h2_trailer_next(&lines, &name, &value)) {
-            break;
-        }
-        fields[n++] = field(name, value);
-    }
-    return n > 0 && nghttp2_submit_trailer(s->conn->session, s->id, fields, n) == 0;
-}
-
 void h2_stream_on_end(struct h2_stream *s)
 {
     if (s->provided && !s->end_sent) {
@@ -313,7 +288,8 @@ static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *buf, s
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (there <= len && x->answer_done) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (x->trailers.len > 0 && submit_trailers(s)) {
+        /* h2_stream_on_end() is told when they are sent. */
+        if (x->trailers.len > 0 && h2_trailers_submit(session, id, &x->trailers)) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
         }
     }
@@ -359,8 +335,8 @@ static nghttp2_nv field_of_line(struct deis_str line)
 {
     ptrdiff_t colon = deis_str_find(line, ':');
 
-    return field(deis_str_first(line, (size_t)colon),
-                 deis_str_trim(deis_str_skip(line, (size_t)colon + 1)));
+    return h2_field(deis_str_first(line, (size_t)colon),
+                    deis_str_trim(deis_str_skip(line, (size_t)colon + 1)));
 }
 
 /* Returns the number of fields; digits must live as long as they. */
@@ -373,7 +349,7 @@ static size_t answer_fields(nghttp2_nv *fields, const struct deis_h1_head *head,
     digits[0] = (char)('0' + head->status / 100);
     digits[1] = (char)('0' + head->status / 10 % 10);
     digits[2] = (char)('0' + head->status % 10);
-    fields[n++] = field(DEIS_STR(":status"), deis_str_n(digits, 3));
+    fields[n++] = h2_field(DEIS_STR(":status"), deis_str_n(digits, 3));
     for (size_t i = 0; i < head->header_count; i++) {
         const struct deis_h1_header *h = &head->headers[i];
         if (!http_answer_field_passes(head, h, no_length)) {
@@ -382,7 +358,7 @@ static size_t answer_fields(nghttp2_nv *fields, const struct deis_h1_head *head,
         if (hsts.len > 0 && deis_str_ieq(h->name, DEIS_STR("strict-transport-security"))) {
             hsts.len = 0;
         }
-        fields[n++] = field(h->name, h->value);
+        fields[n++] = h2_field(h->name, h->value);
     }
     if (hsts.len > 0) {
         fields[n++] = field_of_line(hsts);

@@ -3,6 +3,7 @@
 
 #include "router/core/h2_answer.h"
 #include "router/exchange.h"
+#include "router/h2_fields.h"
 #include "router/sock.h"
 
 #include <nghttp2/nghttp2.h>
@@ -72,21 +73,20 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     struct bufpool *pool = &h->worker->pool;
     struct deis_str n = deis_str_n((const char *)name, name_len);
     struct deis_str v = deis_str_n((const char *)value, value_len);
-    size_t grow = name_len + value_len + H2_ANSWER_EXTRA;
 
     if (!is_ours(h, frame->hd.stream_id)) {
         return 0;
     }
     if (h->heading) {
-        if (!bytes_reserve(pool, &h->text, h->head_at + h->head.len + grow)) {
+        if (!bytes_reserve(pool, &h->text,
+                           h->head_at + h->head.len + name_len + value_len + H2_ANSWER_EXTRA)) {
             h->head.bad = true;
             return 0;
         }
         h2_answer_add(&h->head, h->text.data + h->head_at, n, v);
         h->text.len = (uint32_t)(h->head_at + h->head.len);
-    } else if (h->trailers.len + grow <= H2_TRAILERS_MAX &&
-               bytes_reserve(pool, &h->trailers, h->trailers.len + grow)) {
-        h->trailers.len = (uint32_t)h2_trailer_add(h->trailers.data, h->trailers.len, n, v);
+    } else {
+        h2_trailers_add(pool, &h->trailers, n, v);
     }
     return 0;
 }
@@ -175,7 +175,12 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     }
     if (b->off == b->len) {
         bytes_release(&h->worker->pool, b);
-        *flags |= x->request_done ? NGHTTP2_DATA_FLAG_EOF : 0;
+        if (x->request_done) {
+            *flags |= NGHTTP2_DATA_FLAG_EOF;
+            *flags |= h2_trailers_submit(session, id, &x->request_trailers)
+                          ? NGHTTP2_DATA_FLAG_NO_END_STREAM
+                          : 0;
+        }
     }
     return (ssize_t)n;
 }
@@ -257,12 +262,6 @@ enum unit_h2_sent unit_h2_send(struct unit_h2 *h)
     return x && x->to_unit.len > 0 ? UNIT_H2_HELD : UNIT_H2_SENT;
 }
 
-static nghttp2_nv field(struct deis_str name, struct deis_str value)
-{
-    return (nghttp2_nv){ (uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr, name.len,
-                         value.len, NGHTTP2_NV_FLAG_NONE };
-}
-
 /* What is no field of HTTP/2 (section 8.2.2), or goes by another name there. */
 static bool is_dropped(struct deis_str name)
 {
@@ -276,17 +275,17 @@ bool unit_h2_request(struct unit_h2 *h, const struct deis_h1_head *head, bool tr
     nghttp2_nv fields[FIELDS_MAX];
     size_t n = 0;
 
-    fields[n++] = field(DEIS_STR(":method"), head->method);
-    fields[n++] = field(DEIS_STR(":scheme"), DEIS_STR("http"));
-    fields[n++] = field(DEIS_STR(":authority"), head->host);
-    fields[n++] = field(DEIS_STR(":path"), head->target);
+    fields[n++] = h2_field(DEIS_STR(":method"), head->method);
+    fields[n++] = h2_field(DEIS_STR(":scheme"), DEIS_STR("http"));
+    fields[n++] = h2_field(DEIS_STR(":authority"), head->host);
+    fields[n++] = h2_field(DEIS_STR(":path"), head->target);
     for (size_t i = 0; i < head->header_count; i++) {
         if (!is_dropped(head->headers[i].name)) {
-            fields[n++] = field(head->headers[i].name, head->headers[i].value);
+            fields[n++] = h2_field(head->headers[i].name, head->headers[i].value);
         }
     }
     if (trailers) {
-        fields[n++] = field(DEIS_STR("te"), DEIS_STR("trailers"));
+        fields[n++] = h2_field(DEIS_STR("te"), DEIS_STR("trailers"));
     }
     h->final = false;
     h->body = false;
@@ -379,7 +378,7 @@ bool unit_h2_is_refused(const struct unit_h2 *h)
 
 bool unit_h2_is_reusable(const struct unit_h2 *h)
 {
-    return h->ended && h->closed && !h->failed && h->out.len == 0 &&
+    return h->ended && h->closed && !h->failed && h->out.len == 0 && h->text.len == 0 &&
            nghttp2_session_check_request_allowed(h->session) != 0;
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Units that speak HTTP/2 (gRPC servers): routing/<app> says h2c, and bodies, trailers, refusals and resets pass."""
+import os
 import secrets
 import socket
 import struct
@@ -10,6 +11,9 @@ import unittest
 import etcd_test
 import h2_rig as h2
 import rig
+import tls_test
+
+GRPC = ['/usr/bin/python3', os.path.join(os.path.dirname(os.path.abspath(__file__)), 'grpc_peer.py')]
 
 
 class Unit:
@@ -20,6 +24,7 @@ class Unit:
         self.connections = 0
         self.gate = threading.Event()
         self.refusals = 0
+        self.trailers = []
         self.s = socket.create_server(('127.0.0.1', 0), backlog=256)
         self.address = '127.0.0.1:%d' % self.s.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
@@ -45,7 +50,7 @@ class Connection:
         self.encoder, self.decoder = h2.hpack.Encoder(), h2.hpack.Decoder()
         self.windows = {0: 65535}
         self.initial = 65535
-        self.fields, self.body, self.path = [], b'', ''
+        self.fields, self.body, self.path, self.sid = [], b'', '', 0
 
     def frame(self, kind, flags, sid, payload=b''):
         self.c.sendall(struct.pack('!I', len(payload))[1:] + bytes([kind, flags]) + struct.pack('!I', sid) + payload)
@@ -86,7 +91,10 @@ class Connection:
             self.frame(h2.SETTINGS, h2.ACK, 0)
         elif kind == h2.WINDOW_UPDATE:
             self.windows[sid] = self.windows.get(sid, self.initial) + struct.unpack('!I', payload)[0]
+        elif kind == h2.HEADERS and sid == self.sid:
+            self.unit.trailers = self.decoder.decode(payload)
         elif kind == h2.HEADERS:
+            self.sid = sid
             self.fields, self.body = self.decoder.decode(payload), b''
             self.path = dict(self.fields)[':path']
             self.windows[sid] = self.initial
@@ -207,7 +215,10 @@ class Connection:
 class UnitH2(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.world = etcd_test.World('--h2c')
+        cls.ca = tls_test.Authority()
+        cls.addClassCleanup(cls.ca.clear)
+        cls.https, pair = rig.free_port(), cls.ca.issue('*.example.com')
+        cls.world = etcd_test.World('--h2c', '--https', '127.0.0.1:%d' % cls.https, '--cert', pair[0], '--key', pair[1])
         cls.addClassCleanup(cls.world.clear)
         cls.unit = Unit()
         cls.addClassCleanup(cls.unit.close)
@@ -265,6 +276,32 @@ class UnitH2(unittest.TestCase):
             a = self.call('/echo', c, body)
             self.assertEqual((len(a.body), a.body == body), (size, True))
         self.assertEqual(len(self.call('/big/5000000', c).body), 5000000)
+
+    def test_trailers_of_a_request(self):
+        c = self.client()
+        for late in (False, True):
+            self.unit.trailers = []
+            sid = c.open(c.usual('POST', '/echo'), end=False)
+            c.data(sid, b'body')
+            if late:
+                c.ping()
+            c.frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, sid, c.block([('x-sum', '17'), ('host', 'evil')]))
+            self.assertEqual(c.answer(sid).body, b'body')
+            self.assertEqual(self.unit.trailers, [('x-sum', '17')])
+
+    def test_grpc_itself(self):
+        server = subprocess.Popen(GRPC + ['server'], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        w = self.world
+        w.app('grpc')
+        w.etcd.put('routing/grpc', {'settings': {'h2c': True}})
+        w.unit('grpc_v1.web.1')
+        w.state('grpc_v1.web.1', '127.0.0.1:' + server.stdout.readline().strip())
+        w.wait_units('grpc', 'grpc_v1.web.1')
+        out = subprocess.run(GRPC + ['client', str(self.https), self.ca.file, 'grpc.example.com'], capture_output=True, text=True, timeout=120)
+        self.assertEqual((out.returncode, out.stdout), (0, 'all calls went well\n'), out.stderr)
 
     def test_a_talk_to_and_fro(self):
         c = self.client()
