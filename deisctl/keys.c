@@ -8,6 +8,7 @@
 #include "deisctl/survey.h"
 
 #include "lib/base/clock.h"
+#include "lib/model/model.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -213,28 +214,60 @@ static int do_retire(struct deis_keyring *ring, void *arg, struct deis_err *err)
     return r;
 }
 
-static void say(const struct deis_keyring *ring, size_t index, const char *what, const char *file)
+/* The file has changed whether or not etcd takes the entry. */
+static void note(struct deis_etcd *etcd, const char *action, const char *key_id)
+{
+    deis_autobuf struct deis_buf now = DEIS_BUF_INIT(64);
+    struct deis_err err = DEIS_ERR_INIT;
+    char key[DEIS_KEY_MAX], id[17];
+
+    deis_time_format_model(deis_wall_ms(), &now);
+    deis_random_hex(id, 8);
+    deis_autojson json_t *entry = rotation_audit(action, key_id, now.data, id);
+    deis_autofree char *text = deis_json_dump(entry);
+    deis_key(key, "audit/%013llu-%s", (unsigned long long)deis_wall_ms(), id);
+    if (deis_etcd_put(etcd, key, deis_str(text), 0, &err) < 0) {
+        fprintf(stderr, "deisctl: not in the audit: %s\n", err.msg);
+    }
+}
+
+static void say(struct deis_etcd *etcd, const char *action, const struct deis_keyring *ring,
+                size_t index, const char *what, const char *file)
 {
     char id[DEIS_KEY_ID_TEXT];
 
     deis_key_id_text(&ring->keys[index], id);
     printf("key %s %s %s\n", id, what, file);
     fflush(stdout);
+    note(etcd, action, id);
 }
 
-static int add(const struct request *q, struct deis_err *err)
+static int add(struct deis_etcd *etcd, const struct request *q, struct deis_err *err)
 {
     struct deis_keyring ring;
-    int r = keyfile_change(q->file, do_add, NULL, &ring, err);
+    struct situation s;
+    int r = look(etcd, q, false, &s, err);
 
+    if (r < 0) {
+        return r;
+    }
+    /* A service of an older version could not read a file with two keys. */
+    if (s.next == ROTATION_AWAIT_FORGET) {
+        r = deis_err_set(err, DEIS_CONFLICT, "%s", why(&s));
+    }
+    situation_clear(&s);
     if (r == 0) {
-        say(&ring, ring.count - 1, "was added to", q->file);
+        r = keyfile_change(q->file, do_add, NULL, &ring, err);
+    }
+    if (r == 0) {
+        say(etcd, "key.add", &ring, ring.count - 1, "was added to", q->file);
         deis_keyring_clear(&ring);
     }
     return r;
 }
 
-static int activate(const struct request *q, struct situation *s, struct deis_err *err)
+static int activate(struct deis_etcd *etcd, const struct request *q, struct situation *s,
+                    struct deis_err *err)
 {
     struct deis_keyring ring;
 
@@ -247,13 +280,14 @@ static int activate(const struct request *q, struct situation *s, struct deis_er
     }
     int r = keyfile_change(q->file, do_activate, &s->ring, &ring, err);
     if (r == 0) {
-        say(&ring, 0, "seals now, in", q->file);
+        say(etcd, "key.activate", &ring, 0, "seals now, in", q->file);
         deis_keyring_clear(&ring);
     }
     return r;
 }
 
-static int retire(const struct request *q, struct situation *s, struct deis_err *err)
+static int retire(struct deis_etcd *etcd, const struct request *q, struct situation *s,
+                  struct deis_err *err)
 {
     struct deis_keyring ring;
 
@@ -268,7 +302,7 @@ static int retire(const struct request *q, struct situation *s, struct deis_err 
     }
     int r = keyfile_change(q->file, do_retire, &s->ring, &ring, err);
     if (r == 0) {
-        say(&ring, 0, "is the only one now, in", q->file);
+        say(etcd, "key.retire", &ring, 0, "is the only one now, in", q->file);
         deis_keyring_clear(&ring);
     }
     return r;
@@ -306,9 +340,9 @@ static int advance(struct deis_etcd *etcd, const struct request *q, struct deis_
         return r;
     }
     if (s.next == ROTATION_ACTIVATE) {
-        r = activate(q, &s, err);
+        r = activate(etcd, q, &s, err);
     } else if (s.next == ROTATION_RETIRE) {
-        r = retire(q, &s, err);
+        r = retire(etcd, q, &s, err);
     } else if (s.next == ROTATION_AWAIT_VALUES) {
         r = seal_settings(etcd, q, err);
         r = r == DEIS_CONFLICT ? 0 : r; /* somebody set one just now: the next round sees */
@@ -347,7 +381,7 @@ static int rotate(struct deis_etcd *etcd, const struct request *q, struct deis_e
         return deis_err_set(err, DEIS_CONFLICT,
                             "no service is registered: they must run to seal their values anew");
     }
-    if (fresh && (r = add(q, err)) < 0) {
+    if (fresh && (r = add(etcd, q, err)) < 0) {
         return r;
     }
     while (!done) {
@@ -381,7 +415,7 @@ int command_keys(struct deis_etcd *etcd, int argc, char **argv, struct deis_err 
         return list(etcd, &q, err);
     }
     if (strcmp(verb, "add") == 0) {
-        return add(&q, err);
+        return add(etcd, &q, err);
     }
     if (strcmp(verb, "rotate") == 0) {
         return rotate(etcd, &q, err);
@@ -392,7 +426,7 @@ int command_keys(struct deis_etcd *etcd, int argc, char **argv, struct deis_err 
     }
     r = look(etcd, &q, retires, &s, err);
     if (r == 0) {
-        r = retires ? retire(&q, &s, err) : activate(&q, &s, err);
+        r = retires ? retire(etcd, &q, &s, err) : activate(etcd, &q, &s, err);
         situation_clear(&s);
     }
     return r;

@@ -109,3 +109,9 @@ enum rotation_step rotation_next(const struct rotation_view *v, struct deis_buf 
     return all(v, holds_only, id, "is not the only one in", why) ? ROTATION_NONE
                                                                  : ROTATION_AWAIT_FORGET;
 }
+
+json_t *rotation_audit(const char *action, const char *key_id, const char *now, const char *id)
+{
+    return json_pack("{s:s, s:s, s:s, s:s+, s:s, s:s}", "time", now, "user", "deisctl", "action",
+                     action, "object", "key/", key_id, "result", "done", "request", id);
+}

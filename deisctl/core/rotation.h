@@ -8,6 +8,7 @@
 #define DEISCTL_CORE_ROTATION_H
 
 #include "lib/crypto/keyring.h"
+#include "lib/wire/json.h"
 
 enum rotation_step {
     ROTATION_NONE,         /* one key, held everywhere: nothing is under way */
@@ -37,5 +38,7 @@ size_t rotation_newest(const struct deis_keyring *ring);
 const char *rotation_state(const struct deis_keyring *ring, size_t index);
 /* What is next; why gets a text for people, which names what is waited for. */
 enum rotation_step rotation_next(const struct rotation_view *v, struct deis_buf *why);
+/* Entry of the audit: action "key.add" and so on; now: in the layout of the API. Yours. */
+json_t *rotation_audit(const char *action, const char *key_id, const char *now, const char *id);
 
 #endif

@@ -398,6 +398,18 @@ static void deisctl__the_cluster_key_is_changed_step_by_step(void **state)
     struct deis_keyring last = read_keys(f);
     assert_int_equal(last.count, 1);
     assert_memory_equal(last.keys[0].id, both.keys[1].id, 4);
+    deis_autorange struct deis_etcd_range entries = { 0 };
+    assert_int_equal(deis_etcd_list(f->etcd, "/deis/audit/", 0, &entries, NULL), 0);
+    static const char *const actions[] = { "key.add", "key.activate", "key.retire" };
+    for (size_t i = 0; i < DEIS_COUNT(actions); i++) {
+        assert_non_null(strstr(entries.kvs[entries.count - 3 + i].value.ptr, actions[i]));
+    }
+
+    /* A service that says nothing about keys could not read two. */
+    put(f, "/deis/services/router/old", "{\"http\":\"127.0.0.1:80\"}");
+    assert_int_equal(run_key(f, "add"), 1);
+    expect_says(f, "router@old (of an older version)");
+    assert_int_equal(read_keys(f).count, 1);
     forget(f, "/deis/services/");
     forget(f, "/deis/apps/");
     forget(f, "/deis/certs/");
