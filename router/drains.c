@@ -165,7 +165,8 @@ static void collect(struct drains *d)
     const char *unit;
     enum route_desired desired;
 
-    while (route_model_next_unit(d->router->model, &cursor, &unit, &desired)) {
+    while (route_model_leaving(d->router->model) > 0 &&
+           route_model_next_unit(d->router->model, &cursor, &unit, &desired)) {
         if (desired != ROUTE_RUN && !deis_map_get(d->units, deis_str(unit))) {
             struct drain *drain = deis_alloc(sizeof(*drain));
             drain->generation = d->router->table->generation;

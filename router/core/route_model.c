@@ -5,7 +5,10 @@
 
 #include "lib/base/buf.h"
 
-enum { APP_ENDPOINTS_MAX = 10000 };
+enum {
+    APP_ENDPOINTS_MAX = 10000,
+    ADDED_MAX = 64, /* more new hosts at once are worth a table made anew */
+};
 
 struct m_place {
     char *unit;
@@ -46,12 +49,27 @@ struct route_model {
     char *domain;
     char *subdomain;
     struct route_limits limits;
-    bool hosts_dirty;  /* names or the set of apps */
+    bool hosts_dirty;       /* names or the set of apps */
+    char *added[ADDED_MAX]; /* hosts that are new, if nothing else of them has changed */
+    size_t added_count;
+    size_t leaving;    /* units that are to go */
     bool limits_dirty; /* or https */
     struct route_https *https;
     struct m_app *dirty; /* apps to be made anew */
     struct route_table *last;
 };
+
+static void forget_added(struct route_model *m)
+{
+    while (m->added_count > 0) {
+        free(m->added[--m->added_count]);
+    }
+}
+
+static bool is_leaving(const struct m_unit *u)
+{
+    return u->routable && u->desired != ROUTE_RUN;
+}
 
 /* No table to come has this version of an app. */
 static void built_release(struct route_app *a)
@@ -128,6 +146,7 @@ void route_model_free(struct route_model *m)
     deis_map_free(m->states);
     deis_map_free(m->lost);
     deis_map_free(m->hosts);
+    forget_added(m);
     route_policy_free(m->policy);
     free(m->domain);
     free(m->subdomain);
@@ -264,7 +283,10 @@ void route_model_set_host(struct route_model *m, const char *host, const char *a
         return;
     }
     const char *old = deis_map_get(m->hosts, key);
-    if (app && (!old || strcmp(old, app) != 0)) {
+    if (app && !old && !m->hosts_dirty && m->added_count < ADDED_MAX) {
+        deis_map_set(m->hosts, key, deis_strdup(app));
+        m->added[m->added_count++] = deis_str_dup(key);
+    } else if (app && (!old || strcmp(old, app) != 0)) {
         deis_map_set(m->hosts, key, deis_strdup(app));
         m->hosts_dirty = true;
     } else if (!app && old) {
@@ -290,6 +312,7 @@ void route_model_set_unit(struct route_model *m, const char *unit, const struct 
 
     if (old && (!u || strcmp(old->app->name, u->app) != 0)) {
         struct m_app *a = old->app;
+        m->leaving -= is_leaving(old);
         unit_unlink(m, old);
         deis_map_remove(m->units, deis_str(unit));
         old = NULL;
@@ -312,8 +335,10 @@ void route_model_set_unit(struct route_model *m, const char *unit, const struct 
     } else if (old->desired == u->desired && old->routable == u->routable) {
         return;
     }
+    m->leaving -= is_leaving(old);
     old->desired = u->desired;
     old->routable = u->routable;
+    m->leaving += is_leaving(old);
     app_touch(m, old->app);
 }
 
@@ -563,6 +588,21 @@ static void add_names(struct route_model *m, struct route_hosts *hosts)
     deis_buf_clear(&name);
 }
 
+/* The hosts of the last table and those that were added. Yours. */
+static struct route_hosts *more_hosts(struct route_model *m)
+{
+    struct route_hosts *hosts = route_hosts_copy(m->last->hosts);
+
+    for (size_t i = 0; i < m->added_count; i++) {
+        struct deis_str key = deis_str(m->added[i]);
+        struct m_app *a = deis_map_get(m->apps, deis_str(deis_map_get(m->hosts, key)));
+        if (a && a->known) {
+            (void)route_hosts_add(hosts, key, a->index);
+        }
+    }
+    return hosts;
+}
+
 static struct route_table *build_all(struct route_model *m, uint64_t generation)
 {
     struct route_hosts *hosts =
@@ -594,7 +634,7 @@ struct route_table *route_model_build(struct route_model *m, uint64_t generation
     struct route_table *t;
     size_t count = 0;
 
-    if (!m->hosts_dirty && !m->dirty && !m->limits_dirty) {
+    if (!m->hosts_dirty && m->added_count == 0 && !m->dirty && !m->limits_dirty) {
         return NULL;
     }
     while (m->dirty) {
@@ -612,13 +652,22 @@ struct route_table *route_model_build(struct route_model *m, uint64_t generation
     if (m->hosts_dirty) {
         t = build_all(m, generation);
     } else {
-        t = route_table_change(m->last, generation, &m->limits, m->https, indexes, apps, count);
+        struct route_hosts *more = m->added_count > 0 ? more_hosts(m) : NULL;
+        t = route_table_change(m->last, generation, &m->limits, more ? more : m->last->hosts,
+                               m->https, indexes, apps, count);
+        route_hosts_unref(more);
     }
+    forget_added(m);
     route_table_unref(m->last);
     m->last = route_table_ref(t);
     m->hosts_dirty = false;
     m->limits_dirty = false;
     return t;
+}
+
+size_t route_model_leaving(const struct route_model *m)
+{
+    return m->leaving;
 }
 
 bool route_model_next_unit(const struct route_model *m, size_t *cursor, const char **ret_unit,

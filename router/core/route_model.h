@@ -68,6 +68,8 @@ struct route_table *route_model_build(struct route_model *m, uint64_t generation
 
 /* --- units that are leaving --- */
 
+/* How many are to go: what is below costs a look at each unit. */
+size_t route_model_leaving(const struct route_model *m);
 /* Walk all routable units: start with *cursor = 0. */
 bool route_model_next_unit(const struct route_model *m, size_t *cursor, const char **ret_unit,
                            enum route_desired *ret_desired);

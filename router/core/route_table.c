@@ -148,6 +148,25 @@ struct route_hosts *route_hosts_new(size_t expected)
     return h;
 }
 
+struct route_hosts *route_hosts_copy(const struct route_hosts *h)
+{
+    struct route_hosts *copy = deis_alloc(sizeof(*copy));
+
+    atomic_init(&copy->refs, 1);
+    copy->count = h->count;
+    copy->mask = h->mask;
+    copy->wildcards = h->wildcards;
+    copy->slots = deis_realloc_array(NULL, h->mask + 1, sizeof(*copy->slots));
+    memcpy(copy->slots, h->slots, (h->mask + 1) * sizeof(*copy->slots));
+    copy->names_len = h->names_len;
+    copy->names_cap = h->names_len + ROUTE_HOST_MAX;
+    copy->names = deis_realloc_array(NULL, copy->names_cap, 1);
+    if (h->names_len > 0) {
+        memcpy(copy->names, h->names, h->names_len);
+    }
+    return copy;
+}
+
 void route_hosts_unref(struct route_hosts *h)
 {
     if (!h || atomic_fetch_sub(&h->refs, 1) != 1) {
@@ -301,11 +320,11 @@ struct route_table *route_table_new(uint64_t generation, const struct route_limi
 }
 
 struct route_table *route_table_change(const struct route_table *old, uint64_t generation,
-                                       const struct route_limits *limits, struct route_https *https,
-                                       const uint32_t *indexes, struct route_app *const *apps,
-                                       size_t count)
+                                       const struct route_limits *limits, struct route_hosts *hosts,
+                                       struct route_https *https, const uint32_t *indexes,
+                                       struct route_app *const *apps, size_t count)
 {
-    struct route_table *t = table_alloc(generation, limits, old->hosts, https, old->app_count);
+    struct route_table *t = table_alloc(generation, limits, hosts, https, old->app_count);
 
     for (size_t i = 0; i < group_count(old->app_count); i++) {
         t->groups[i] = old->groups[i];

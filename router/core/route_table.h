@@ -25,7 +25,7 @@ struct route_endpoint {
     atomic_uint failures; /* in a row */
     _Atomic uint64_t ejected_until_ms;
     _Atomic uint64_t since_ms; /* when it was first looked at for its weight; 0: not yet */
-    uint64_t tag;              /* names its unit to clients that stick to it; 0: none needed so far */
+    uint64_t tag;  /* names its unit to clients that stick to it; 0: none needed so far */
     uint32_t slot; /* small number, unique among the endpoints that exist */
     unsigned uses; /* built apps that hold it; thread: main */
     bool v6;
@@ -79,7 +79,7 @@ struct route_https {
     bool enforce;                           /* plain requests are sent to HTTPS */
     size_t hsts_len;                        /* 0: none */
     size_t hsts_app_len;                    /* for an app that asks for it; never 0 */
-    char hsts[96]; /* the field's line for answers over HTTPS, with its end */
+    char hsts[96];               /* the field's line for answers over HTTPS, with its end */
     struct deis_map *challenges; /* see challenges.h; NULL: none */
 };
 
@@ -154,10 +154,12 @@ void route_app_set_settings(struct route_app *a, struct route_settings *s);
 /* --- hosts --- */
 
 struct route_hosts *route_hosts_new(size_t expected);
+/* One that more can be added to, for the price of copying memory. */
+struct route_hosts *route_hosts_copy(const struct route_hosts *h);
 void route_hosts_unref(struct route_hosts *h);
-/* Host (lower case, no port) -> index into apps. "*.example.com" stands for every name with one label
- * more that has no entry of its own (RFC 6125 section 6.4.3), not for example.com. False when the host
- * is taken. Before sharing only. */
+/* Host (lower case, no port) -> index into apps. "*.example.com" stands for every name with one
+ * label more that has no entry of its own (RFC 6125 section 6.4.3), not for example.com. False when
+ * the host is taken. Before sharing only. */
 bool route_hosts_add(struct route_hosts *h, struct deis_str host, uint32_t app);
 bool route_hosts_find(const struct route_hosts *h, struct deis_str host, uint32_t *ret_app);
 size_t route_hosts_count(const struct route_hosts *h);
@@ -171,11 +173,11 @@ void route_https_unref(struct route_https *h); /* NULL is fine */
 struct route_table *route_table_new(uint64_t generation, const struct route_limits *limits,
                                     struct route_hosts *hosts, struct route_https *https,
                                     struct route_app *const *apps, size_t app_count);
-/* As old, but for these apps (count of them, at these indexes), limits and https. */
+/* As old, but for these apps (count of them, at these indexes), limits, hosts and https. */
 struct route_table *route_table_change(const struct route_table *old, uint64_t generation,
-                                       const struct route_limits *limits, struct route_https *https,
-                                       const uint32_t *indexes, struct route_app *const *apps,
-                                       size_t count);
+                                       const struct route_limits *limits, struct route_hosts *hosts,
+                                       struct route_https *https, const uint32_t *indexes,
+                                       struct route_app *const *apps, size_t count);
 
 /* --- use. thread: any --- */
 

@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 
+import h2_rig as h2
 import rig
 from etcd_test import World, text_of
 from tls_test import Authority
@@ -334,6 +335,26 @@ class HandOver(unittest.TestCase):
         ws.rest()
         ws.close()
         idle.close()
+        self.ends(old)
+
+    def test_http2_clients_are_told_and_finish_their_streams(self):
+        o = self.origin()
+        r = self.static([(HOST, o.port)], '--h2c')
+        c = h2.plain(r.http, HOST)
+        self.addCleanup(c.close)
+        sid = c.open(path='/gate')
+        rig.wait_for(lambda: o.requests, 'it arrives')
+        old = successor(r)
+        taken(r)
+        while len(c.goaways) < 2:
+            c.step()
+        self.assertEqual([g[1] for g in c.goaways], [h2.NO_ERROR, h2.NO_ERROR])
+        again = h2.plain(r.http, HOST)
+        self.addCleanup(again.close)
+        self.assertEqual(again.get().status, 200)
+        o.gate.set()
+        self.assertEqual(c.answer(sid).body, b'origin')
+        self.assertEqual(c.end(), h2.NO_ERROR)
         self.ends(old)
 
     def test_the_old_one_ends_at_its_deadline(self):

@@ -242,6 +242,16 @@ class Requests(Proxy):
         self.origin.gate.set()
         rig.wait_for(lambda: len(self.origin.open) <= before, 'unit sees the end')
 
+    def test_client_gone_after_its_last_request(self):
+        for version, fields in (('1.1', 'Connection: close'), ('1.0', 'X-A: b')):
+            self.origin.gate.clear()
+            name = 'gone-' + version
+            c = self.client()
+            c.send(request('GET /gate HTTP/' + version, fields, 'X-Request-Id: ' + name))
+            c.close()
+            self.assertIn('code=H27', self.router.lines(name)[0])
+            self.origin.gate.set()
+
     def test_health_check_of_load_balancers(self):
         self.assertEqual(rig.get(self.router.http, '10.0.0.1', '/health-check')[:1], (200,))
         self.assertEqual(rig.get(self.router.http, HOST, '/health-check')[2], b'origin')

@@ -512,6 +512,16 @@ class Etcd:
     def put(self, key, value):
         self.call('kv/put', key='/deis/' + key, value=value if isinstance(value, str) else json.dumps(value))
 
+    def put_many(self, pairs):
+        """(key, value)s, many at once: etcd takes 128 in a transaction."""
+        code = lambda s: base64.b64encode(s.encode()).decode()
+        for i in range(0, len(pairs), 100):
+            ops = [{'requestPut': {'key': code('/deis/' + k), 'value': code(v if isinstance(v, str) else json.dumps(v))}}
+                   for k, v in pairs[i:i + 100]]
+            data = json.dumps({'success': ops}).encode()
+            with urllib.request.urlopen(self.url + '/v3/kv/txn', data, timeout=30) as r:
+                r.read()
+
     def delete(self, key):
         self.call('kv/deleterange', key='/deis/' + key)
 

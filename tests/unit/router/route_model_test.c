@@ -98,6 +98,81 @@ static void table__nobody_takes_names_of_others(void **state)
     assert_string_equal(find(w, "blog.example.com")->name, "blog");
 }
 
+static void hosts__added_later_are_as_if_there_from_the_start(void **state)
+{
+    struct world *w = *state;
+    char host[32];
+
+    route_model_set_app(w->model, "blog", true);
+    route_model_set_app(w->model, "shop", true);
+    route_model_set_host(w->model, "a.test", "blog");
+    assert_true(build(w));
+    struct route_app *blog = find(w, "a.test");
+    struct route_table *before = route_table_ref(w->table);
+    route_model_set_host(w->model, "b.test", "blog");
+    route_model_set_host(w->model, "blog.example.com", "shop"); /* nobody's to take */
+    route_model_set_host(w->model, "lost.test", "nobody");
+    route_model_set_host(w->model, "gone.test", "blog");
+    assert_true(build(w));
+    assert_ptr_equal(find(w, "b.test"), blog); /* and nothing else was made anew */
+    assert_ptr_equal(find(w, "a.test"), blog);
+    assert_ptr_equal(find(w, "blog.example.com"), blog);
+    assert_null(find(w, "lost.test"));
+    assert_non_null(find(w, "gone.test"));
+    assert_null(route_table_find(before, DEIS_STR("b.test"))); /* which others still use */
+    route_table_unref(before);
+    assert_false(build(w));
+
+    /* One that goes again, or to another app, before a table is made of it. */
+    route_model_set_host(w->model, "c.test", "blog");
+    route_model_set_host(w->model, "c.test", NULL);
+    route_model_set_host(w->model, "d.test", "blog");
+    route_model_set_host(w->model, "d.test", "shop");
+    route_model_set_host(w->model, "gone.test", NULL);
+    assert_true(build(w));
+    assert_null(find(w, "c.test"));
+    assert_null(find(w, "gone.test"));
+    assert_string_equal(find(w, "d.test")->name, "shop");
+
+    /* Those of an app that comes later, and very many. */
+    route_model_set_app(w->model, "nobody", true);
+    assert_true(build(w));
+    assert_string_equal(find(w, "lost.test")->name, "nobody");
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(host, sizeof(host), "h%d.test", i);
+        route_model_set_host(w->model, host, i % 2 ? "blog" : "shop");
+        if (i % 7 == 0 || i > 500) {
+            assert_true(build(w));
+        }
+    }
+    (void)build(w);
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(host, sizeof(host), "h%d.test", i);
+        assert_string_equal(find(w, host)->name, i % 2 ? "blog" : "shop");
+    }
+}
+
+static void units__that_leave_are_counted(void **state)
+{
+    struct world *w = *state;
+    struct route_unit other = { "shop", "m1", ROUTE_DRAIN, true };
+
+    set_unit(w, "u1", ROUTE_RUN);
+    set_unit(w, "u2", ROUTE_DRAIN);
+    assert_int_equal(route_model_leaving(w->model), 1);
+    set_unit(w, "u1", ROUTE_DRAIN);
+    set_unit(w, "u1", ROUTE_STOP);
+    assert_int_equal(route_model_leaving(w->model), 2);
+    route_model_set_unit(w->model, "u1", &other);
+    assert_int_equal(route_model_leaving(w->model), 2);
+    other.routable = false;
+    route_model_set_unit(w->model, "u1", &other);
+    assert_int_equal(route_model_leaving(w->model), 1);
+    set_unit(w, "u2", ROUTE_RUN);
+    route_model_set_unit(w->model, "u1", NULL);
+    assert_int_equal(route_model_leaving(w->model), 0);
+}
+
 static void units__are_routed_while_ready_wanted_and_not_lost(void **state)
 {
     struct world *w = *state;
@@ -319,6 +394,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(table__knows_apps_domains_and_the_controller),
         TEST(table__nobody_takes_names_of_others),
+        TEST(hosts__added_later_are_as_if_there_from_the_start),
+        TEST(units__that_leave_are_counted),
         TEST(units__are_routed_while_ready_wanted_and_not_lost),
         TEST(units__before_their_app_is_known_make_no_route),
         TEST(units__not_routable_stay_out),
