@@ -26,6 +26,7 @@ void edge_update(struct router *r)
         .connections = r->settings.address_connections,
         .rate = r->settings.address_rate,
         .connections_all = r->settings.workers * r->connections_max,
+        .body_rate = r->settings.body_rate,
         .h2 = r->settings.h2,
         .h2c = r->settings.h2c,
     };

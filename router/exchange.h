@@ -60,6 +60,7 @@ struct exchange {
     bool request_done;             /* all of it was read */
     struct bytes request_trailers; /* as lines */
     bool held;                     /* all that was read of it is still in in */
+    bool slow_unit;                /* it did not take all at once: the pace is not the client's */
 
     /* the unit */
     struct route_app *app; /* one ref */

@@ -110,6 +110,7 @@ void exchange_splice_body(struct exchange *x)
         client_read_enable(x->client, true);
         break;
     case SPLICER_WAIT_OUTPUT:
+        x->slow_unit = true;
         client_read_enable(x->client, false);
         event_add(&x->up->writable, NULL);
         break;
@@ -150,11 +151,24 @@ static bool forward_body(struct exchange *x, char *data, size_t len)
     return forward_length(x, data, len);
 }
 
+/* A client that sends a byte now and then would hold up one of the app's processes for hours. */
+static bool is_trickle(const struct exchange *x)
+{
+    const struct worker *w = x->worker;
+
+    return !x->slow_unit && !x->head_out &&
+           edge_policy_is_trickle(w->policy, x->body_bytes, w->now_us - x->start_us);
+}
+
 static void read_body(struct exchange *x)
 {
     struct worker *w = x->worker;
     size_t max = WORKER_SCRATCH;
 
+    if (is_trickle(x)) {
+        (void)exchange_fail(x, PAGE_REQUEST_TIMEOUT);
+        return;
+    }
     if (x->to_unit.len > 0 || x->body_pipe.held > 0) {
         client_read_enable(x->client, false);
         return;

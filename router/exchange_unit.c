@@ -218,6 +218,7 @@ bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count)
         return exchange_fail(x, PAGE_BAD_REQUEST);
     }
     if (x->to_unit.len > 0) {
+        x->slow_unit = true;
         event_add(&x->up->writable, NULL);
         if (!x->request_done) {
             client_read_enable(x->client, false);

@@ -43,6 +43,7 @@ struct settings {
     uint32_t address_connections;
     uint32_t address_rate;
     uint64_t buffer_memory;
+    uint64_t body_rate;
     char *proxy_real_ip_cidr; /* NULL: unset */
 };
 

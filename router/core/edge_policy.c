@@ -5,7 +5,10 @@
  * believed unasked. */
 #define PROXIES_DEFAULT "10.0.0.0/8"
 
-enum { RATE_MAX = 1000000 };
+enum {
+    RATE_MAX = 1000000,
+    FREE_US = 20 * 1000 * 1000,
+};
 
 static int parse_if(bool wanted, const char *text, struct deis_cidrs **ret, struct deis_err *err)
 {
@@ -22,6 +25,7 @@ int edge_policy_new(const struct edge_options *o, struct edge_policy **ret, stru
     p->connections = o->connections > 0 ? o->connections : o->connections_all / 2;
     p->connections = p->connections > 0 ? p->connections : 1;
     p->loopback_too = o->connections > 0;
+    p->body_rate = o->body_rate;
     p->rate = o->rate < RATE_MAX ? o->rate : RATE_MAX;
     p->h2 = o->h2;
     p->h2c = o->h2c;
@@ -51,6 +55,13 @@ bool edge_policy_is_proxy(const struct edge_policy *p, const struct deis_ip *ip)
 bool edge_policy_counts(const struct edge_policy *p, const struct deis_ip *ip)
 {
     return p->loopback_too || !is_loopback(ip);
+}
+
+bool edge_policy_is_trickle(const struct edge_policy *p, uint64_t bytes, uint64_t elapsed_us)
+{
+    uint64_t late_s = elapsed_us > FREE_US ? (elapsed_us - FREE_US) / 1000000 : 0;
+
+    return late_s > 0 && bytes / late_s < p->body_rate;
 }
 
 struct edge_policy *edge_policy_ref(struct edge_policy *p)

@@ -281,6 +281,28 @@ class Limits(unittest.TestCase):
         rig.wait_for(served, 'a client that does its part is served')
         self.assertGreater(router.metric('deis_router_connections_shed_total'), 0)
 
+    def test_a_body_that_trickles_is_cut(self):
+        """The app must not be held up for hours by a byte now and then."""
+        router = self.start('--body-rate', '1000')
+        fields = (('Content-Length: 1000000', b'a'), ('Content-Length: 1000', b'a'), ('Transfer-Encoding: chunked', b'1\r\na\r\n'))
+        slow = []
+        for field, piece in fields:
+            c = self.client(router)
+            c.send(request('POST /echo HTTP/1.1', field) + piece)
+            c.s.settimeout(0.1)
+            slow.append((c, piece))
+        end = time.monotonic() + 60
+        while slow and time.monotonic() < end:
+            for c, piece in list(slow):
+                try:
+                    self.assertTrue(c.more())
+                    c.s.settimeout(rig.DEADLINE)
+                    self.assertEqual(c.answer()[0], 408)
+                    slow.remove((c, piece))
+                except TimeoutError:
+                    c.send(piece)
+        self.assertEqual(slow, [])
+
     def test_no_descriptors(self):
         """Connections wait in the queue; nobody spins, and what is open goes on."""
         self.origin = rig.Origin()
@@ -391,6 +413,40 @@ class Metrics(Edge):
         c.send(b'nonsense\r\n\r\n')
         c.answer()
         self.assertEqual(self.scrape()[1]['deis_router_bad_requests_total'][None], 1)
+
+
+class Codes(Edge):
+    def test_all_are_documented(self):
+        """Each code with each of its statuses."""
+        root = os.path.join(os.path.dirname(__file__), '../../..')
+        with open(os.path.join(root, 'router/core/pages.c')) as f:
+            codes = {(code, status) for status, code in re.findall(r'= \{\s*(\d{3}), "([A-Z]\d\d)"', f.read())}
+        self.assertGreater(len(codes), 15)
+        with open(os.path.join(root, 'docs/EDGE.md')) as f:
+            rows = dict(re.findall(r'^\| `([A-Z]\d\d)` \| ([^|]*) \|', f.read(), re.M))
+        self.assertEqual([c for c in sorted(codes) if c[1] not in re.findall(r'\d{3}', rows.get(c[0], ''))], [])
+        self.assertEqual(set(rows) - {code for code, _ in codes}, set())
+
+    def test_pages_and_lines_agree(self):
+        self.router.set('down.test', rig.free_port())
+        table = (('down.test', 'GET / HTTP/1.1', 502, 'H21'), (HOST, 'TRACE / HTTP/1.1', 405, 'H26'),
+                 (HOST, 'GET /garbage HTTP/1.1', 502, 'H17'), (HOST, 'GET /drop HTTP/1.1', 502, 'H13'))
+        for host, line, status, code in table:
+            for accept in ('text/html', 'application/json'):
+                with self.subTest(code=code, accept=accept):
+                    rid = '%s-%s' % (code, accept.replace('/', '.'))
+                    c = self.client()
+                    c.send(('%s\r\nHost: %s\r\nAccept: %s\r\nX-Request-Id: %s\r\n\r\n' % (line, host, accept, rid)).encode())
+                    got, fields, body = c.answer()
+                    self.assertEqual((got, fields['content-type'].split(';')[0]), (status, accept))
+                    if accept == 'application/json':
+                        told = json.loads(body)
+                        self.assertEqual((told['status'], told['code'], told['request_id']), (status, code, rid))
+                    else:
+                        self.assertIn(('%s &middot; %s' % (code, rid)).encode(), body)
+                    logged = self.router.lines(rid)[0]
+                    self.assertIn(' at=error code=%s desc="' % code, logged)
+                    self.assertIn(' status=%d ' % status, logged)
 
 
 class Routes(unittest.TestCase):
