@@ -194,7 +194,7 @@ int route_file_load(struct route_model *m, struct deis_str text, struct deis_err
     char end[32];
     int n;
 
-    if (!deis_str_starts(text, SAVED_HEAD)) {
+    if (!deis_str_starts(text, SAVED_HEAD) || memchr(text.ptr, '\0', text.len)) {
         return deis_err_set(err, DEIS_INVALID, "not a saved routing table of this version");
     }
     struct deis_str body = deis_str_first(text, text.len > 21 ? text.len - 21 : 0);

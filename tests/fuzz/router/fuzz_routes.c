@@ -30,20 +30,39 @@ static void save_and_load(struct route_registry *r, struct route_model *m)
     deis_buf_clear(&second);
 }
 
+/* The lines of a saved table, whole as the router itself writes it: with its head and the sum that
+ * closes it. */
+static void as_saved(struct deis_str lines, struct deis_buf *out)
+{
+    uint64_t sum = UINT64_C(14695981039346656037);
+
+    deis_buf_add_cstr(out, "deis-routes 1\n");
+    deis_buf_add_str(out, lines);
+    deis_buf_add_cstr(out, "\n");
+    for (size_t i = 0; i < out->len; i++) {
+        sum = (sum ^ (unsigned char)out->data[i]) * UINT64_C(1099511628211);
+    }
+    deis_buf_addf(out, "end %016llx\n", (unsigned long long)sum);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct deis_str s = deis_str_n((const char *)data, size);
+    struct deis_buf saved = DEIS_BUF_INIT(1024 * 1024);
     struct deis_err err;
 
-    for (int i = 0; i < 2; i++) {
+    as_saved(s, &saved);
+    for (int i = 0; i < 3; i++) {
         struct route_registry *r = route_registry_new();
         struct route_model *m = route_model_new(r);
-        int code = i == 0 ? route_file_read_static(m, s, &err) : route_file_load(m, s, &err);
+        struct deis_str text = i == 2 ? deis_buf_str(&saved) : s;
+        int code = i == 0 ? route_file_read_static(m, text, &err) : route_file_load(m, text, &err);
         if (code == 0) {
             save_and_load(r, m);
         }
         route_model_free(m);
         route_registry_free(r);
     }
+    deis_buf_clear(&saved);
     return 0;
 }
