@@ -57,7 +57,7 @@ void acme_change(struct acme_turn *t, struct change *c, const char *action, cons
 {
     deis_autofree char *object = deis_asprintf("cert/%s", domain);
 
-    change_begin(c, "", action, object, result, t->ctl->instance);
+    change_begin(c, "", action, object, result, t->ctl->instance, NULL);
     deis_etcd_if_create(c->txn, LEADER_KEY, t->epoch);
 }
 

@@ -269,7 +269,7 @@ void api_change(struct api *a, struct change *c, const char *action, const char 
     va_start(args, object_format);
     deis_buf_vaddf(&object, object_format, args);
     va_end(args);
-    change_begin(c, a->user, action, object.data, "done", a->id);
+    change_begin(c, a->user, action, object.data, "done", a->id, a->source);
 }
 
 bool api_commit(struct api *a, struct change *c)

@@ -4,8 +4,8 @@
 #include "controller/applog.h"
 #include "controller/logline.h"
 #include "controller/logs.h"
-#include "controller/routings.h"
 #include "controller/rollouts.h"
+#include "controller/routings.h"
 #include "run.pb-c.h"
 
 #include "lib/base/clock.h"
@@ -263,7 +263,7 @@ static int finish_once(struct ctl *ctl, const struct operation *op, struct outco
         o->done ? (uint32_t)json_integer_value(json_object_get(op->release, "version")) : 0;
     deis_autofree char *action = deis_asprintf("app.%s", op->kind);
     deis_autofree char *object = deis_asprintf("app/%s", op->app);
-    change_begin(&c, op->owner, action, object, o->done ? "done" : "failed", op->request);
+    change_begin(&c, op->owner, action, object, o->done ? "done" : "failed", op->request, NULL);
     if (o->done && op->release) {
         r = routings_follow_release(ctl, &c, app, op->release, op->config, err);
         if (r < 0) {
@@ -409,7 +409,7 @@ static int destroy_once(struct ctl *ctl, const struct operation *op, struct outc
     deis_autofree char *outcome = outcome_format(o);
     deis_autofree char *object = deis_asprintf("app/%s", op->app);
     const char *owner = json_string_value(json_object_get(app, "owner"));
-    change_begin(&c, op->owner, "app.destroy", object, "done", op->request);
+    change_begin(&c, op->owner, "app.destroy", object, "done", op->request, NULL);
     deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", op->app), revisions[0]);
     deis_etcd_then_delete(c.txn, key);
     deis_etcd_if_mod(c.txn, deis_key(key, "operations/%s", op->app), revisions[1]);

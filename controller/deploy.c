@@ -145,7 +145,7 @@ static int commit_direct(const struct deploy_request *req, const struct app_view
     if (plan->structure) {
         json_object_set(app, "structure", plan->structure);
     }
-    change_begin(&c, req->user, action, object, "done", req->request);
+    change_begin(&c, req->user, action, object, "done", req->request, req->source);
     if (plan->release) {
         unsigned version = (unsigned)json_integer_value(json_object_get(plan->release, "version"));
         json_object_set(app, "latest", json_object_get(plan->release, "version"));
@@ -194,8 +194,9 @@ static void operation_fill(struct operation *op, const struct deploy_request *re
 }
 
 /* Write the operation; its key is the lock, its id keeps a repeat from beginning twice. */
-static int commit_begin(struct ctl *ctl, const struct operation *op, const struct app_view *view,
-                        const struct deis_formation *formation, struct deis_err *err)
+static int commit_begin(struct ctl *ctl, const char *source, const struct operation *op,
+                        const struct app_view *view, const struct deis_formation *formation,
+                        struct deis_err *err)
 {
     char key[DEIS_KEY_MAX];
     change_auto struct change c = { 0 };
@@ -203,7 +204,7 @@ static int commit_begin(struct ctl *ctl, const struct operation *op, const struc
     deis_autofree char *action = deis_asprintf("app.%s", op->kind);
     deis_autofree char *object = deis_asprintf("app/%s", op->app);
 
-    change_begin(&c, op->owner, action, object, "begun", op->request);
+    change_begin(&c, op->owner, action, object, "begun", op->request, source);
     deis_etcd_if_absent(c.txn, deis_key(key, "operations/%s", op->app));
     change_put_text(&c, key, text);
     deis_etcd_if_absent(c.txn, deis_key(key, "outcomes/%s", op->id));
@@ -235,7 +236,7 @@ static int begin_rollout(const struct deploy_request *req, const struct app_view
         free(op->summary);
         op->summary = deis_strdup(plan->summary);
     }
-    return commit_begin(req->ctl, op, view, &plan->formation, err);
+    return commit_begin(req->ctl, req->source, op, view, &plan->formation, err);
 }
 
 enum attempt {
@@ -391,7 +392,7 @@ int deploy_destroy(struct deploy_request *req, struct outcome *ret, struct deis_
     operation_fill(&op, req);
     op.step = OPERATION_DESTROY;
     op.generation = view.generation;
-    r = commit_begin(req->ctl, &op, &view, NULL, err);
+    r = commit_begin(req->ctl, req->source, &op, &view, NULL, err);
     if (r == DEIS_OK) {
         r = carry(req->ctl, &op, live, ret, err);
     }
@@ -413,6 +414,7 @@ struct deploy_request deploy_request_of(struct api *a, const char *kind, uint64_
                                     .user = a->user,
                                     .hint = a->app,
                                     .request = a->id,
+                                    .source = a->source,
                                     .patience_ms = patience_ms };
 }
 

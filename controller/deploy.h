@@ -30,6 +30,7 @@ struct deploy_request {
     const char *user;
     const json_t *hint;                   /* the app's document as it was just read, or NULL */
     const char *request;                  /* id, for the audit */
+    const char *source;                   /* address that it came from, for the audit, or NULL */
     char operation[OPERATION_ID_MAX + 1]; /* id given by the caller, or "" */
     uint64_t patience_ms;                 /* how long to wait for another operation to end */
     /* Fill *plan (zeroed) from the app as it stands; called again when that changes meanwhile. A

@@ -91,7 +91,7 @@ static int register_once(struct api *a, const char *name, bool first, const json
     change_auto struct change c = { 0 };
     char key[DEIS_KEY_MAX];
 
-    change_begin(&c, *a->user ? a->user : name, "user.register", name, "done", a->id);
+    change_begin(&c, *a->user ? a->user : name, "user.register", name, "done", a->id, a->source);
     deis_etcd_if_absent(c.txn, deis_key(key, "users/%s", name));
     change_put(&c, key, doc);
     if (first) {
@@ -194,7 +194,7 @@ static bool login_write(struct api *a, const char *name, char token[TOKEN_LEN + 
         }
         deis_time_format_iso(deis_wall_us(), &now);
         json_object_set_new(doc, "last_login", json_string(now.data));
-        change_begin(&c, name, "user.login", name, "done", a->id);
+        change_begin(&c, name, "user.login", name, "done", a->id, a->source);
         deis_etcd_if_mod(c.txn, deis_key(key, "users/%s", name), revision);
         change_put(&c, key, doc);
         r = tokens_issue(a->ctl, &c, name, false, token, &err);

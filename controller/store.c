@@ -2,6 +2,7 @@
 #include "controller/store.h"
 
 #include "lib/base/clock.h"
+#include "lib/wire/ip.h"
 
 #include <unistd.h>
 
@@ -209,8 +210,9 @@ void change_clear(struct change *c)
 }
 
 void change_begin(struct change *c, const char *user, const char *action, const char *object,
-                  const char *result, const char *request)
+                  const char *result, const char *request, const char *source)
 {
+    struct deis_ip ip;
     char id[17];
     char now[32];
     uint64_t ms = deis_wall_ms();
@@ -222,6 +224,9 @@ void change_begin(struct change *c, const char *user, const char *action, const 
     deis_autojson json_t *entry =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "time", now, "user", user, "action", action,
                   "object", object, "result", result, "request", request);
+    if (deis_ip_parse(deis_str(source), &ip)) {
+        json_object_set_new(entry, "source", json_string(source));
+    }
     change_put(c, c->audit, entry);
 }
 

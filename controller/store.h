@@ -42,9 +42,10 @@ struct change {
 
 #define change_auto __attribute__((cleanup(change_clear)))
 void change_clear(struct change *c);
-/* user may be "" (nobody yet). Secrets must not be in any of the texts. */
+/* user may be "" (nobody yet). source: the address that the request came from, NULL when there is
+ * none; anything but an address is left out. Secrets must not be in any of the texts. */
 void change_begin(struct change *c, const char *user, const char *action, const char *object,
-                  const char *result, const char *request);
+                  const char *result, const char *request, const char *source);
 void change_put(struct change *c, const char *key, const json_t *doc);
 void change_put_text(struct change *c, const char *key, const char *text);
 /* DEIS_CONFLICT: a guard did not hold. DEIS_TIMEOUT: nobody can say whether it happened. */

@@ -16,7 +16,8 @@ const struct openapi_schema openapi_schemas[] = {
     { "Token", "token:string" },
     { "Login", "id:string created:time last_used:time? current:boolean" },
     { "Status", "status:string" },
-    { "Entry", "time:time user:string action:string object:string result:string request:string" },
+    { "Entry", "time:time user:string action:string object:string result:string request:string "
+               "source:string~" },
     { "Admin", "username:string is_superuser:boolean" },
     { "Key", "uuid:string owner:string id:string public:string fingerprint:string created:time "
              "updated:time" },

@@ -129,6 +129,18 @@ describe('E beside the checklist', () => {
     await until('usersPerApp', () => w.post(`apps/${app}/perms`, 'nia', { username: 'ivo' }));
   });
 
+  it('E-21 the audit says who, from where, and what, but no secret', async () => {
+    const app = await w.built('ivo');
+    (await set(app, { SECRET: 'audited-4711' })).is(201);
+    const headers = { 'X-Forwarded-For': '198.51.100.9, 203.0.113.7' }; // the last one is the router's word
+    (await w.post(`apps/${app}/domains`, 'ivo', { domain: `${app}.example.org` }, { headers })).is(201);
+    const entries = (await w.get(`audit?app=${app}&page_size=100`, 'admin')).is(200).json.results;
+    const of = (action) => entries.find((e) => e.action === action);
+    assert.deepEqual([of('app.create').user, of('app.create').source, of('domain.add').source], ['ivo', '127.0.0.1', '203.0.113.7']);
+    assert.equal(of('app.config').user, 'ivo');
+    assert.ok(!JSON.stringify(entries).includes('audited-4711'));
+  });
+
   it("E-08 who leaves takes along only what is the own", async () => {
     await w.addUser('max');
     const app = await w.app('ivo');
