@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
 """HTTP/2 at the router: requests and answers, flow control, what a client must not do, what it may not cost, drain."""
-import os
+import random
 import re
 import secrets
 import signal
 import socket
 import struct
 import subprocess
-import threading
 import time
 import unittest
 
 import h2_rig as h2
+import handover_test
 import rig
 import tls_test
 
@@ -608,6 +608,59 @@ class Abuse(H2):
                 if line.startswith('deis_router_app_in_flight{')]
 
 
+class Chance(H2):
+    """Clients that do anything, in any order; the same at each run. The sanitizers watch, and nothing may stay behind."""
+    PATHS = ('/', '/echo', '/echo-chunked', '/big/300000', '/slow/0.01', '/status/204', '/status/304', '/drop', '/reset', '/short', '/short-chunked',
+             '/early', '/hints', '/hop', '/until-close', '/split', '/huge-head', '/101', '/garbage', '/nope')
+
+    def act(self, c, rng, ids):
+        what = rng.random()
+        if what < .45 or not ids:
+            c.host = rng.choice((HOST, HOST, HOST, 'nobody.site.test', 'down.site.test'))
+            more = {'content_length': str(rng.choice((0, 1, 10, 5000)))} if rng.random() < .2 else {}
+            fields = c.usual(rng.choice(('GET', 'POST', 'HEAD', 'PUT', 'TRACE')), rng.choice(self.PATHS), **more)
+            if rng.random() < .1:
+                rng.shuffle(fields)
+            ids.append(c.open(fields, end=rng.random() < .5))
+        elif what < .65:
+            c.data(rng.choice(ids), bytes(rng.choice((0, 1, 1000, 16384))), rng.random() < .3)
+        elif what < .75:
+            c.frame(h2.RST_STREAM, 0, rng.choice(ids), struct.pack('!I', rng.randrange(14)))
+        elif what < .8:
+            c.frame(h2.WINDOW_UPDATE, 0, rng.choice(ids + [0]), struct.pack('!I', rng.choice((1, 1000, 100000))))
+        elif what < .84:
+            c.frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, rng.choice(ids), c.block([('x-trailer', '1')]))
+        elif what < .88:
+            c.frame(h2.SETTINGS, 0, 0, struct.pack('!HI', 4, rng.choice((0, 10, 65535, 200000))))
+        elif what < .9:
+            c.frame(rng.randrange(12), rng.randrange(256), rng.choice(ids + [0, 99]), rng.randbytes(rng.randrange(30)))
+        else:
+            c.ping()
+
+    def one(self, rng):
+        c = self.client(plain=rng.random() < .7, credit=rng.random() < .7)
+        c.c.s.settimeout(1)
+        try:
+            ids = []
+            for i in range(rng.randrange(5, 60)):
+                self.act(c, rng, ids)
+            c.ping()
+        except (OSError, h2.Gone, AttributeError):
+            pass  # it was one of the things that end a connection
+        if rng.random() < .5:
+            c.c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        c.close()
+
+    def test_anything(self):
+        self.origin.gate.set()
+        rng = random.Random(9113)
+        for i in range(150):
+            self.one(rng)
+        self.assertTrue(self.router.is_well())
+        for name in ('deis_router_connections', 'deis_router_buffer_bytes', 'deis_router_app_in_flight{app="%s"}' % HOST):
+            rig.wait_for(lambda: self.router.metric(name) == 0, name + ' is 0')
+
+
 class Drain(H2):
     @classmethod
     def setUpClass(cls):
@@ -641,6 +694,24 @@ class Drain(H2):
         self.assertEqual(c.end(), h2.NO_ERROR)
         self.assertEqual(idle.end(), h2.NO_ERROR)
         self.assertEqual(self.router.stop(how=None), 0)
+
+    def test_another_process_takes_over(self):
+        c, idle = self.client(), self.client()
+        self.assertEqual(idle.get().status, 200)
+        self.origin.gate.clear()
+        sid = c.open(path='/gate')
+        c.ping()
+        old = handover_test.successor(self.router)
+        handover_test.taken(self.router)
+        self.assertEqual(idle.end(), h2.NO_ERROR)
+        while len(c.goaways) < 2:
+            c.step()
+        self.assertEqual(c.goaways[-1], (sid, h2.NO_ERROR))
+        self.assertEqual(self.client().get().status, 200)  # by the new one
+        self.origin.gate.set()
+        self.assertEqual(c.answer(sid).body, b'origin')
+        self.assertEqual(c.end(), h2.NO_ERROR)
+        self.assertEqual(old.wait(rig.DEADLINE), 0)
 
     def test_a_client_that_never_answers_the_notice(self):
         c = self.client()
