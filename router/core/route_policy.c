@@ -91,7 +91,12 @@ int route_policy_set(struct route_policy *p, const char *app, struct deis_str te
         (void)deis_map_remove(p->own, deis_str(app));
         return DEIS_OK;
     }
-    json_t *doc = text.len <= DEIS_ROUTING_MAX ? deis_json_parse(text, err) : NULL;
+    json_t *doc = NULL;
+    if (text.len <= DEIS_ROUTING_MAX) {
+        doc = deis_json_parse(text, err);
+    } else {
+        deis_err_set(err, DEIS_INVALID, "it has more than %d bytes", DEIS_ROUTING_MAX);
+    }
     struct route_settings *s = doc ? settings_new(doc, err) : NULL;
     if (s) {
         deis_map_set(p->own, deis_str(app), s);
@@ -100,7 +105,22 @@ int route_policy_set(struct route_policy *p, const char *app, struct deis_str te
     if (!deis_map_get(p->own, deis_str(app))) {
         deis_map_set(p->own, deis_str(app), closed_settings());
     }
-    return deis_err_set(err, DEIS_INVALID, "routing of '%s' can't be read", app);
+    deis_err_wrap(err, "routing of '%s' can't be read", app);
+    err->code = DEIS_INVALID;
+    return err->code;
+}
+
+/* Within what apps may set: a time beyond that must not cost the rest of the settings. */
+static void set_time(json_t *settings, const char *name, uint64_t ms, uint64_t min_ms,
+                     uint64_t max_ms)
+{
+    uint64_t within = ms < min_ms ? min_ms : ms;
+
+    if (ms > 0) {
+        within = within > max_ms ? max_ms : within;
+        deis_autofree char *text = deis_asprintf("%llums", (unsigned long long)within);
+        json_object_set_new(settings, name, json_string(text));
+    }
 }
 
 /* The settings that the platform gives the controller; NULL: none. */
@@ -108,7 +128,7 @@ static struct route_settings *controller_settings(const struct route_defaults *d
                                                   struct deis_err *err)
 {
     deis_autojson json_t *obj = json_object();
-    json_t *list = NULL;
+    deis_autojson json_t *list = NULL;
     bool closed = d->enforce_whitelist;
 
     if (d->controller_whitelist && d->controller_whitelist[0] != '\0') {
@@ -116,21 +136,13 @@ static struct route_settings *controller_settings(const struct route_defaults *d
         if (!list) {
             deis_err_wrap(err, "controller/whitelist");
             return NULL;
-        } else if (json_array_size(list) > 0) {
+        }
+        if (json_array_size(list) > 0) {
             json_object_set(obj, "whitelist", list);
         }
     }
-    json_decref(list);
-    if (d->controller_connect_ms > 0) {
-        deis_autofree char *text =
-            deis_asprintf("%llums", (unsigned long long)d->controller_connect_ms);
-        json_object_set_new(obj, "connectTimeout", json_string(text));
-    }
-    if (d->controller_read_ms > 0) {
-        deis_autofree char *text =
-            deis_asprintf("%llums", (unsigned long long)d->controller_read_ms);
-        json_object_set_new(obj, "timeout", json_string(text));
-    }
+    set_time(obj, "connectTimeout", d->controller_connect_ms, 100, 60000);
+    set_time(obj, "timeout", d->controller_read_ms, 1000, 86400000);
     if (json_object_size(obj) == 0 && !closed) {
         return NULL;
     }

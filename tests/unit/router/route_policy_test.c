@@ -156,6 +156,16 @@ static void platform__settings_join_those_of_apps(void **state)
     assert_false(admits(find(w, "deis.example.com"), "127.0.0.2"));
     assert_true(admits(find(w, "deis.example.com"), "127.0.0.1"));
 
+    /* Times beyond what apps may set are cut, and cost nothing else. */
+    d = (struct route_defaults){ .controller_connect_ms = 1, .controller_read_ms = UINT64_MAX / 2 };
+    route_model_set_defaults(w->model, &d, &err);
+    assert_int_equal(err.code, DEIS_OK);
+    build(w);
+    deis = find(w, "deis.example.com");
+    assert_true(admits(deis, "127.0.0.2"));
+    assert_int_equal(deis->settings->r.connect_timeout_ms, 100);
+    assert_int_equal(deis->settings->r.timeout_ms, 86400000);
+
     d = (struct route_defaults){ 0 };
     route_model_set_defaults(w->model, &d, &err);
     build(w);
