@@ -50,6 +50,7 @@ struct exchange {
     uint64_t left;
     struct deis_h1_chunked chunked;
     uint64_t body_bytes;
+    uint64_t body_since_us; /* the first read of bytes that came behind the head; 0: none yet */
     int minor;
     bool keep_alive;
     bool head_only;

@@ -157,7 +157,7 @@ static bool is_trickle(const struct exchange *x)
     const struct worker *w = x->worker;
 
     return !x->slow_unit && !x->head_out &&
-           edge_policy_is_trickle(w->policy, x->body_bytes, w->now_us - x->start_us);
+           edge_policy_is_trickle(w->policy, x->body_bytes, w->now_us - x->body_since_us);
 }
 
 static void read_body(struct exchange *x)
@@ -165,7 +165,9 @@ static void read_body(struct exchange *x)
     struct worker *w = x->worker;
     size_t max = WORKER_SCRATCH;
 
-    if (is_trickle(x)) {
+    if (x->body_since_us == 0) {
+        x->body_since_us = w->now_us; /* it may have waited for a 100 Continue until now */
+    } else if (is_trickle(x)) {
         (void)exchange_fail(x, PAGE_REQUEST_TIMEOUT);
         return;
     }

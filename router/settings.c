@@ -76,7 +76,7 @@ static const struct deis_conf_row rows[] = {
     { "address-rate", "addressRate", DEIS_CONF_U32, AT(address_rate), "0", DEIS_CONF_LIVE,
       "new connections of one client address a second; 0 = any number" },
     { "body-rate", "bodyRate", DEIS_CONF_BYTES, AT(body_rate), "100", DEIS_CONF_LIVE,
-      "bytes a second that a request body must bring, after 20 s and until the app answers; 0 = any" },
+      "bytes a second that a request body must bring, 20 s after it began and until the app answers; 0 = any" },
     { "buffer-memory", "bufferMemory", DEIS_CONF_BYTES, AT(buffer_memory), "256m", 0,
       "bytes of all buffers together; beyond, the laziest clients are let go; 0 = any number" },
     { "proxy-protocol", "proxyProtocol", DEIS_CONF_BOOL, AT(proxy_protocol), "false",

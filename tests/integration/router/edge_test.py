@@ -286,6 +286,8 @@ class Limits(unittest.TestCase):
         router = self.start('--body-rate', '1000')
         fields = (('Content-Length: 1000000', b'a'), ('Content-Length: 1000', b'a'), ('Transfer-Encoding: chunked', b'1\r\na\r\n'))
         slow = []
+        patient = self.client(router)  # waits as one does for a 100 Continue, then does its part
+        patient.send(request('POST /echo HTTP/1.1', 'Content-Length: 5'))
         for field, piece in fields:
             c = self.client(router)
             c.send(request('POST /echo HTTP/1.1', field) + piece)
@@ -302,6 +304,7 @@ class Limits(unittest.TestCase):
                 except TimeoutError:
                     c.send(piece)
         self.assertEqual(slow, [])
+        self.assertEqual(patient.send(b'whole').answer()[::2], (200, b'whole'))
 
     def test_no_descriptors(self):
         """Connections wait in the queue; nobody spins, and what is open goes on."""
