@@ -396,5 +396,33 @@ class UnitH2(unittest.TestCase):
         w.wait_status('turn.example.com', 200)
 
 
+class Switches(unittest.TestCase):
+    def test_both_are_in_effect_at_once(self):
+        ca = tls_test.Authority()
+        self.addCleanup(ca.clear)
+        https, pair = rig.free_port(), ca.issue('*.example.com')
+        w = etcd_test.World('--https', '127.0.0.1:%d' % https, '--cert', pair[0], '--key', pair[1])
+        self.addCleanup(w.clear)
+
+        def speaks_h2c():
+            with rig.Client(w.router.http) as c:
+                return not c.send(h2.PREFACE + bytes(3) + bytes([h2.SETTINGS]) + bytes(5)).take(9).startswith(b'HTTP/1.1 ')
+
+        def chosen():
+            context = ca.context()
+            context.set_alpn_protocols(['h2', 'http/1.1'])
+            with tls_test.Client(https, context, 'a.example.com') as c:
+                return c.s.selected_alpn_protocol()
+
+        self.assertEqual((speaks_h2c(), chosen()), (False, 'h2'))
+        w.etcd.put('config/router/h2c', 'true')
+        w.etcd.put('config/router/http2', 'false')
+        rig.wait_for(speaks_h2c, 'h2c is spoken')
+        rig.wait_for(lambda: chosen() == 'http/1.1', 'HTTP/2 is offered no more')
+        w.etcd.delete('config/router/h2c')
+        w.etcd.delete('config/router/http2')
+        rig.wait_for(lambda: not speaks_h2c() and chosen() == 'h2', 'all is as before')
+
+
 if __name__ == '__main__':
     unittest.main(verbosity=2)
