@@ -222,6 +222,7 @@ void handle_domains_remove(struct api *a)
         return;
     }
     applog_write(a->ctl, a->app_id, "domain %s removed", valid);
+    acme_poke(a->ctl); /* its certificate may go, too */
     api_empty(a, 204);
 }
 
