@@ -11,7 +11,11 @@
 
 #define PLATFORM "@platform"
 
-enum { PEM_FILE_MAX = 256 * 1024 };
+enum {
+    PEM_FILE_MAX = 256 * 1024,
+    ADDED_MAX = 64,     /* more new certificates at once are worth a snapshot made anew */
+    BEYOND_BASE = 1024, /* certificates of a snapshot that its base lacks */
+};
 
 struct certs {
     const struct settings *settings;
@@ -26,6 +30,8 @@ struct certs {
     bool platform_changed;
     char *domain;
     bool dirty;
+    char *added[ADDED_MAX]; /* names that are new, if nothing else has changed */
+    size_t added_count;
     struct tls_snapshot *last;
     struct ocsp *ocsp; /* NULL: none */
     void (*on_changed)(void *arg);
@@ -44,10 +50,20 @@ static void on_free_snapshot(struct route_https *h)
     for (size_t i = 0; i < s->count; i++) {
         tls_cert_unref(s->certs[i]);
     }
+    if (s->base) {
+        route_https_unref(&s->base->https);
+    }
     tls_cert_unref(s->platform);
     tls_names_free(s->names);
     deis_map_free(h->challenges);
     free(s);
+}
+
+static void forget_added(struct certs *c)
+{
+    while (c->added_count > 0) {
+        free(c->added[--c->added_count]);
+    }
 }
 
 static void warn_if_expired(const struct tls_cert *cert, struct deis_str name)
@@ -163,6 +179,7 @@ void certs_free(struct certs *c)
         return;
     }
     route_https_unref(c->last ? &c->last->https : NULL);
+    forget_added(c);
     deis_map_free(c->certs);
     deis_map_free(c->challenges);
     tls_cert_unref(c->platform);
@@ -220,9 +237,13 @@ void certs_set(struct certs *c, struct deis_str name, struct deis_str value)
         return;
     }
     warn_if_expired(cert, name);
+    if (!c->dirty && c->added_count < ADDED_MAX && !deis_map_get(c->certs, name)) {
+        c->added[c->added_count++] = deis_str_dup(name);
+    } else {
+        c->dirty = true;
+    }
     deis_map_set(c->certs, name, cert);
     watch(c, name, cert);
-    c->dirty = true;
 }
 
 void certs_set_challenge(struct certs *c, struct deis_str token, struct deis_str value)
@@ -332,25 +353,60 @@ static void set_policy(const struct settings *s, struct route_https *h)
     h->hsts_len = s->hsts ? h->hsts_app_len : 0;
 }
 
-static struct tls_snapshot *snapshot(struct certs *c)
+static struct tls_snapshot *snapshot_new(const struct certs *c, size_t count)
 {
-    size_t count = deis_map_count(c->certs);
     struct tls_snapshot *s = deis_alloc(sizeof(*s) + count * sizeof(s->certs[0]));
-    size_t cursor = 0;
-    struct deis_str name;
-    void *value;
 
     atomic_init(&s->https.refs, 1);
     s->https.on_free = on_free_snapshot;
     set_policy(c->settings, &s->https);
     s->https.challenges = challenges_copy(c->challenges);
+    return s;
+}
+
+static void snapshot_add(struct tls_snapshot *s, struct deis_str name, struct tls_cert *cert)
+{
+    size_t number = s->count + (s->base ? s->base->count : 0);
+
+    if (tls_names_add(s->names, name, (uint32_t)number)) {
+        s->certs[s->count++] = tls_cert_ref(cert);
+    } else {
+        deis_warn("certificate for no name of a host, or for one twice", KV_V("name", name));
+    }
+}
+
+/* The last one and what was added since, which shares the certificates of its base. */
+static struct tls_snapshot *snapshot_more(struct certs *c)
+{
+    struct tls_snapshot *last = c->last;
+    size_t kept = last->base ? last->count : 0;
+    struct tls_snapshot *s = snapshot_new(c, kept + c->added_count);
+
+    s->base = last->base ? last->base : last;
+    atomic_fetch_add(&s->base->https.refs, 1);
+    s->names = tls_names_copy(last->names);
+    s->platform = last->platform ? tls_cert_ref(last->platform) : NULL;
+    for (; s->count < kept; s->count++) {
+        s->certs[s->count] = tls_cert_ref(last->certs[s->count]);
+    }
+    for (size_t i = 0; i < c->added_count; i++) {
+        struct deis_str name = deis_str(c->added[i]);
+        snapshot_add(s, name, deis_map_get(c->certs, name));
+    }
+    return s;
+}
+
+static struct tls_snapshot *snapshot_all(struct certs *c)
+{
+    size_t count = deis_map_count(c->certs);
+    struct tls_snapshot *s = snapshot_new(c, count);
+    size_t cursor = 0;
+    struct deis_str name;
+    void *value;
+
     s->names = tls_names_new(c->domain, count);
     while (deis_map_next(c->certs, &cursor, &name, &value)) {
-        if (tls_names_add(s->names, name, (uint32_t)s->count)) {
-            s->certs[s->count++] = tls_cert_ref(value);
-        } else {
-            deis_warn("certificate for no name of a host, or for one twice", KV_V("name", name));
-        }
+        snapshot_add(s, name, value);
     }
     if (c->platform) {
         s->platform = tls_cert_ref(c->platform);
@@ -365,10 +421,13 @@ void certs_publish(struct certs *c, struct route_model *m)
     if (c->platform_changed) {
         take_platform(c);
     }
-    if (c->dirty) {
+    if (c->dirty || c->added_count > 0) {
+        bool all = c->dirty || !c->last || (c->last->base && c->last->count > BEYOND_BASE);
+        struct tls_snapshot *s = all ? snapshot_all(c) : snapshot_more(c);
         c->dirty = false;
+        forget_added(c);
         route_https_unref(c->last ? &c->last->https : NULL);
-        c->last = snapshot(c);
+        c->last = s;
     }
     route_model_set_https(m, &c->last->https);
 }

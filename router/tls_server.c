@@ -25,9 +25,10 @@ static const struct tls_snapshot *snapshot_of(const struct worker *w)
 static struct tls_cert *pick(const struct tls_snapshot *s, struct deis_str host)
 {
     int64_t i = tls_names_pick(s->names, host);
+    int64_t base_count = s->base ? (int64_t)s->base->count : 0;
 
     if (i >= 0) {
-        return s->certs[i];
+        return i < base_count ? s->base->certs[i] : s->certs[i - base_count];
     }
     return i == TLS_NAMES_PLATFORM ? s->platform : NULL;
 }

@@ -24,8 +24,11 @@ struct tls_snapshot {
     struct route_https https;
     struct tls_names *names;
     struct tls_cert *platform; /* or NULL */
+    /* Certificates by the numbers in names: those of the base, which has no base of its own, then
+     * these. */
+    struct tls_snapshot *base; /* one ref; or NULL */
     size_t count;
-    struct tls_cert *certs[]; /* by the numbers in names */
+    struct tls_cert *certs[];
 };
 
 struct tls_server {

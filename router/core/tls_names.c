@@ -23,6 +23,17 @@ struct tls_names *tls_names_new(const char *domain, size_t expected)
     return n;
 }
 
+struct tls_names *tls_names_copy(const struct tls_names *n)
+{
+    struct tls_names *copy = deis_alloc(sizeof(*copy));
+
+    copy->domain = n->domain ? deis_strdup(n->domain) : NULL;
+    copy->has_default = n->has_default;
+    copy->own = route_hosts_copy(n->own);
+    copy->platform = route_hosts_copy(n->platform);
+    return copy;
+}
+
 void tls_names_free(struct tls_names *n)
 {
     if (n) {

@@ -17,6 +17,8 @@ struct tls_names;
 
 /* domain: that of all apps, "" when there is none. */
 struct tls_names *tls_names_new(const char *domain, size_t expected);
+/* One that more can be added to, for the price of copying memory. */
+struct tls_names *tls_names_copy(const struct tls_names *n);
 void tls_names_free(struct tls_names *n); /* NULL is fine */
 /* A certificate for one name, or for all names one label below it ("*.example.com"). False: the
  * name is no such thing, or taken. */

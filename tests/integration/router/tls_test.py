@@ -423,6 +423,41 @@ class Etcd(Https):
         self.etcd.put('certs/' + name, {'common_name': name, 'certificate': text(pair[0]),
                                         'key': self.seal('cert/' + name, text(pair[1]))})
 
+    def test_many_that_come_one_by_one(self):
+        pairs = [self.ca.issue('*.many.test') for _ in range(3)]
+        names = ['n%d.many.test' % i for i in range(1200)]
+        plain = [(text(cert), text(key)) for cert, key in pairs]
+
+        def write(first, last):
+            part = names[first:last]
+            for k in range(3):
+                mine = part[k::3]
+                sealed = subprocess.run([SEAL, self.key, *('cert/' + n for n in mine)], input=plain[k][1], text=True,
+                                        capture_output=True, check=True).stdout.split('\n') if mine else []
+                self.etcd.put_many([('certs/' + n, {'common_name': n, 'certificate': plain[k][0], 'key': s})
+                                    for n, s in zip(mine, sealed)])
+
+        def check(*numbers):
+            for i in numbers:
+                self.wait_served(names[i], first_number + kind[i])
+        first_number = self.ca.count - 2
+        kind = {}
+        at = 0
+        for step in (1, 1, 1, 10, 63, 3, 1, 70, 1050):  # more at once, and in all, than are put beside the others
+            for k in range(step):
+                kind[at + k] = k % 3  # as write() deals them out
+            write(at, at + step)
+            at += step
+            check(at - 1, 0, at // 2)
+        self.etcd.delete('certs/' + names[5])
+        self.wait_served(names[5], None)
+        check(4, 6, 1199)
+        self.cert(names[5], pairs[2])
+        kind[5] = 2
+        self.cert(names[6], pairs[0])
+        kind[6] = 0
+        check(5, 6, 7, 0, 1199)
+
     def platform(self, pair):
         self.etcd.put('config/router/sslCert', text(pair[0]))
         self.etcd.put('config/router/sslKey', self.seal('config/router/sslKey', text(pair[1])))
