@@ -94,22 +94,15 @@ static bool turn_begin(struct acme_turn *t)
 
 /* --- what is wanted --- */
 
-static const char *text_of(const json_t *doc, const char *name)
-{
-    const char *text = json_string_value(json_object_get(doc, name));
-
-    return text ? text : "";
-}
-
 /* Does its domain still lead to its app, and does its owner exist? On failure: yes. */
 static bool is_wanted(struct acme_turn *t, const json_t *doc)
 {
-    const char *domain = text_of(doc, "domain");
-    const char *app = text_of(doc, "app");
+    const char *domain = autocert_text(doc, "domain");
+    const char *app = autocert_text(doc, "app");
     struct deis_err err = DEIS_ERR_INIT;
     char domain_key[DEIS_KEY_MAX], user_key[DEIS_KEY_MAX], app_key[DEIS_KEY_MAX];
     const char *keys[] = { deis_key(domain_key, "domains/%s", domain),
-                           deis_key(user_key, "users/%s", text_of(doc, "owner")),
+                           deis_key(user_key, "users/%s", autocert_text(doc, "owner")),
                            deis_key(app_key, "apps/%s", app) };
     json_t *found[3] = { NULL, NULL, NULL };
     struct deis_str label;
@@ -119,7 +112,9 @@ static bool is_wanted(struct acme_turn *t, const json_t *doc)
     }
     bool wanted = found[1] != NULL;
     switch (autocert_kind(domain, t->settings.domain, t->settings.subdomain, &label)) {
-    case AUTOCERT_CUSTOM: wanted = wanted && strcmp(text_of(found[0], "app"), app) == 0; break;
+    case AUTOCERT_CUSTOM:
+        wanted = wanted && strcmp(autocert_text(found[0], "app"), app) == 0;
+        break;
     case AUTOCERT_APP: wanted = wanted && deis_str_eq_cstr(label, app) && found[2]; break;
     case AUTOCERT_API: wanted = wanted && app[0] == '\0'; break;
     }
@@ -131,7 +126,7 @@ static bool is_wanted(struct acme_turn *t, const json_t *doc)
 
 static void take_away(struct acme_turn *t, const json_t *doc, int64_t revision)
 {
-    const char *domain = text_of(doc, "domain");
+    const char *domain = autocert_text(doc, "domain");
     change_auto struct change c = { 0 };
     deis_autojson json_t *cert = NULL;
     struct deis_err err = DEIS_ERR_INIT;
@@ -141,15 +136,15 @@ static void take_away(struct acme_turn *t, const json_t *doc, int64_t revision)
     acme_change(t, &c, "cert.auto.end", domain, "done");
     deis_etcd_if_mod(c.txn, deis_key(key, "autocerts/%s", domain), revision);
     deis_etcd_then_delete(c.txn, key);
-    deis_etcd_then_delete(c.txn,
-                          deis_key(key, "index/autocert/%s/%s", text_of(doc, "owner"), domain));
+    deis_etcd_then_delete(
+        c.txn, deis_key(key, "index/autocert/%s/%s", autocert_text(doc, "owner"), domain));
     deis_key(key, "certs/%s", domain);
     if (store_get(t->ctl, key, &cert, &cert_revision, &err) == 0 &&
         json_is_true(json_object_get(cert, "auto"))) {
         deis_etcd_if_mod(c.txn, key, cert_revision);
         deis_etcd_then_delete(c.txn, key);
-        deis_etcd_then_delete(c.txn,
-                              deis_key(key, "index/cert/%s/%s", text_of(cert, "owner"), domain));
+        deis_etcd_then_delete(
+            c.txn, deis_key(key, "index/cert/%s/%s", autocert_text(cert, "owner"), domain));
     }
     if (change_commit(t->ctl, &c, &err) < 0) {
         deis_warn("certificate not taken away", KV_S("domain", domain), KV_ERR(&err));
@@ -161,7 +156,7 @@ static void take_away(struct acme_turn *t, const json_t *doc, int64_t revision)
 /* Note that it failed. */
 static void give_up(struct acme_turn *t, json_t *doc, int64_t revision, const struct deis_err *why)
 {
-    const char *domain = text_of(doc, "domain");
+    const char *domain = autocert_text(doc, "domain");
     change_auto struct change c = { 0 };
     struct deis_err err = DEIS_ERR_INIT;
     char key[DEIS_KEY_MAX], now[32];
@@ -197,7 +192,7 @@ static bool look_at(struct acme_turn *t, const struct deis_etcd_kv *kv)
     if (!t->settings.acme_agree || !autocert_is_due(doc, deis_wall_ms())) {
         return acme_go_on(t);
     }
-    t->domain = text_of(doc, "domain");
+    t->domain = autocert_text(doc, "domain");
     int r = acme_issue(t, doc, kv->mod_revision, &err);
     if (r < 0 && r != DEIS_CANCELLED && r != DEIS_UNAVAILABLE && r != DEIS_CONFLICT) {
         give_up(t, doc, kv->mod_revision, &err);

@@ -4,6 +4,7 @@
 #include "controller/acme_client.h"
 
 #include "lib/base/clock.h"
+#include "lib/crypto/asn1.h"
 #include "lib/net/httpc.h"
 #include "lib/net/log.h"
 
@@ -11,7 +12,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
-#include <time.h>
 
 #define ACCOUNT_KEY "/deis/acme/account"
 #define PEM_MAX     ((size_t)65536)
@@ -36,13 +36,6 @@ static void pair_clear(struct pair *p)
         explicit_bzero(p->key.data, p->key.len);
     }
     deis_buf_clear(&p->key);
-}
-
-static const char *text_of(const json_t *doc, const char *name)
-{
-    const char *text = json_string_value(json_object_get(doc, name));
-
-    return text ? text : "";
 }
 
 /* --- challenges --- */
@@ -180,13 +173,13 @@ static int account_read(struct acme_turn *t, const char *dir, bool *ret_contact,
     deis_autojson json_t *doc = NULL;
     int r = store_get(t->ctl, ACCOUNT_KEY, &doc, NULL, err);
 
-    if (r == 0 && strcmp(text_of(doc, "directory"), t->settings.acme_directory) != 0) {
+    if (r == 0 && strcmp(autocert_text(doc, "directory"), t->settings.acme_directory) != 0) {
         r = deis_err_set(err, DEIS_NOT_FOUND, "the account is another authority's");
     }
     if (r == 0) {
-        *ret_contact = strcmp(text_of(doc, "contact"), t->settings.acme_contact) == 0;
-        r = deis_keys_unseal(t->ctl->keys, DEIS_STR("acme/account"), deis_str(text_of(doc, "key")),
-                             &key, err);
+        *ret_contact = strcmp(autocert_text(doc, "contact"), t->settings.acme_contact) == 0;
+        r = deis_keys_unseal(t->ctl->keys, DEIS_STR("acme/account"),
+                             deis_str(autocert_text(doc, "key")), &key, err);
     }
     if (r == 0) {
         r = acme_files_write(dir, "private/key.pem", deis_buf_str(&key), err);
@@ -234,15 +227,6 @@ static int account_use(struct acme_turn *t, const struct acme_client *client, st
 
 /* --- the certificate --- */
 
-static uint64_t time_ms(const ASN1_TIME *time)
-{
-    struct tm tm;
-
-    memset(&tm, 0, sizeof(tm));
-    time_t seconds = ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
-    return seconds > 0 ? (uint64_t)seconds * 1000 : 0;
-}
-
 /* Is it what was asked for? */
 static int inspect(struct pair *p, const char *domain, struct deis_err *err)
 {
@@ -256,8 +240,8 @@ static int inspect(struct pair *p, const char *domain, struct deis_err *err)
         X509_check_host(cert, domain, 0, 0, NULL) != 1) {
         r = deis_err_set(err, DEIS_INVALID, "the authority's certificate is not for this name");
     } else {
-        p->from_ms = time_ms(X509_get0_notBefore(cert));
-        p->until_ms = time_ms(X509_get0_notAfter(cert));
+        p->from_ms = deis_asn1_time_ms(X509_get0_notBefore(cert));
+        p->until_ms = deis_asn1_time_ms(X509_get0_notAfter(cert));
     }
     ERR_clear_error();
     X509_free(cert);
@@ -296,7 +280,7 @@ static json_t *cert_doc(struct acme_turn *t, const struct pair *p, const char *o
     deis_autobuf struct deis_buf sealed = DEIS_BUF_INIT(2 * PEM_MAX);
     deis_autofree char *place = deis_asprintf("cert/%s", t->domain);
     const json_t *id = json_object_get(former, "id");
-    const char *created = text_of(former, "created");
+    const char *created = autocert_text(former, "created");
     char now[32];
     uint32_t random;
 
@@ -314,10 +298,11 @@ static int write_pair(struct acme_turn *t, const struct pair *p, json_t *doc, in
                       struct deis_err *err)
 {
     deis_autobuf struct deis_buf expires = DEIS_BUF_INIT(64);
-    const char *owner = text_of(doc, "owner");
+    const char *owner = autocert_text(doc, "owner");
     change_auto struct change c = { 0 };
     deis_autojson json_t *former = NULL;
-    char key[DEIS_KEY_MAX], now[32];
+    char key[DEIS_KEY_MAX], domain_key[DEIS_KEY_MAX], now[32];
+    struct deis_str label;
     int64_t former_revision = 0;
 
     deis_key(key, "certs/%s", t->domain);
@@ -335,6 +320,10 @@ static int write_pair(struct acme_turn *t, const struct pair *p, json_t *doc, in
     store_now(now);
     json_object_set_new(doc, "updated", json_string(now));
     acme_change(t, &c, "cert.auto", t->domain, "done");
+    if (autocert_kind(t->domain, t->settings.domain, t->settings.subdomain, &label) ==
+        AUTOCERT_CUSTOM) { /* it may have been removed meanwhile */
+        deis_etcd_if_exists(c.txn, deis_key(domain_key, "domains/%s", t->domain));
+    }
     deis_etcd_if_mod(c.txn, key, former_revision);
     change_put(&c, key, cert);
     change_put_text(&c, deis_key(key, "index/cert/%s/%s", owner, t->domain), "{}");

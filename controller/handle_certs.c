@@ -4,6 +4,7 @@
 #include "controller/quota.h"
 
 #include "lib/base/clock.h"
+#include "lib/crypto/asn1.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -144,12 +145,10 @@ static BIO *pem(const char *text)
 
 static void read_times(X509 *cert, struct pair *ret)
 {
-    struct tm tm;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(sizeof(ret->expires));
 
-    memset(&tm, 0, sizeof(tm));
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1) {
-        strftime(ret->expires, sizeof(ret->expires), "%Y-%m-%dT%H:%M:%SUTC", &tm);
-    }
+    deis_time_format_model(deis_asn1_time_ms(X509_get0_notAfter(cert)), &text);
+    snprintf(ret->expires, sizeof(ret->expires), "%s", text.data);
 }
 
 static char *common_name(X509 *cert)

@@ -3,12 +3,13 @@
 #include "router/ocsp.h"
 #include "router/tls_server.h"
 
+#include "lib/base/clock.h"
+#include "lib/crypto/asn1.h"
 #include "lib/net/httpc.h"
 
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 #include <openssl/x509v3.h>
-#include <time.h>
 
 enum {
     URL_MAX = 1024,
@@ -93,15 +94,6 @@ static int post(const char *url, OCSP_CERTID *id, struct deis_httpc_answer *ret,
     return code;
 }
 
-static uint64_t time_ms(const ASN1_GENERALIZEDTIME *time)
-{
-    struct tm tm;
-
-    memset(&tm, 0, sizeof(tm));
-    time_t seconds = ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
-    return seconds > 0 ? (uint64_t)seconds * 1000 : 0;
-}
-
 /* The status of the certificate in a response whose signature is good. */
 static int judge(OCSP_BASICRESP *basic, OCSP_CERTID *id, uint64_t *ret_until_ms,
                  struct deis_err *err)
@@ -119,7 +111,7 @@ static int judge(OCSP_BASICRESP *basic, OCSP_CERTID *id, uint64_t *ret_until_ms,
         return deis_err_set(err, DEIS_DENIED, "the certificate is %s",
                             OCSP_cert_status_str(status));
     }
-    *ret_until_ms = until ? time_ms(until) : (uint64_t)time(NULL) * 1000 + WITHOUT_END_MS;
+    *ret_until_ms = until ? deis_asn1_time_ms(until) : deis_wall_ms() + WITHOUT_END_MS;
     return 0;
 }
 

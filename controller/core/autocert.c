@@ -32,7 +32,7 @@ json_t *autocert_new(const char *domain, const char *app, const char *owner, con
                      "tried_ms", 0, "next_ms", 0, "expires", "created", now, "updated", now);
 }
 
-static const char *text_of(const json_t *doc, const char *name)
+const char *autocert_text(const json_t *doc, const char *name)
 {
     const char *text = json_string_value(json_object_get(doc, name));
 
@@ -58,7 +58,7 @@ json_t *autocert_show(const json_t *doc)
     json_t *out = json_object();
 
     for (size_t i = 0; i < DEIS_COUNT(texts); i++) {
-        json_object_set_new(out, texts[i], json_string(text_of(doc, texts[i])));
+        json_object_set_new(out, texts[i], json_string(autocert_text(doc, texts[i])));
     }
     const json_t *expires = json_object_get(doc, "expires");
     json_object_set_new(out, "expires",
@@ -78,7 +78,7 @@ bool autocert_again(json_t *doc, uint64_t now_ms)
     uint64_t earliest = number_of(doc, "tried_ms") + AUTOCERT_AGAIN_MS;
     uint64_t next = number_of(doc, "tried_ms") == 0 || earliest < now_ms ? now_ms : earliest;
 
-    if (strcmp(text_of(doc, "state"), "issued") == 0 || next >= number_of(doc, "next_ms")) {
+    if (strcmp(autocert_text(doc, "state"), "issued") == 0 || next >= number_of(doc, "next_ms")) {
         return false;
     }
     set_number(doc, "next_ms", next);

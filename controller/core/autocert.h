@@ -25,6 +25,8 @@ enum autocert_kind autocert_kind(const char *domain, const char *platform, const
 
 /* A new document, due now; yours. now: in the layout of documents. */
 json_t *autocert_new(const char *domain, const char *app, const char *owner, const char *now);
+/* A text of it, "" when it is absent; borrowed. doc may be NULL. */
+const char *autocert_text(const json_t *doc, const char *name);
 /* As the API shows it; yours. */
 json_t *autocert_show(const json_t *doc);
 bool autocert_is_due(const json_t *doc, uint64_t now_ms);

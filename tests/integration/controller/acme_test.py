@@ -135,6 +135,8 @@ class Controller:
     def clear(self):
         status = self.stop()
         text = self.log()
+        if os.environ.get('DEIS_TEST_LOGS'):
+            print(text)
         shutil.rmtree(self.dir)
         if status != 0:
             raise AssertionError('controller ended with %d: %s' % (status, text))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/test.h"
 
+#include "lib/crypto/asn1.h"
 #include "lib/crypto/secret.h"
 
 #include <fcntl.h>
@@ -300,9 +301,24 @@ static void secret__equality(void **state)
     assert_false(deis_secret_eq(DEIS_STR("abc"), DEIS_STR("abcd")));
 }
 
+static void asn1_time__is_unix_time(void **state)
+{
+    ASN1_TIME *time = ASN1_TIME_new();
+
+    assert_int_equal(ASN1_TIME_set_string_X509(time, "20261128151500Z"), 1);
+    assert_int_equal(deis_asn1_time_ms(time), UINT64_C(1795878900000));
+    assert_int_equal(ASN1_TIME_set_string(time, "700101000001Z"), 1);
+    assert_int_equal(deis_asn1_time_ms(time), 1000);
+    assert_int_equal(ASN1_TIME_set_string(time, "20500101000000Z"), 1);
+    assert_int_equal(deis_asn1_time_ms(time), UINT64_C(2524608000000));
+    assert_int_equal(deis_asn1_time_ms(NULL), 0);
+    ASN1_TIME_free(time);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(asn1_time__is_unix_time),
         cmocka_unit_test(secret__key_loads_from_a_line_of_hex_digits),
         cmocka_unit_test(secret__key_files_that_are_refused),
         cmocka_unit_test(secret__missing_key_file_is_not_found),
