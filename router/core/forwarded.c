@@ -57,11 +57,22 @@ static void read_for(const struct deis_h1_head *head, const struct deis_cidrs *b
     }
 }
 
+/* The last of that name: a proxy that adds a line adds it behind those of its client. */
+static const struct deis_h1_header *find_last(const struct deis_h1_head *head, const char *name)
+{
+    for (size_t i = head->header_count; i-- > 0;) {
+        if (deis_str_ieq_cstr(head->headers[i].name, name)) {
+            return &head->headers[i];
+        }
+    }
+    return NULL;
+}
+
 void forwarded_read(const struct deis_h1_head *head, const struct deis_cidrs *believed,
                     struct forwarded *f)
 {
-    const struct deis_h1_header *proto = deis_h1_find(head, "x-forwarded-proto");
-    const struct deis_h1_header *port = deis_h1_find(head, "x-forwarded-port");
+    const struct deis_h1_header *proto = find_last(head, "x-forwarded-proto");
+    const struct deis_h1_header *port = find_last(head, "x-forwarded-port");
     uint64_t number;
 
     read_for(head, believed, f);

@@ -18,8 +18,8 @@ struct forwarded {
  * f holds what the connection itself says; fill in what its peer, which is in `believed`, says of
  * the request. The client is the last address of X-Forwarded-For that is not in `believed` (those
  * after it are proxies, those before it are what the client claims); one that is no address ends
- * the search. The last word of X-Forwarded-Proto counts, if it is http or https; a connection over
- * TLS stays https.
+ * the search. The last word of the last X-Forwarded-Proto counts, if it is http or https; a
+ * connection over TLS stays https.
  */
 void forwarded_read(const struct deis_h1_head *head, const struct deis_cidrs *believed,
                     struct forwarded *f);
