@@ -37,6 +37,9 @@ static const char *const fixed_fields[][2] = {
       "DEIS_API_VERSION, X_DEIS_API_VERSION, DEIS_PLATFORM_VERSION, X_DEIS_PLATFORM_VERSION, "
       "Deis-Release, X-Deis-Release" },
     { "X-Content-Type-Options", "nosniff" },
+    /* Nothing here is a page, and nothing is for a cache: values and tokens are among it. */
+    { "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'" },
+    { "Cache-Control", "no-store" },
 };
 
 static void set_headers(struct deis_http_req *req)

@@ -6,6 +6,10 @@ import { connect } from 'node:net';
 
 const VERSIONS = { deis_api_version: '1.7', x_deis_api_version: '1.7', deis_platform_version: '1.13.4', x_deis_platform_version: '1.13.4' };
 
+const SAFE = {
+  'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'", 'cache-control': 'no-store',
+};
+
 const PHRASES = {
   200: 'OK', 201: 'CREATED', 204: 'NO CONTENT', 400: 'BAD REQUEST', 401: 'UNAUTHORIZED', 403: 'FORBIDDEN', 404: 'NOT FOUND',
   405: 'METHOD NOT ALLOWED', 409: 'CONFLICT', 500: 'INTERNAL SERVER ERROR', 503: 'SERVICE UNAVAILABLE',
@@ -33,7 +37,7 @@ export class Answer {
 
   // What the contract says of every answer.
   checkFrame() {
-    for (const [name, value] of Object.entries(VERSIONS)) {
+    for (const [name, value] of Object.entries({ ...VERSIONS, ...SAFE })) {
       assert.equal(this.headers[name], value, `${this}: header ${name}`);
     }
     assert.equal(this.phrase, PHRASES[this.status] || this.phrase.toUpperCase(), `${this}: reason phrase`);
