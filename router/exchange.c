@@ -484,7 +484,8 @@ static enum wait awaited(const struct exchange *x)
     if (x->up && !x->up->connected) {
         return WAIT_CONNECT;
     }
-    if (!x->request_done && x->to_unit.len == 0 && x->body_pipe.held == 0 && !x->head_out) {
+    if (!x->request_done && x->to_unit.len == 0 && x->body_pipe.held == 0 && !x->head_out &&
+        !exchange_is_call(x)) {
         return WAIT_BODY;
     }
     return WAIT_ANSWER;

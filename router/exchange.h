@@ -105,6 +105,13 @@ struct exchange {
     uint64_t first_us;   /* moment of the answer's head */
 };
 
+/* A call to a unit that speaks HTTP/2, as gRPC's: both sides may be silent for long, in any order.
+ */
+static inline bool exchange_is_call(const struct exchange *x)
+{
+    return x->up && x->up->h2;
+}
+
 struct exchange *exchange_new(struct client *c);
 void exchange_free(struct exchange *x);
 /* Forget the request that is over but keep what follows it in the buffer. */

@@ -156,7 +156,7 @@ static bool is_trickle(const struct exchange *x)
 {
     const struct worker *w = x->worker;
 
-    return !x->slow_unit && !x->head_out &&
+    return !x->slow_unit && !x->head_out && !exchange_is_call(x) &&
            edge_policy_is_trickle(w->policy, x->body_bytes, w->now_us - x->body_since_us);
 }
 
@@ -193,7 +193,7 @@ static void read_body(struct exchange *x)
     if (x->answer_done) {
         return; /* dropped: the connection is closed when the client has the answer */
     }
-    x->held = false;
+    x->held = x->held && n == 0; /* the end of a stream can be read again */
     if (forward_body(x, w->scratch, (size_t)n) && !x->answer_done && !exchange_holds_answer(x)) {
         exchange_wait(x);
     }

@@ -306,14 +306,14 @@ bool exchange_unit_failed(struct exchange *x, enum page page)
 {
     uint64_t now_ms = x->worker->now_us / 1000;
     bool connecting = !x->up || !x->up->connected;
-    bool safe =
-        connecting || !x->sent || x->idempotent || (x->up->h2 && unit_h2_is_refused(x->up->h2));
+    bool refused = exchange_is_call(x) && unit_h2_is_refused(x->up->h2);
+    bool safe = connecting || !x->sent || x->idempotent || refused;
 
     bool aside = false;
     if (connecting && page != PAGE_TOO_MANY) {
         route_endpoint_eject(x->endpoint, now_ms);
         aside = true;
-    } else if (!connecting && !x->reused && !x->received) {
+    } else if (!connecting && !x->reused && !x->received && !refused) {
         aside = route_endpoint_suspect(x->endpoint, now_ms);
     }
     if (aside) {
@@ -323,8 +323,8 @@ bool exchange_unit_failed(struct exchange *x, enum page page)
     if (x->received || x->head_out || !x->held || !safe || x->attempts >= EXCHANGE_ATTEMPTS) {
         return exchange_fail(x, page);
     }
-    if (x->reused) {
-        x->fresh = true; /* stale, most likely: the unit itself may be well */
+    if (x->reused || refused) {
+        x->fresh = true; /* stale, most likely, or full: the unit itself may be well */
     } else {
         x->tried[x->tried_count++] = x->endpoint;
     }

@@ -324,6 +324,19 @@ class UnitH2(unittest.TestCase):
         c.ping()
         self.assertEqual(a.reset, h2.NO_ERROR)
 
+    def test_silence_is_the_apps_affair(self):
+        w = self.world
+        w.app('quiet')
+        w.etcd.put('routing/quiet', {'settings': {'h2c': True, 'timeout': '1s'}})
+        w.unit('quiet_v1.web.1')
+        w.state('quiet_v1.web.1', self.unit.address)
+        w.wait_units('quiet', 'quiet_v1.web.1')
+        c = h2.plain(w.router.http, 'quiet.example.com')
+        self.addCleanup(c.close)
+        sid = c.open(c.usual('POST', '/echo'), end=False)
+        c.data(sid, b'and then nothing')
+        self.assertEqual(c.answer(sid).status, 504)  # not 408, for the client need not go on
+
     def test_connections_are_kept(self):
         c = self.client()
         self.call(c=c)
@@ -341,9 +354,9 @@ class UnitH2(unittest.TestCase):
         self.assertEqual([self.trailers(c.answer(i))['grpc-status'] for i in ids], ['0'] * 30)
 
     def test_a_refused_call_is_made_again(self):
-        self.unit.refusals = 1
-        a = self.call('/refuse')
-        self.assertEqual((a.status, a.body), (200, b'hello'))
+        for refusals, status in ((1, 200), (3, 200), (4, 502)):
+            self.unit.refusals = refusals
+            self.assertEqual(self.call('/refuse', body=b'').status, status)
 
     def test_units_that_fail(self):
         self.assertEqual(self.call('/reset').status, 502)
