@@ -338,7 +338,10 @@ class Responder:
             self.p = subprocess.Popen(['openssl', 'ocsp', '-index', self.ca.path('index'), '-port', str(self.port), '-rsigner',
                                        self.ca.file, '-rkey', self.ca.path('ca.key'), '-CA', self.ca.file, '-nmin', '5', '-ignore_err'],
                                       stdout=out, stderr=out)
-        rig.wait_for(lambda: 'waiting for OCSP' in text(said), 'responder starts')  # a connection without a request would block it
+        # A connection without a request would block it.
+        rig.wait_for(lambda: 'waiting for OCSP' in text(said) or self.p.poll() is not None, 'responder starts: ' + text(said))
+        if self.p.poll() is not None:
+            raise AssertionError('responder ended: ' + text(said))
         return self
 
     def stop(self):
