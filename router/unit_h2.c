@@ -26,8 +26,8 @@ struct unit_h2 {
     nghttp2_session *session;
     int32_t stream;        /* of the request under way; 0: none */
     struct h2_answer head; /* that is coming in */
+    struct bytes block;    /* its text so far */
     struct bytes text;     /* what the exchange has not read */
-    size_t head_at;        /* where the head begins in it */
     struct bytes trailers;
     struct bytes out; /* what the socket did not take */
     bool heading;     /* the block that comes in is a head, no trailers */
@@ -59,7 +59,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
     if (is_ours(h, frame->hd.stream_id)) {
         memset(&h->head, 0, sizeof(h->head));
-        h->head_at = h->text.len;
+        bytes_release(&h->worker->pool, &h->block);
         h->heading = !h->final;
     }
     return 0;
@@ -78,13 +78,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         return 0;
     }
     if (h->heading) {
-        if (!bytes_reserve(pool, &h->text,
-                           h->head_at + h->head.len + name_len + value_len + H2_ANSWER_EXTRA)) {
+        if (!bytes_reserve(pool, &h->block, h->head.len + name_len + value_len + H2_ANSWER_EXTRA)) {
             h->head.bad = true;
             return 0;
         }
-        h2_answer_add(&h->head, h->text.data + h->head_at, n, v);
-        h->text.len = (uint32_t)(h->head_at + h->head.len);
+        h2_answer_add(&h->head, h->block.data, n, v);
+        h->block.len = (uint32_t)h->head.len;
     } else {
         h2_trailers_add(pool, &h->trailers, n, v);
     }
@@ -106,15 +105,15 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 static void on_head(struct unit_h2 *h, bool ends)
 {
     const struct exchange *x = exchange_of(h);
+    struct bufpool *pool = &h->worker->pool;
 
-    if (!bytes_reserve(&h->worker->pool, &h->text, h->head_at + h->head.len + H2_ANSWER_EXTRA) ||
-        !h2_answer_finish(&h->head, h->text.data + h->head_at,
-                          ends && x && !x->head_only && !x->client->stream)) {
+    if (!bytes_reserve(pool, &h->block, h->head.len + H2_ANSWER_EXTRA) ||
+        !h2_answer_finish(&h->head, h->block.data,
+                          ends && x && !x->head_only && !x->client->stream) ||
+        !bytes_add(pool, &h->text, h->block.data, h->head.len)) {
         h->failed = true;
-        h->text.len = (uint32_t)h->head_at;
-        return;
     }
-    h->text.len = (uint32_t)(h->head_at + h->head.len);
+    bytes_release(pool, &h->block);
     h->final = h->head.status >= 200;
 }
 
@@ -448,6 +447,7 @@ void unit_h2_free(struct unit_h2 *h)
 {
     if (h) {
         struct bufpool *pool = &h->worker->pool;
+        bytes_release(pool, &h->block);
         bytes_release(pool, &h->text);
         bytes_release(pool, &h->trailers);
         bytes_release(pool, &h->out);

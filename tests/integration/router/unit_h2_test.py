@@ -6,6 +6,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 import unittest
 
 import etcd_test
@@ -150,6 +151,15 @@ class Connection:
         self.head(sid, [('grpc-status', '5')], True)
         return True
 
+    def answer_slow_head(self, sid):
+        block = self.encoder.encode([(':status', '200'), ('x-first', 'a' * 20), ('x-last', 'b' * 20)])
+        frames = struct.pack('!I', len(block))[1:] + bytes([h2.HEADERS, h2.END_HEADERS]) + struct.pack('!I', sid) + block + \
+            struct.pack('!I', 2)[1:] + bytes([h2.DATA, h2.END_STREAM]) + struct.pack('!I', sid) + b'ok'
+        for b in frames:
+            self.c.sendall(bytes([b]))
+            time.sleep(0.002)
+        return True
+
     def answer_hints(self, sid):
         self.head(sid, [(':status', '103'), ('link', '</a>')])
         return self.answer_plain(sid)
@@ -266,6 +276,8 @@ class UnitH2(unittest.TestCase):
         self.assertEqual((a.status, a.body, a.fields['content-length'], a.fields['x-a']), (200, b'plain', '5', 'b'))
         a = self.call('/hints')
         self.assertEqual([dict(h)[':status'] for h in a.heads], ['103', '200'])
+        a = self.call('/slow-head')
+        self.assertEqual((a.status, a.fields['x-first'], a.fields['x-last'], a.body), (200, 'a' * 20, 'b' * 20, b'ok'))
         a = self.client().get('/head', method='HEAD')
         self.assertEqual((a.status, a.fields['content-length'], a.body), (200, '99', b''))
 
