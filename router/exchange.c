@@ -402,7 +402,9 @@ static void exchange_log(struct exchange *x)
         int status = x->page == PAGE_CLIENT_GONE || x->page == PAGE_CLIENT_STALLED ? 0 : x->status;
         struct route_stats *s = x->app->stats;
         atomic_fetch_add_explicit(&s->answers[status / 100], 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&s->bytes_in, x->body_bytes, memory_order_relaxed);
+        if (x->body_bytes > 0) {
+            atomic_fetch_add_explicit(&s->bytes_in, x->body_bytes, memory_order_relaxed);
+        }
         atomic_fetch_add_explicit(&s->bytes_out, x->bytes_out, memory_order_relaxed);
         atomic_fetch_add_explicit(&s->latency[latency_bucket(now_us - x->start_us)], 1,
                                   memory_order_relaxed);

@@ -120,13 +120,24 @@ void route_registry_tag(struct route_registry *r, struct route_endpoint *e)
     }
 }
 
+static struct route_stats *stats_new(void)
+{
+    struct route_stats *s = aligned_alloc(ROUTE_CACHE_LINE, sizeof(*s));
+
+    if (!s) {
+        abort(); /* as all that runs out of memory */
+    }
+    memset(s, 0, sizeof(*s));
+    atomic_init(&s->refs, 1);
+    return s;
+}
+
 struct route_stats *route_registry_stats(struct route_registry *r, const char *app)
 {
     struct route_stats *s = deis_map_get(r->stats, deis_str(app));
 
     if (!s) {
-        s = deis_alloc(sizeof(*s));
-        atomic_init(&s->refs, 1);
+        s = stats_new();
         deis_map_set(r->stats, deis_str(app), s);
     }
     atomic_fetch_add(&s->refs, 1);

@@ -35,15 +35,19 @@ struct route_endpoint {
     char *address; /* "172.18.0.5:5000" */
 };
 
+enum { ROUTE_CACHE_LINE = 64 };
+
 /* Counters of an app, kept over all its versions. */
 struct route_stats {
-    atomic_uint refs;
+    /* Workers take turns with these lines of the cache: what each request writes is in the first
+     * two. */
+    _Alignas(ROUTE_CACHE_LINE) atomic_uint refs;
     atomic_int in_flight;
     _Atomic uint64_t answers[6]; /* by class; [0]: the client left before its answer */
-    _Atomic uint64_t bytes_in;   /* of bodies */
-    _Atomic uint64_t bytes_out;
+    _Atomic uint64_t latency_us; /* all times together */
+    _Atomic uint64_t bytes_out;  /* of bodies */
+    _Atomic uint64_t bytes_in;
     _Atomic uint64_t latency[LATENCY_BUCKETS]; /* requests by their time */
-    _Atomic uint64_t latency_us;               /* all times together */
     struct rate *rate; /* NULL: no limit has been set so far; thread: main makes it */
 };
 
