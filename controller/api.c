@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/api.h"
 
+#include "controller/listpages.h"
+
 #include "lib/net/log.h"
 
-#define KEPT_MAX ((size_t)16 << 20) /* of a page's text */
+#define KEPT_MAX   ((size_t)16 << 20) /* of a page's text */
+#define LISTED_MAX 100                /* rows of a page that is kept: guards of one transaction */
 
 void api_free(struct api *a)
 {
@@ -223,18 +226,36 @@ void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*
 
 struct rows {
     struct deis_buf *text;
-    bool any;
+    struct listpage *page; /* gets the revisions */
     void (*add)(struct deis_buf *out, struct deis_str doc, const void *arg);
     const void *arg;
 };
 
-static void add_row(struct deis_str doc, void *arg)
+static void add_row(const struct deis_etcd_kv *kv, void *arg)
 {
     struct rows *rows = arg;
 
-    deis_buf_add_cstr(rows->text, rows->any ? "," : "");
-    rows->any = true;
-    rows->add(rows->text, doc, rows->arg);
+    deis_buf_add_cstr(rows->text, rows->page->count > 0 ? "," : "");
+    rows->page->revisions[rows->page->count++] = kv->mod_revision;
+    rows->add(rows->text, kv->value, rows->arg);
+}
+
+/* True: answered with what was written before, which still holds. */
+static bool answer_written(struct api *a, const char *key, const char *prefix,
+                           const struct namelist *names, const json_t *wanted)
+{
+    listpage_auto struct listpage page = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (json_array_size(wanted) > LISTED_MAX ||
+        !listpages_get(a->ctl->listpages, key, names, &page) ||
+        page.count != json_array_size(wanted) ||
+        store_unchanged(a->ctl, prefix, wanted, page.revisions, &err) < 0) {
+        return false;
+    }
+    size_t len = page.len;
+    api_text(a, 200, "application/json", DEIS_TAKE(page.text), len);
+    return true;
 }
 
 void api_page_listed(struct api *a, const char *prefix, const struct namelist *names,
@@ -242,8 +263,10 @@ void api_page_listed(struct api *a, const char *prefix, const struct namelist *n
                      const void *arg)
 {
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(KEPT_MAX);
+    listpage_auto struct listpage page = { 0 };
+    settings_auto struct settings s = { 0 };
     struct deis_err err = DEIS_ERR_INIT;
-    struct rows rows = { .text = &text, .add = add, .arg = arg };
+    struct rows rows = { .text = &text, .page = &page, .add = add, .arg = arg };
     struct page p;
     size_t first, count;
 
@@ -252,12 +275,28 @@ void api_page_listed(struct api *a, const char *prefix, const struct namelist *n
         api_error(a, &err);
         return;
     }
+    settings_get(a->ctl->settings, &s);
+    deis_autofree char *base = settings_url(&s, s.subdomain);
+    deis_autofree char *key = deis_asprintf("%s %s %s?%s", a->caller.admin ? "" : a->user, base,
+                                            a->path, a->query ? a->query : "");
     deis_autojson json_t *wanted = namelist_slice(names, first, count);
+    if (answer_written(a, key, prefix, names, wanted)) {
+        return;
+    }
+    page.revisions = deis_realloc_array(NULL, count + 1, sizeof(*page.revisions));
     begin_text(a, &p, names->count, &text);
     if (store_each_named(a->ctl, prefix, wanted, add_row, &rows, &err) < 0) {
         api_error(a, &err);
-    } else {
-        end_text(a, &text);
+        return;
+    }
+    end_text(a, &text);
+    if (a->status == 200 && page.count == json_array_size(wanted) && page.count <= LISTED_MAX) {
+        for (size_t i = 0; i < NAMELIST_PARTS; i++) {
+            page.parts[i] = names->parts[i].revision;
+        }
+        page.text = deis_str_dup(deis_str_n(a->text, a->text_len));
+        page.len = a->text_len;
+        listpages_put(a->ctl->listpages, key, &page);
     }
 }
 

@@ -18,6 +18,7 @@ struct memo;
 struct pages;
 struct logins;
 struct namelists;
+struct listpages;
 
 /* When values are sealed anew next; of reseal.c alone. */
 struct reseal_pace {
@@ -48,6 +49,7 @@ struct ctl {
     struct pages *releases;
     struct memo *configs;        /* app -> uuid of its config, when last seen */
     struct namelists *namelists; /* user ("" = all) -> names of the apps to see */
+    struct listpages *listpages; /* lists of apps */
     struct logins *logins;
     struct gate *passwords; /* two at a time: scrypt */
 };

@@ -8,6 +8,7 @@
 #include "controller/gate.h"
 #include "controller/logins.h"
 #include "controller/memo.h"
+#include "controller/listpages.h"
 #include "controller/namelists.h"
 #include "controller/pages.h"
 #include "controller/rollouts.h"
@@ -121,6 +122,7 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     ctl->configs = memo_new(MEMO_ENTRIES);
     ctl->releases = pages_new();
     ctl->namelists = namelists_new();
+    ctl->listpages = listpages_new();
     ctl->logins = logins_new();
     ctl->apps = gate_new(1, REQUEST_THREADS);
     ctl->passwords = gate_new(2, PASSWORDS_WAITING);
@@ -171,6 +173,7 @@ static void stop(struct program *p)
     memo_free(ctl->configs);
     pages_free(ctl->releases);
     namelists_free(ctl->namelists);
+    listpages_free(ctl->listpages);
     logins_free(ctl->logins);
     gate_free(ctl->apps);
     gate_free(ctl->passwords);

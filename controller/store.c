@@ -138,7 +138,8 @@ int store_names_at(struct ctl *ctl, const char *prefix, json_t **ret, int64_t *r
 
 /* The documents of names[first .. first + count), GETS_MAX at most. */
 static int some_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t first,
-                      void (*each)(struct deis_str doc, void *arg), void *arg, struct deis_err *err)
+                      void (*each)(const struct deis_etcd_kv *kv, void *arg), void *arg,
+                      struct deis_err *err)
 {
     struct deis_etcd_range ranges[GETS_MAX] = { 0 };
     deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
@@ -153,7 +154,7 @@ static int some_named(struct ctl *ctl, const char *prefix, const json_t *names, 
     int r = deis_etcd_commit(ctl->etcd, txn, ranges, NULL, err);
     for (size_t i = 0; i < count; i++) {
         if (r == DEIS_OK && ranges[i].count > 0) {
-            each(ranges[i].kvs[0].value, arg);
+            each(&ranges[i].kvs[0], arg);
         }
         deis_etcd_range_clear(&ranges[i]);
     }
@@ -161,7 +162,8 @@ static int some_named(struct ctl *ctl, const char *prefix, const json_t *names, 
 }
 
 int store_each_named(struct ctl *ctl, const char *prefix, const json_t *names,
-                     void (*each)(struct deis_str doc, void *arg), void *arg, struct deis_err *err)
+                     void (*each)(const struct deis_etcd_kv *kv, void *arg), void *arg,
+                     struct deis_err *err)
 {
     int r = DEIS_OK;
 
@@ -171,16 +173,31 @@ int store_each_named(struct ctl *ctl, const char *prefix, const json_t *names,
     return r;
 }
 
+int store_unchanged(struct ctl *ctl, const char *prefix, const json_t *names,
+                    const int64_t *revisions, struct deis_err *err)
+{
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+    json_t *name;
+    size_t i;
+
+    json_array_foreach(names, i, name)
+    {
+        deis_autofree char *key = deis_asprintf("%s%s", prefix, json_string_value(name));
+        deis_etcd_if_mod(txn, key, revisions[i]);
+    }
+    return deis_etcd_commit(ctl->etcd, txn, NULL, NULL, err);
+}
+
 struct parsed {
     json_t *docs;
     int failed; /* what the first one that is none came to */
     struct deis_err *err;
 };
 
-static void parse_one(struct deis_str doc, void *arg)
+static void parse_one(const struct deis_etcd_kv *kv, void *arg)
 {
     struct parsed *p = arg;
-    json_t *value = p->failed == DEIS_OK ? deis_json_parse(doc, p->err) : NULL;
+    json_t *value = p->failed == DEIS_OK ? deis_json_parse(kv->value, p->err) : NULL;
 
     if (value) {
         json_array_append_new(p->docs, value);

@@ -29,8 +29,11 @@ int store_names_at(struct ctl *ctl, const char *prefix, json_t **ret, int64_t *r
 /* Calls `each` with the documents `prefix`<name> for an array of names, in this order, as they are
  * kept; absent ones are left out. */
 int store_each_named(struct ctl *ctl, const char *prefix, const json_t *names,
-                     void (*each)(struct deis_str doc, void *arg), void *arg,
+                     void (*each)(const struct deis_etcd_kv *kv, void *arg), void *arg,
                      struct deis_err *err) deis_must_check;
+/* Do the documents `prefix`<name> still have these revisions? DEIS_CONFLICT: no. 100 at most. */
+int store_unchanged(struct ctl *ctl, const char *prefix, const json_t *names,
+                    const int64_t *revisions, struct deis_err *err) deis_must_check;
 /* Likewise, all of them as an array. */
 int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, json_t **ret,
                     struct deis_err *err) deis_must_check;

@@ -300,6 +300,15 @@ describe('E beside the checklist', () => {
         Object.assign(own, there);
         assert.deepEqual(await names(as), seen, `${as}: destroyed`);
       }
+      here();
+      const scaled = await own.built('ivo', BUILDPACK);
+      for (const web of [2, 3]) { // a document that changes, in a list that does not
+        here();
+        (await own.post(`apps/${scaled}/scale`, 'ivo', { web })).is(204);
+        Object.assign(own, there);
+        const row = (await own.rows('apps?page_size=1000', 'ivo')).find((app) => app.id === scaled);
+        assert.equal(row.structure.web, web);
+      }
       const mine = await names('eve');
       here();
       const app = await own.app('ivo');
