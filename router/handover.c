@@ -53,17 +53,22 @@ static void end_peer(struct handover *h)
     enter(h, IDLE, 0);
 }
 
-static void fail(struct handover *h, const struct deis_err *err)
-{
-    deis_warn("the hand-over failed; serving on", KV_ERR(err));
-    end_peer(h);
-}
-
 static int say(struct handover *h, enum handover_type type, const char *text, struct deis_err *err)
 {
     struct handover_msg m = { .type = type, .text = deis_str(text) };
 
     return handover_send(h->peer, &m, NULL, err);
+}
+
+static void fail(struct handover *h, const struct deis_err *err)
+{
+    struct deis_err gone;
+
+    deis_warn("the hand-over failed; serving on", KV_ERR(err));
+    if (say(h, HANDOVER_REFUSED, err->msg, &gone) < 0) {
+        deis_debug("it is gone already", KV_ERR(&gone));
+    }
+    end_peer(h);
 }
 
 static int send_sockets(struct handover *h, struct deis_err *err)
@@ -93,7 +98,6 @@ static int on_hello(struct handover *h, const struct handover_msg *m, struct dei
                           : NULL;
 
     if (why) {
-        (void)say(h, HANDOVER_REFUSED, why, err);
         return deis_err_set(err, DEIS_CONFLICT, "%s", why);
     }
     enter(h, AWAIT_TAKE, START_MS);
@@ -149,8 +153,7 @@ static void on_tick(void *arg)
     bool late = deis_now_ms() >= h->until_ms;
 
     if (h->router->stopping && h->state != IDLE) {
-        (void)say(h, HANDOVER_REFUSED, "this router is stopping", &err);
-        end_peer(h);
+        end_peer(h); /* without a word: it is to serve */
     } else if (h->state == PREPARING && (late || leave_ready(h->router))) {
         enter(h, AWAIT_TAKEN, TAKEN_MS);
         leave_confirm(h->router);

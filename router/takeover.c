@@ -134,6 +134,14 @@ static void go_live(struct takeover *t)
     takeover_free(DEIS_TAKE(r->takeover));
 }
 
+static void give_up(struct takeover *t, const struct deis_err *err)
+{
+    struct router *r = t->router;
+
+    takeover_free(DEIS_TAKE(r->takeover));
+    router_give_up(r, err);
+}
+
 static void on_read(evutil_socket_t fd, short what, void *arg)
 {
     struct takeover *t = arg;
@@ -148,9 +156,15 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
         close(p.fds[i]);
     }
     /* It ends or has ended: its sockets are ours alone, and somebody has to serve. */
-    if (code < 0 || p.msg.type == HANDOVER_REFUSED || (p.msg.type == HANDOVER_READY && t->asked)) {
+    if (code == DEIS_CANCELLED || (code == 0 && p.msg.type == HANDOVER_READY && t->asked)) {
         go_live(t);
+        return;
     }
+    if (code == 0) {
+        deis_err_set(&err, DEIS_CONFLICT, "the router that runs serves on: %.*s",
+                     DEIS_STR_ARG(p.msg.text));
+    }
+    give_up(t, &err);
 }
 
 static bool routes_known(const struct router *r)
@@ -172,10 +186,8 @@ static void on_tick(void *arg)
             deis_warn("the router that runs can't be asked", KV_ERR(&err)); /* on_read() sees why */
         }
     } else if (t->asked && late) {
-        struct router *r = t->router;
         deis_err_set(&err, DEIS_TIMEOUT, "the router that runs does not let go");
-        takeover_free(DEIS_TAKE(r->takeover));
-        router_give_up(r, &err);
+        give_up(t, &err);
     }
 }
 

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The words of a hand-over, one a packet, from a new router process (N) to the running one (O):
- *   N: HELLO <version> <http address>    O: SOCKETS <kind> <count> with as many descriptors, ...
- * END N starts its parts, then: TAKE       O makes ready to leave: READY N accepts connections:
- * TAKEN         O accepts no more and finishes what it has O may say REFUSED <reason> at any time.
- * Until TAKEN either may end, and the other one serves. Pure: no socket. thread: any
+ * The words of a hand-over from the running router (the old one) to a new process, one a packet:
+ *
+ * - The new one: HELLO <version> <http address>.
+ *
+ * - The old one: SOCKETS <kind> <count> with as many descriptors, some times; then END.
+ *
+ * - The new one, when all its parts have started: TAKE.
+ *
+ * - The old one, when it is ready to leave: READY.
+ *
+ * - The new one, when it accepts connections: TAKEN. The old one accepts no more.
+ *
+ * The old one may say REFUSED <reason> at any time before: it serves on. Either may end without a
+ * word, and the other one serves. Pure: no socket. thread: any
  */
 #ifndef DEIS_ROUTER_CORE_HANDOVER_MSG_H
 #define DEIS_ROUTER_CORE_HANDOVER_MSG_H

@@ -301,6 +301,7 @@ class HandOver(unittest.TestCase):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             s.connect(path)
             socket.send_fds(s, [b'HELLO 1 127.0.0.1:%d' % r.http], [0, 1, 2])
+            self.assertEqual(s.recv(1000), b'REFUSED 3 sockets came where 0 were named')
             self.assertEqual(s.recv(1000), b'')
         self.assertEqual(rig.get(r.http, HOST)[0], 200)
         old = successor(r)
@@ -356,6 +357,34 @@ class HandOver(unittest.TestCase):
         self.assertEqual(c.answer(sid).body, b'origin')
         self.assertEqual(c.end(), h2.NO_ERROR)
         self.ends(old)
+
+    def test_what_the_old_one_may_say(self):
+        """The new process against an old one that is played here."""
+        o = self.origin()
+        for last in (b'REFUSED too slow', b'nonsense', b'END', None):
+            r = rig.Static([(HOST, o.port)], workers=1)
+            self.addCleanup(r.clear)
+            with socket.create_server(('127.0.0.1', r.http)) as listener, \
+                    socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+                listener.setblocking(False)  # the new one is to find it as a router has it
+                s.bind(os.path.join(r.dir, 'handover'))
+                s.listen()
+                s.settimeout(rig.DEADLINE)
+                successor(r)
+                c, _ = s.accept()
+                self.assertEqual(c.recv(1000), b'HELLO 1 127.0.0.1:%d' % r.http)
+                socket.send_fds(c, [b'SOCKETS http 1'], [listener.fileno()])
+                c.send(b'END')
+                self.assertEqual(c.recv(1000), b'TAKE')
+                if last:
+                    c.send(last)
+                    self.assertEqual(r.p.wait(20), 1)
+                    self.assertIn("can't go on", r.log())
+                    r.p = None
+                c.close()
+            if not last:  # it has ended without a word: the new one has to serve, on the same socket
+                rig.wait_for(r.is_well, 'it serves')
+                self.assertEqual(rig.get(r.http, HOST)[2], b'origin')
 
     def test_the_old_one_ends_at_its_deadline(self):
         o = self.origin()
