@@ -267,6 +267,22 @@ int api_list(struct client *c, struct request r, json_t **ret_list, json_t **ret
     return 0;
 }
 
+json_t *api_list_if_known(struct client *c, struct request r)
+{
+    deis_autoanswer struct deis_httpc_answer a = { 0 };
+    deis_autojson json_t *list = NULL;
+    json_t *results = NULL;
+    struct deis_err err;
+    long total = 0;
+
+    int code = exchange(c, &r, NULL, &a, &err);
+    request_clear(&r);
+    if (code == 0 && a.status == 200) {
+        list = deis_json_parse(deis_buf_str(&a.body), &err);
+    }
+    return list && answer_list(list, &results, &total, &err) == 0 ? json_incref(results) : NULL;
+}
+
 /* Add a page to the results; false in *ret_more when it was the last. */
 static int add_page(struct client *c, struct request *r, long page, json_t *all, bool *ret_more)
 {

@@ -61,6 +61,9 @@ int api_stream(struct client *c, struct request r, void (*on_data)(struct deis_s
 /* Results of a list; *ret_list is yours, *ret_results borrowed from it. */
 int api_list(struct client *c, struct request r, json_t **ret_list, json_t **ret_results,
              long *ret_total) deis_must_check;
+/* Results of a list that other controllers may not have; yours, NULL when there are none. Says
+ * nothing of failures. */
+json_t *api_list_if_known(struct client *c, struct request r);
 /* A list as JSON on stdout in the command's shape: whole, or as much as -l says. */
 int api_list_json(struct client *c, const struct options *o, struct request r) deis_must_check;
 /* Is there a controller at the profile's address? */

@@ -93,6 +93,8 @@ int certs_list(struct client *c, const struct options *o)
     } else {
         show_certs(certs, &text);
     }
+    deis_autojson json_t *wanted = api_list_if_known(c, request_list("autocerts", limit));
+    show_awaited_certs(wanted, &text);
     term_print(&text);
     return 0;
 }

@@ -416,3 +416,20 @@ void show_autocerts(const json_t *rows, struct deis_buf *out)
                       detail[0] ? ": " : "", detail);
     }
 }
+
+void show_awaited_certs(const json_t *rows, struct deis_buf *out)
+{
+    deis_autojson json_t *awaited = json_array();
+
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        json_t *r = json_array_get(rows, i);
+        const char *state = answer_text(r, "state");
+        if (strcmp(state, "waiting") == 0 || strcmp(state, "failed") == 0) {
+            json_array_append(awaited, r);
+        }
+    }
+    if (json_array_size(awaited) > 0) {
+        deis_buf_add_cstr(out, "\nStill to come:\n");
+        show_autocerts(awaited, out);
+    }
+}

@@ -31,6 +31,8 @@ void show_keys(const json_t *keys, struct deis_buf *out);
 void show_certs(const json_t *certs, struct deis_buf *out);
 /* One, with how it stands if it comes by itself. */
 void show_cert(const json_t *cert, struct deis_buf *out);
+/* Those that are still to come, or could not be renewed; nothing when there are none. */
+void show_awaited_certs(const json_t *rows, struct deis_buf *out);
 void show_autocerts(const json_t *rows, struct deis_buf *out);
 
 #endif

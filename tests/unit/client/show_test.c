@@ -318,6 +318,12 @@ static void show__how_a_certificate_stands(void **state)
     show_autocerts(rows, &out);
     assert_string_equal(out.data,
                         "a.test       failed: no way\nlong.a.test  issued, expires then\n");
+    deis_buf_reset(&out);
+    show_awaited_certs(rows, &out);
+    assert_string_equal(out.data, "\nStill to come:\na.test  failed: no way\n");
+    deis_buf_reset(&out);
+    show_awaited_certs(NULL, &out);
+    assert_int_equal(out.len, 0);
 }
 
 int main(void)
