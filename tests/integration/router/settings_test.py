@@ -186,7 +186,8 @@ class Settings(unittest.TestCase):
         self.assertNotIn('set-cookie', self.get(extra='Cookie: %s\r\n' % cookie)[1])
         # Its unit is gone: another one, and a new cookie.
         number = ['one', 'two', 'three'].index(body.decode()) + 1
-        self.change(lambda: self.etcd.delete('units/blog_v1.web.%d-aaaa' % number))
+        self.etcd.delete('units/blog_v1.web.%d-aaaa' % number)
+        self.world.wait_units('blog', *['blog_v1.web.%d-aaaa' % n for n in (1, 2, 3) if n != number])
         _, fields, other = self.get(extra='Cookie: %s\r\n' % cookie)
         self.assertNotEqual(other, body)
         self.assertNotEqual(fields['set-cookie'].split(';')[0], cookie)
