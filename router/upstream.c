@@ -54,7 +54,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     struct upstream *u = arg;
 
     worker_look_at_clock(u->worker);
-    exchange_on_unit_writable(u->exchange);
+    if (u->exchange) {
+        exchange_on_unit_writable(u->exchange);
+    } else if (!u->h2 || unit_h2_send(u->h2) == UNIT_H2_BROKEN) {
+        /* What an idle one sends are answers to the unit's pings and settings. */
+        upstream_close(u);
+    }
 }
 
 void upstream_read_enable(struct upstream *u, bool enable)

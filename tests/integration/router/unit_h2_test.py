@@ -24,6 +24,8 @@ class Unit:
         self.requests = []  # (fields, body)
         self.connections = 0
         self.gate = threading.Event()
+        self.blocked = threading.Event()
+        self.pongs = 0
         self.refusals = 0
         self.trailers = []
         self.s = socket.create_server(('127.0.0.1', 0), backlog=256)
@@ -90,6 +92,8 @@ class Connection:
                 key, value = struct.unpack('!HI', payload[i:i + 6])
                 self.initial = value if key == 4 else self.initial
             self.frame(h2.SETTINGS, h2.ACK, 0)
+        elif kind == h2.PING:
+            self.unit.pongs += 1
         elif kind == h2.WINDOW_UPDATE:
             self.windows[sid] = self.windows.get(sid, self.initial) + struct.unpack('!I', payload)[0]
         elif kind == h2.HEADERS and sid == self.sid:
@@ -215,6 +219,29 @@ class Connection:
     def answer_goaway(self, sid):
         self.answer_plain(sid)
         self.frame(h2.GOAWAY, 0, 0, struct.pack('!II', sid, 0))
+        return True
+
+    def queued(self):
+        """Bytes that the router has sent and we have not read."""
+        names = ['%08X:%04X' % (struct.unpack('<I', socket.inet_aton(a))[0], p) for a, p in (self.c.getpeername(), self.c.getsockname())]
+        with open('/proc/net/tcp') as f:
+            columns = [line.split() for line in f]
+        sizes = {c[1]: [int(n, 16) for n in c[4].split(':')] for c in columns if sorted(c[1:3]) == sorted(names)}
+        return sizes[names[0]][0] + sizes[names[1]][1]
+
+    def answer_hoard(self, sid):
+        """Then pings and does not read what they are answered, until the router has to wait."""
+        self.answer_plain(sid)
+        self.unit.gate.wait(rig.DEADLINE)
+        pings = b''.join(b'\0\0\x08' + bytes([h2.PING]) + bytes(13) for i in range(300))
+        before = self.queued()
+        try:
+            while True:
+                self.c.sendall(pings)
+                rig.wait_for(lambda: self.queued() >= before + len(pings), 'all are answered', 0.5)
+                before += len(pings)
+        except AssertionError:
+            self.unit.blocked.set()
         return True
 
     def answer_gate(self, sid):
@@ -379,6 +406,26 @@ class UnitH2(unittest.TestCase):
         self.assertEqual(e.exception.code, h2.INTERNAL_ERROR)
         self.assertEqual(self.call('/goaway').status, 200)
         self.assertEqual(self.call().status, 200)
+
+    def test_a_unit_that_pings_while_nothing_is_asked(self):
+        unit = Unit()
+        self.addCleanup(unit.close)
+        unit.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)  # small buffers at the other end, too
+        unit.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        w = self.world
+        w.app('hoard')
+        w.etcd.put('routing/hoard', {'settings': {'h2c': True}})
+        w.unit('hoard_v1.web.1')
+        w.state('hoard_v1.web.1', unit.address)
+        w.wait_units('hoard', 'hoard_v1.web.1')
+        c = h2.plain(w.router.http, 'hoard.example.com')
+        self.addCleanup(c.close)
+        self.assertEqual(self.call('/hoard', c).body, b'plain')
+        unit.gate.set()
+        self.assertTrue(unit.blocked.wait(rig.DEADLINE))
+        rig.wait_for(lambda: unit.pongs > 1000, 'the router goes on when it can')
+        self.assertEqual(self.call('/plain', c).body, b'plain')
+        self.assertTrue(w.router.is_well())
 
     def test_clients_of_http1(self):
         w = self.world
