@@ -290,6 +290,7 @@ bool exchange_dispatch(struct exchange *x)
         x->up = upstream_connect(w, e, h2);
         deadline_clear(&x->client->deadline); /* it is not this one that makes room */
         if (!x->up && is_exhausted(errno) && shed_for_connection(w)) {
+            exchange_parse_again(x); /* who made room may have used worker->request */
             x->up = upstream_connect(w, e, h2);
         }
         if (!x->up) {

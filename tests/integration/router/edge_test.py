@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import socket
 import ssl
 import struct
@@ -329,6 +330,29 @@ class Limits(unittest.TestCase):
             c.close()
         rig.wait_for(lambda: router.metric('deis_router_connections') == 0, 'they are gone')
         self.assertEqual(self.answer(self.client(router))[0], 200)
+
+    def test_room_made_for_one_request_changes_nothing_of_it(self):
+        """Its unit's connection takes the descriptor of somebody who has stalled."""
+        self.origin = rig.Origin()
+        self.addCleanup(self.origin.close)
+        router = rig.Static([(HOST, self.origin.port)], workers=1).start()
+        self.addCleanup(router.clear)
+        stalled = self.client(router)
+        stalled.send(request('POST /stalled HTTP/1.1', 'Content-Length: 5', 'Cookie: secret=1'))
+        rig.wait_for(lambda: self.origin.connections == 1, 'its request is under way')
+        c = self.client(router)
+        rig.wait_for(lambda: router.metric('deis_router_connections') == 2, 'both are known')
+        time.sleep(5.5)  # the time that makes it lazy
+        fds = lambda: {int(n) for n in os.listdir('/proc/%d/fd' % router.p.pid)}
+        rig.wait_for(lambda: len(fds()) == max(fds()) + 1, 'no gap among the descriptors')
+        before = resource.prlimit(router.p.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(router.p.pid, resource.RLIMIT_NOFILE, (len(fds()), before[1]))
+        c.send(request('GET /mine HTTP/1.1', 'Cookie: mine=1'))
+        self.assertEqual((c.answer()[0], stalled.answer()[0]), (200, 408))
+        resource.prlimit(router.p.pid, resource.RLIMIT_NOFILE, before)
+        self.assertEqual(router.metric('deis_router_connections_shed_total'), 1)
+        line, fields, body = self.origin.requests[-1]
+        self.assertEqual((line, dict(fields)['Cookie'], body), ('GET /mine HTTP/1.1', 'mine=1', b''))
 
     def test_memory_of_those_who_do_not_read(self):
         router = self.start('--buffer-memory', '1m')
