@@ -2,6 +2,7 @@
 /* The unit's side of a request: choice, sending, retries. */
 #include "router/core/http_head.h"
 #include "router/exchange.h"
+#include "router/h2.h"
 #include "router/shed.h"
 #include "router/sock.h"
 #include "router/unit_h2.h"
@@ -261,6 +262,11 @@ static enum page page_without_endpoint(const struct exchange *x, const struct ro
     return app->wanted > 0 ? PAGE_NOT_READY : PAGE_NO_PROCESS;
 }
 
+static const struct client *connection_of(const struct exchange *x)
+{
+    return x->client->stream ? h2_stream_connection(x->client->stream) : x->client;
+}
+
 bool exchange_dispatch(struct exchange *x)
 {
     struct worker *w = x->worker;
@@ -289,7 +295,7 @@ bool exchange_dispatch(struct exchange *x)
     if (!x->up) {
         x->up = upstream_connect(w, e, h2);
         deadline_clear(&x->client->deadline); /* it is not this one that makes room */
-        if (!x->up && is_exhausted(errno) && shed_for_connection(w)) {
+        if (!x->up && is_exhausted(errno) && shed_for_connection(w, connection_of(x))) {
             exchange_parse_again(x); /* who made room may have used worker->request */
             x->up = upstream_connect(w, e, h2);
         }

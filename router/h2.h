@@ -49,6 +49,7 @@ void h2_shared_free(struct h2_shared *shared); /* NULL is fine */
 
 /* --- streams, for the exchange --- */
 
+struct client *h2_stream_connection(const struct h2_stream *s);
 /* As recv(): 0 is the end of the body. */
 ssize_t h2_stream_recv(struct h2_stream *s, void *data, size_t len);
 void h2_stream_read_enable(struct h2_stream *s, bool enable);

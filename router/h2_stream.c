@@ -131,6 +131,11 @@ void h2_stream_done(struct h2_stream *s)
     h2_conn_due(conn);
 }
 
+struct client *h2_stream_connection(const struct h2_stream *s)
+{
+    return s->conn->client;
+}
+
 /* --- the request --- */
 
 void h2_stream_on_input(struct h2_stream *s)

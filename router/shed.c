@@ -18,25 +18,31 @@ static void end(struct worker *w, struct deadline *d)
     client_on_deadline(d);
 }
 
-/* The first of a list, if it has waited for min_ms. */
-static struct deadline *lazy(struct worker *w, enum wait wait, uint64_t min_ms)
+/* The first of a list but for spare, if it has waited for min_ms. */
+static struct deadline *lazy(struct worker *w, enum wait wait, uint64_t min_ms,
+                             const struct client *spare)
 {
     struct deadline_list *l = &w->waits[wait];
     struct deadline *d = deadline_first(l);
 
-    return d && d->at_ms + min_ms <= w->now_us / 1000 + l->ms ? d : NULL;
+    if (d && spare && d == &spare->deadline) {
+        d = d->next;
+    }
+    return d && d != &l->head && d->at_ms + min_ms <= w->now_us / 1000 + l->ms ? d : NULL;
 }
 
-bool shed_for_connection(struct worker *w)
+bool shed_for_connection(struct worker *w, const struct client *spare)
 {
-    struct deadline *d = deadline_first(&w->waits[WAIT_IDLE]);
+    struct deadline *d = lazy(w, WAIT_IDLE, 0, spare);
 
     if (d) {
         client_on_deadline(d); /* as if its time were over: no client counts on it */
         return true;
     }
-    if ((d = lazy(w, WAIT_HEAD, HEAD_LAZY_MS)) || (d = lazy(w, WAIT_HANDSHAKE, HEAD_LAZY_MS)) ||
-        (d = lazy(w, WAIT_CLIENT, STALL_LAZY_MS)) || (d = lazy(w, WAIT_BODY, STALL_LAZY_MS))) {
+    if ((d = lazy(w, WAIT_HEAD, HEAD_LAZY_MS, spare)) ||
+        (d = lazy(w, WAIT_HANDSHAKE, HEAD_LAZY_MS, spare)) ||
+        (d = lazy(w, WAIT_CLIENT, STALL_LAZY_MS, spare)) ||
+        (d = lazy(w, WAIT_BODY, STALL_LAZY_MS, spare))) {
         /* A stream gives back its unit's connection. */
         end(w, d);
         return true;

@@ -9,8 +9,9 @@
 #include "router/worker.h"
 
 /* End one connection of a client: one that is idle, else one that has been sending its head for
- * long, else one that has neither read nor sent for long while it should. False: there is none. */
-bool shed_for_connection(struct worker *w);
+ * long, else one that has neither read nor sent for long while it should; but never `spare`, whose
+ * request is what room is made for. False: there is none. Uses worker->request. */
+bool shed_for_connection(struct worker *w, const struct client *spare);
 /* Buffers hold more than they may: end those whose clients make them wait longest, until they hold
  * less. */
 void shed_for_memory(struct worker *w);

@@ -150,7 +150,7 @@ static bool accept_one(struct worker *w, const struct worker_listener *l)
         }
         if (errno != EAGAIN) {
             atomic_fetch_add_explicit(&w->counters.exhausted, 1, memory_order_relaxed);
-            if (shed_for_connection(w)) {
+            if (shed_for_connection(w, NULL)) {
                 return true;
             }
             /* Out of descriptors or memory: leave the queue alone until the next tick. */
@@ -161,7 +161,7 @@ static bool accept_one(struct worker *w, const struct worker_listener *l)
     }
     atomic_fetch_add_explicit(&w->counters.accepted, 1, memory_order_relaxed);
     unsigned open = (unsigned)atomic_load_explicit(&w->counters.connections, memory_order_relaxed);
-    if (open >= w->opts.connections_max && !shed_for_connection(w)) {
+    if (open >= w->opts.connections_max && !shed_for_connection(w, NULL)) {
         refuse(w, fd, l->https);
         return true;
     }

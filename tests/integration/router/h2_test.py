@@ -2,6 +2,7 @@
 """HTTP/2 at the router: requests and answers, flow control, what a client must not do, what it may not cost, drain."""
 import random
 import re
+import resource
 import secrets
 import signal
 import socket
@@ -53,6 +54,27 @@ class H2(unittest.TestCase):
     def last(self):
         line, fields, body = self.origin.requests[-1]
         return line, [(n.lower(), v) for n, v in fields], body
+
+
+class Room(unittest.TestCase):
+    def test_a_retry_does_not_make_room_by_its_own_connection(self):
+        origin = rig.Origin()
+        router = rig.Static([(HOST, origin.port)], '--h2c', workers=1).start()
+        self.addCleanup(router.clear)
+        c = h2.plain(router.http, HOST)
+        self.addCleanup(c.close)
+        self.assertEqual(c.get().body, b'origin')  # so that there is a kept connection, which may fail
+        held = c.open(path='/gate')
+        c.ping()
+        c.open(flags=0)  # a head that does not come to its end
+        time.sleep(2.5)  # the time that makes it lazy
+        before = resource.prlimit(router.p.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(router.p.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        self.addCleanup(resource.prlimit, router.p.pid, resource.RLIMIT_NOFILE, before)
+        origin.close()
+        self.assertEqual(c.head(held).status, 503)
+        resource.prlimit(router.p.pid, resource.RLIMIT_NOFILE, before)
+        self.assertTrue(router.is_well())
 
 
 class Requests(H2):
