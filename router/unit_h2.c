@@ -215,10 +215,20 @@ static bool send_some(struct unit_h2 *h, const char *data, size_t len, size_t *r
     return n >= 0 && (size_t)n == len;
 }
 
+/* A broken socket would be reported as writable for ever. */
+static enum unit_h2_sent broken(const struct unit_h2 *h)
+{
+    int saved = errno;
+
+    event_del(&h->up->writable);
+    errno = saved;
+    return UNIT_H2_BROKEN;
+}
+
 static enum unit_h2_sent blocked(const struct unit_h2 *h, size_t sent)
 {
     if (sent == 0 && !sock_would_block()) {
-        return UNIT_H2_BROKEN;
+        return broken(h);
     }
     event_add(&h->up->writable, NULL);
     return UNIT_H2_HELD;
@@ -249,15 +259,15 @@ enum unit_h2_sent unit_h2_send(struct unit_h2 *h)
             if (outcome == UNIT_H2_HELD &&
                 !bytes_add(&h->worker->pool, b, h->worker->out + sent, (size_t)n - sent)) {
                 errno = ENOBUFS;
-                return UNIT_H2_BROKEN;
+                return broken(h);
             }
             return outcome;
         }
     }
-    event_del(&h->up->writable);
     if (n < 0) {
-        return UNIT_H2_BROKEN;
+        return broken(h);
     }
+    event_del(&h->up->writable);
     return x && x->to_unit.len > 0 ? UNIT_H2_HELD : UNIT_H2_SENT;
 }
 

@@ -9,6 +9,7 @@ import threading
 import time
 import unittest
 
+import edge_test
 import etcd_test
 import h2_rig as h2
 import rig
@@ -175,6 +176,17 @@ class Connection:
     def answer_big(self, sid):
         self.head(sid, [(':status', '200')])
         return self.send(sid, bytes(int(self.path.split('/')[2])))
+
+    def early_sulk(self, sid):
+        """Speaks without end and does not listen, until it is told to reset the connection."""
+        self.credit(sid, 1 << 30)
+        self.head(sid, [(':status', '200')])
+        for i in range(40):
+            self.frame(h2.DATA, 0, sid, bytes(16384))
+        self.unit.gate.wait(rig.DEADLINE)
+        self.c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self.f.close()
+        self.c.close()
 
     def early_chat(self, sid):
         self.head(sid, [(':status', '200')])
@@ -426,6 +438,32 @@ class UnitH2(unittest.TestCase):
         rig.wait_for(lambda: unit.pongs > 1000, 'the router goes on when it can')
         self.assertEqual(self.call('/plain', c).body, b'plain')
         self.assertTrue(w.router.is_well())
+
+    def test_a_unit_that_breaks_off_costs_no_time(self):
+        unit = Unit()
+        self.addCleanup(unit.close)
+        unit.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        unit.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        w = self.world
+        w.app('sulk')
+        w.etcd.put('routing/sulk', {'settings': {'h2c': True}})
+        w.unit('sulk_v1.web.1')
+        w.state('sulk_v1.web.1', unit.address)
+        w.wait_units('sulk', 'sulk_v1.web.1')
+        s = socket.socket()
+        self.addCleanup(s.close)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.connect(('127.0.0.1', w.router.http))
+        s.sendall(b'POST /sulk HTTP/1.1\r\nHost: sulk.example.com\r\nContent-Length: 99999999\r\n\r\n')
+        s.settimeout(1)
+        with self.assertRaises(TimeoutError):
+            while True:
+                s.send(bytes(65536))  # until all on the way is full
+        before = edge_test.cpu(w.router.p.pid)
+        unit.gate.set()
+        time.sleep(2)  # how much is used while nothing happens
+        self.assertLess(edge_test.cpu(w.router.p.pid) - before, 0.2)
 
     def test_clients_of_http1(self):
         w = self.world
