@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
+#include "lib/wire/run_frame.h"
 
 #include <stdio.h>
 
@@ -180,8 +181,8 @@ static void end(struct run *r, int32_t exit_code)
     run_answer_start(r);
     run_answer_waiters(r);
     run_answer_input(r);
-    if (r->reported) {
-        clean_up(r);
+    if (r->reported || (r->deaf && !detached)) { /* nobody asks any more */
+        run_reported(r);
     }
 }
 
@@ -263,9 +264,14 @@ static void on_output(int stream, struct deis_str data, void *arg)
     if (r->deaf) {
         return;
     }
+    if (r->mode == DEIS__RUN_MODE__RUN_ATTACHED) {
+        deis_run_frame_add(&r->output, stream == 2 ? DEIS_RUN_ERROR : DEIS_RUN_OUTPUT, data);
+        run_hold_up(r);
+        run_answer_waiters(r);
+        return;
+    }
     r->truncated = r->truncated || data.len > room;
     deis_buf_add_str(&r->output, deis_str_first(data, room));
-    run_hold_up(r);
     run_answer_waiters(r);
 }
 

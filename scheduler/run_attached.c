@@ -4,9 +4,9 @@
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
+#include "lib/wire/run_frame.h"
 
 #define INPUT_WAIT_MAX_MS 20000
-#define SIZE_MAX_CELLS    10000
 
 /* --- agent.run_input --- */
 
@@ -90,6 +90,7 @@ void run_on_input(struct deis_bus_call *call, const ProtobufCMessage *msg, void 
     if (!r || !is_attached(r, call)) {
         return;
     }
+    r->heard_ms = deis_now_ms();
     if (m->offset > r->input_offset || r->input_offset - m->offset > m->data.len) {
         if (r->input_over) {
             input_taken(r, call);
@@ -220,10 +221,11 @@ void run_on_control(struct deis_bus_call *call, const ProtobufCMessage *msg, voi
         run_refuse(call, DEIS_INVALID, "field 'signal': '%.20s' can't be sent", m->signal);
         return;
     }
-    if (resize && (!r->tty || m->rows > SIZE_MAX_CELLS || m->columns > SIZE_MAX_CELLS)) {
+    if (resize && (!r->tty || m->rows > DEIS_RUN_CELLS_MAX || m->columns > DEIS_RUN_CELLS_MAX)) {
         run_refuse(call, DEIS_INVALID, "'%.200s' has no terminal of that size", r->id);
         return;
     }
+    r->heard_ms = deis_now_ms();
     end_as_told(r, m->ending);
     if (r->state == RUN_RUNNING && (resize || signal)) {
         start_poke(r, resize ? m->rows : 0, m->columns, signal, call);

@@ -4,13 +4,13 @@
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
+#include "lib/wire/run_frame.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #define ID_MAX      200
 #define ARGS_MAX    256
-#define TERM_MAX    64
 #define CHUNK_MAX   (256 * 1024)
 #define WAIT_MAX_MS 60000
 #define WAITERS_MAX 8
@@ -120,8 +120,9 @@ static int check(const Deis__Run *m, struct deis_err *err)
         (m->tty && m->mode != DEIS__RUN_MODE__RUN_ATTACHED)) {
         return deis_err_set(err, DEIS_INVALID, "field 'mode' or 'tty' has no such value");
     }
-    if (strlen(m->term) > TERM_MAX) {
-        return deis_err_set(err, DEIS_LIMIT, "field 'term' has more than %d bytes", TERM_MAX);
+    if (strlen(m->term) > DEIS_RUN_TERM_MAX) {
+        return deis_err_set(err, DEIS_LIMIT, "field 'term' has more than %u bytes",
+                            DEIS_RUN_TERM_MAX);
     }
     return 0;
 }
@@ -227,7 +228,9 @@ static void send_chunk(struct deis_bus_call *call, struct run *r, uint64_t offse
     size_t from = ahead < r->output.len ? (size_t)ahead : r->output.len;
     size_t len = r->output.len - from;
 
-    if (len > CHUNK_MAX) {
+    if (r->mode == DEIS__RUN_MODE__RUN_ATTACHED) {
+        len = deis_run_whole_frames(deis_str_n(r->output.data + from, len), CHUNK_MAX);
+    } else if (len > CHUNK_MAX) {
         len = CHUNK_MAX;
     }
     chunk.data.data = (uint8_t *)r->output.data + from;

@@ -92,6 +92,12 @@ void deis_http_reply_chunk(struct deis_http_req *req, struct deis_str data);
 size_t deis_http_unsent(const struct deis_http_req *req);
 void deis_http_reply_end(struct deis_http_req *req);
 void deis_http_reply_abort(struct deis_http_req *req);
+/* Answer 101 and leave HTTP, instead of any other answer, once the request is complete: the socket
+ * (non-blocking) is yours, req is gone. ret_out gets the head of the answer with the fields that
+ * were set: send it first. ret_in gets what the peer sent behind its request. -1: the peer has gone
+ * already. Not counted in max_connections any more, nor waited for by a drain. */
+int deis_http_upgrade(struct deis_http_req *req, const char *protocol, struct deis_buf *ret_out,
+                      struct deis_buf *ret_in);
 /* Whole answer from a file: length bytes of fd from offset on; fd is taken over and closed. */
 void deis_http_reply_file(struct deis_http_req *req, int status, const char *type, int fd,
                           uint64_t offset, uint64_t length);

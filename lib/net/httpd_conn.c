@@ -42,21 +42,26 @@ static void forget_request(struct conn *c)
     }
 }
 
+int conn_detach(struct conn *c)
+{
+    c->state = CONN_CLOSED;
+    event_del(&c->read_ev);
+    event_del(&c->write_ev);
+    event_del(&c->timer);
+    httpd_conn_died(c);
+    return c->fd;
+}
+
 void conn_close(struct conn *c)
 {
     if (c->state == CONN_CLOSED) {
         return;
     }
-    c->state = CONN_CLOSED;
-    event_del(&c->read_ev);
-    event_del(&c->write_ev);
-    event_del(&c->timer);
-    close(c->fd);
+    close(conn_detach(c));
     if (c->file_fd >= 0) {
         close(c->file_fd);
         c->file_fd = -1;
     }
-    httpd_conn_died(c);
     forget_request(c);
 }
 

@@ -116,6 +116,7 @@ void httpd_conn_died(struct conn *c); /* moves it to the dead */
 struct conn *conn_new(struct deis_httpd *s, int fd, const char *peer);
 void conn_free(struct conn *c);
 void conn_close(struct conn *c);               /* tells the service when its answer was not whole */
+int conn_detach(struct conn *c);               /* its socket, yours; it is closed without it */
 void conn_leave_if_idle(struct conn *c);       /* for the drain */
 void conn_kick(struct conn *c);                /* a turn, soon */
 bool conn_discards_rest(const struct conn *c); /* is what is left of the body small enough? */

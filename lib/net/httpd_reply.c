@@ -398,3 +398,26 @@ void deis_http_reply_abort(struct deis_http_req *req)
     c->broken = true;
     let_go(c);
 }
+
+/* --- out of HTTP --- */
+
+int deis_http_upgrade(struct deis_http_req *req, const char *protocol, struct deis_buf *ret_out,
+                      struct deis_buf *ret_in)
+{
+    struct conn *c = req->conn;
+
+    assert(c->answer == ANSWER_NONE);
+    if (c->state == CONN_CLOSED || c->broken) {
+        return -1;
+    }
+    assert(c->state == CONN_WAIT && c->out == NULL);
+    deis_buf_addf(ret_out, "HTTP/1.1 101 ");
+    add_reason(ret_out, 101, c->server->opts.upper_reason);
+    deis_buf_addf(ret_out, "\r\nDate: %s\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s\r\n",
+                  date_text(c->server), protocol, req->fields.data);
+    deis_buf_add_str(ret_in, deis_buf_str(&c->in));
+    int fd = conn_detach(c);
+    c->req = NULL;
+    req_free(req);
+    return fd;
+}

@@ -5,6 +5,7 @@
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
+#include "lib/wire/run_frame.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -94,6 +95,23 @@ static void start_how(struct rig *r, char *id, char *script, struct how how,
 static void start_run(struct rig *r, char *id, char *script, const char *expected_error)
 {
     start_how(r, id, script, (struct how){ .timeout_ms = 3000 }, expected_error);
+}
+
+/* What the frames of an attached one carry. */
+static void unpack(struct deis_str frames, struct deis_buf *out)
+{
+    struct deis_run_reader reader;
+    enum deis_run_frame type;
+    struct deis_str payload;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    deis_run_reader_init(&reader, false);
+    while (deis_run_reader_feed(&reader, &frames, &type, &payload, &err) == DEIS_RUN_FRAME) {
+        assert_true(type == DEIS_RUN_OUTPUT || type == DEIS_RUN_ERROR);
+        deis_buf_add_str(out, payload);
+    }
+    assert_int_equal(reader.have, 0);
+    deis_run_reader_clear(&reader);
 }
 
 static void read_to_end(struct rig *r, char *id, struct deis_buf *out, int *ret_code)
@@ -244,6 +262,7 @@ static void run__that_is_attached_ends_with_the_agent(void **state)
 
 /* --- attached --- */
 
+/* How much of the input is taken; with eof only when that is, too. */
 static uint64_t give(struct rig *r, char *id, uint64_t offset, struct deis_str data, bool eof)
 {
     Deis__RunInput m = DEIS__RUN_INPUT__INIT;
@@ -255,11 +274,13 @@ static uint64_t give(struct rig *r, char *id, uint64_t offset, struct deis_str d
     m.data.data = (uint8_t *)(uintptr_t)data.ptr;
     m.data.len = data.len;
     m.eof = eof;
+    m.wait_ms = eof ? 20000 : 0;
     if (rig_call(r, "agent.run_input", &m.base, &deis__run_input_taken__descriptor, &msg, &err) <
         0) {
         fail_msg("%s", err.msg);
     }
     uint64_t taken = ((Deis__RunInputTaken *)msg)->offset;
+    assert_int_equal(((Deis__RunInputTaken *)msg)->closed, eof);
     protobuf_c_message_free_unpacked(msg, NULL);
     return taken;
 }
@@ -274,19 +295,37 @@ static void control(struct rig *r, const Deis__RunControl *m)
     }
 }
 
+/* Of an attached one; *offset counts frames. text NULL: to its end. */
+static int read_until(struct rig *r, char *id, uint64_t *offset, struct deis_buf *out,
+                      const char *text)
+{
+    int code = -1;
+
+    for (uint64_t end = deis_now_ms() + 30000; code < 0 && (!text || !strstr(out->data, text));) {
+        Deis__RunChunk *chunk = read_chunk(r, id, *offset);
+        unpack(deis_str_n((char *)chunk->data.data, chunk->data.len), out);
+        *offset += chunk->data.len;
+        code = chunk->ended ? chunk->exit_code : -1;
+        deis__run_chunk__free_unpacked(chunk, NULL);
+        if (text && (code >= 0 || deis_now_ms() > end) && !strstr(out->data, text)) {
+            fail_msg("'%s' has no '%s'", out->data, text);
+        }
+    }
+    return code;
+}
+
 static void run__takes_input_and_gives_it_back(void **state)
 {
     struct rig *r = *state;
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
     char id[] = "blog_v1.run.6-itest6", script[] = "busybox cat; exit 3";
-    int code = 0;
+    uint64_t at = 0;
 
     start_how(r, id, script, attached, NULL);
     assert_int_equal(give(r, id, 0, DEIS_STR("hello "), false), 6);
     assert_int_equal(give(r, id, 0, DEIS_STR("hello "), false), 6); /* a repeat */
     assert_int_equal(give(r, id, 3, DEIS_STR("lo world\n"), true), 12);
-    read_to_end(r, id, &out, &code);
-    assert_int_equal(code, 3);
+    assert_int_equal(read_until(r, id, &at, &out, NULL), 3);
     assert_string_equal(out.data, "hello world\n");
     assert_int_equal(rig_count_lines(r, "blog"), 0); /* nobody else reads that */
     wait_gone(r);
@@ -300,7 +339,7 @@ static void run__holds_both_ways_within_a_window(void **state)
     static char piece[PIECE];
     struct rig *r = *state;
     char id[] = "blog_v1.run.7-itest7", script[] = "exec busybox cat";
-    uint64_t taken = 0, got = 0;
+    uint64_t taken = 0, got = 0, at = 0;
     bool held = false;
 
     memset(piece, 'x', sizeof(piece));
@@ -310,37 +349,32 @@ static void run__holds_both_ways_within_a_window(void **state)
         if (now == taken) {
             held = true;
             assert_true(taken - got < 3 << 20);
-            Deis__RunChunk *chunk = read_chunk(r, id, got);
-            assert_true(chunk->data.len > 0);
-            got += chunk->data.len;
+            Deis__RunChunk *chunk = read_chunk(r, id, at);
+            deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
+            unpack(deis_str_n((char *)chunk->data.data, chunk->data.len), &out);
+            assert_true(out.len > 0);
+            got += out.len;
+            at += chunk->data.len;
             deis__run_chunk__free_unpacked(chunk, NULL);
         }
         taken = now;
     }
     assert_true(held);
-    assert_int_equal(give(r, id, taken, DEIS_STR_NONE, true), taken);
     for (bool ended = false; !ended;) {
-        Deis__RunChunk *chunk = read_chunk(r, id, got);
-        got += chunk->data.len;
+        Deis__RunChunk *chunk = read_chunk(r, id, at);
+        deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
+        unpack(deis_str_n((char *)chunk->data.data, chunk->data.len), &out);
+        got += out.len;
+        at += chunk->data.len;
+        if (got == taken) {
+            give(r, id, taken, DEIS_STR_NONE, true);
+        }
         ended = chunk->ended;
         assert_int_equal(chunk->exit_code, 0);
         assert_false(chunk->truncated);
         deis__run_chunk__free_unpacked(chunk, NULL);
     }
     assert_int_equal(got, taken);
-}
-
-static void read_until(struct rig *r, char *id, struct deis_buf *out, const char *text)
-{
-    for (uint64_t end = deis_now_ms() + 30000; !strstr(out->data, text);) {
-        Deis__RunChunk *chunk = read_chunk(r, id, out->len);
-        deis_buf_add(out, chunk->data.data, chunk->data.len);
-        bool over = chunk->ended || deis_now_ms() > end;
-        deis__run_chunk__free_unpacked(chunk, NULL);
-        if (over && !strstr(out->data, text)) {
-            fail_msg("'%s' has no '%s'", out->data, text);
-        }
-    }
 }
 
 static void run__has_a_terminal(void **state)
@@ -353,27 +387,26 @@ static void run__has_a_terminal(void **state)
                     "echo ready; while [ \"$line\" != bye ]; do read line && echo got $line; done;"
                     "exit 6";
     Deis__RunControl m = DEIS__RUN_CONTROL__INIT;
-    int code = 0;
+    uint64_t at = 0;
 
     start_how(r, id, script, on_terminal, NULL);
-    read_until(r, id, &out, "isxterm");
-    read_until(r, id, &out, "ready\r\n");
+    read_until(r, id, &at, &out, "isxterm");
+    read_until(r, id, &at, &out, "ready\r\n");
     give(r, id, 0, DEIS_STR("word\r"), false);
-    read_until(r, id, &out, "got word");
+    read_until(r, id, &at, &out, "got word");
     m.id = id;
     m.rows = 50;
     m.columns = 132;
     control(r, &m);
-    read_until(r, id, &out, "50 132");
+    read_until(r, id, &at, &out, "50 132");
     m.rows = 0;
     m.signal = term;
     control(r, &m);
-    read_until(r, id, &out, "interrupted");
+    read_until(r, id, &at, &out, "interrupted");
     give(r, id, 5, DEIS_STR("\003"), false);
-    read_until(r, id, &out, "^Cinterrupted");
+    read_until(r, id, &at, &out, "^Cinterrupted");
     give(r, id, 6, DEIS_STR("bye\r"), false);
-    read_to_end(r, id, &out, &code);
-    assert_int_equal(code, 6);
+    assert_int_equal(read_until(r, id, &at, &out, NULL), 6);
 }
 
 static void run__gets_a_hangup_when_its_caller_leaves(void **state)

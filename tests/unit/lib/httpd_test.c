@@ -20,6 +20,8 @@ struct fixture {
     int requests;
     int gone;
     int drained;
+    int tunnel;            /* "/upgrade": its socket */
+    struct deis_buf early; /* what came behind that request */
     size_t uploaded;
     size_t streamed; /* given to the answer of "/stream" */
     size_t most_unsent;
@@ -58,11 +60,26 @@ static void reply_with_json(struct deis_http_req *req)
     deis_http_reply_json(req, 201, value);
 }
 
+static void upgrade(struct deis_http_req *req, struct fixture *f)
+{
+    deis_autobuf struct deis_buf head = DEIS_BUF_INIT(4096);
+
+    deis_buf_init(&f->early, 4096);
+    deis_http_set(req, "X-Test", "yes");
+    f->tunnel = deis_http_upgrade(req, "parrot", &head, &f->early);
+    assert_true(f->tunnel >= 0);
+    assert_int_equal(write(f->tunnel, head.data, head.len), head.len);
+}
+
 static void on_request(struct deis_http_req *req, void *arg)
 {
     struct fixture *f = arg;
     struct deis_str path = deis_http_path(req);
     f->requests++;
+    if (deis_str_eq_cstr(path, "/upgrade")) {
+        upgrade(req, f);
+        return;
+    }
     if (deis_str_eq_cstr(path, "/hello")) {
         deis_http_reply(req, 200, "text/plain", DEIS_STR("hi"));
     } else if (deis_str_eq_cstr(path, "/echo")) {
@@ -461,6 +478,27 @@ static void httpd__not_gone_once_the_answer_is_handed_over(void **state)
     stop(f);
 }
 
+static void httpd__upgrade_leaves_http(void **state)
+{
+    struct fixture *f = start(NULL);
+
+    client_say(&f->c, "GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
+                      "Upgrade: parrot\r\n\r\nearly bird");
+    client_expect(&f->c, "Connection: Upgrade\r\nUpgrade: parrot\r\nX-Test: yes\r\n\r\n");
+    assert_non_null(strstr(f->c.got.data, "HTTP/1.1 101 Switching Protocols\r\n"));
+    assert_string_equal(f->early.data, "early bird");
+    client_forget(&f->c);
+    deis_httpd_drain(f->server, NULL, NULL); /* it does not know of that connection any more */
+    loop_settle(f->loop);
+    assert_int_equal(write(f->tunnel, "hello", 5), 5);
+    client_expect(&f->c, "hello");
+    close(f->tunnel);
+    client_expect_end(&f->c);
+    assert_int_equal(f->gone, 0);
+    deis_buf_clear(&f->early);
+    stop(f);
+}
+
 static void httpd__free_tells_who_waits(void **state)
 {
     struct fixture *f = start(NULL);
@@ -653,6 +691,7 @@ int main(void)
         cmocka_unit_test(httpd__more_connections_than_allowed_wait),
         cmocka_unit_test(httpd__gone_is_told_once),
         cmocka_unit_test(httpd__not_gone_once_the_answer_is_handed_over),
+        cmocka_unit_test(httpd__upgrade_leaves_http),
         cmocka_unit_test(httpd__free_tells_who_waits),
         cmocka_unit_test(httpd__streamed_answer_follows_the_reader),
         cmocka_unit_test(httpd__file_is_sent_from_its_offset),
