@@ -3,6 +3,7 @@
 #include "client/core/answer.h"
 #include "client/core/hint.h"
 
+#include "lib/net/httpc_upgrade.h"
 #include "lib/wire/url.h"
 
 #include <stdio.h>
@@ -248,6 +249,56 @@ int api_stream(struct client *c, struct request r, void (*on_data)(struct deis_s
     }
     request_clear(&r);
     deis_buf_clear(&s.failure);
+    return code;
+}
+
+/* Ask, and again where the answer says to. */
+static int open_tunnel(struct client *c, const char *path, const char *protocol,
+                       struct deis_tunnel **ret, struct deis_httpc_answer *a, struct deis_err *err)
+{
+    const struct deis_httpc_tls tls = { .insecure = !c->profile.ssl_verify };
+    const char *token = c->profile.token ? c->profile.token : "";
+    deis_autofree char *authorization = deis_asprintf("Authorization: token %s", token);
+    const char *headers[] = { authorization, "User-Agent: Deis Client v1.13.4", NULL };
+    deis_autofree char *base = profile_base_url(c->profile.controller);
+    deis_autofree char *url = deis_asprintf("%s%s", base ? base : "", path);
+    struct deis_httpc_request req = { .method = "POST",
+                                      .headers = headers,
+                                      .connect_timeout_ms = CONNECT_MS,
+                                      .answer_max = COMPLAINT_MAX,
+                                      .tls = &tls };
+    int code = 0;
+
+    for (int i = 0; i <= REDIRECTS_MAX; i++) {
+        req.url = url;
+        code = deis_tunnel_open(&req, protocol, ret, a, err);
+        char *target = code < 0 || *ret ? NULL : redirect_target(base ? base : "", a);
+        if (!target) {
+            break;
+        }
+        free(url);
+        url = target;
+    }
+    explicit_bzero(authorization, strlen(authorization));
+    return code;
+}
+
+int api_upgrade(struct client *c, struct request r, const char *protocol, struct deis_tunnel **ret)
+{
+    deis_autoanswer struct deis_httpc_answer a = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    int code = open_tunnel(c, r.path, protocol, ret, &a, &err);
+    if (code < 0) {
+        code = fail_without_answer(c, &r, &err);
+    } else if (!*ret && answer_is_error(a.status)) {
+        code = fail_with_answer(c, &r, &a, deis_buf_str(&a.body));
+    } else if (!*ret) {
+        code = client_fail(c, "the controller can't attach to commands");
+    } else {
+        warn_of_version(c, &a);
+    }
+    request_clear(&r);
     return code;
 }
 

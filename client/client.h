@@ -25,7 +25,7 @@ struct client {
     struct deis_httpc *http;
     struct deis_buf error; /* text after "Error: " */
     struct deis_buf hint;  /* what to do next, or nothing */
-    int exit_status;       /* of a command that returned 0 */
+    int exit_status;       /* of a command that returned 0; one that failed: 0 = the usual 1 */
 };
 
 typedef int command_fn(struct client *c, const struct options *o);
@@ -58,6 +58,10 @@ int api_text(struct client *c, struct request r, struct deis_buf *ret) deis_must
 /* The body as it comes, until the server ends it. */
 int api_stream(struct client *c, struct request r, void (*on_data)(struct deis_str data, void *arg),
                void *arg) deis_must_check;
+/* A connection that was upgraded to another protocol; *ret is yours. */
+struct deis_tunnel;
+int api_upgrade(struct client *c, struct request r, const char *protocol,
+                struct deis_tunnel **ret) deis_must_check;
 /* Results of a list; *ret_list is yours, *ret_results borrowed from it. */
 int api_list(struct client *c, struct request r, json_t **ret_list, json_t **ret_results,
              long *ret_total) deis_must_check;
@@ -85,6 +89,24 @@ void term_spin_stop(void);
 char *term_ask(const char *prompt);
 /* Without echo; yours. Fails when stdin is no terminal. */
 int term_ask_password(struct client *c, const char *prompt, char **ret) deis_must_check;
+
+/* --- rawmode.c --- */
+/* The terminal on stdin gives every key as it is, until stop, or the end of the process by exit().
+ */
+int rawmode_start(struct client *c) deis_must_check;
+void rawmode_again(void); /* after others had the terminal: we were stopped and go on */
+void rawmode_stop(void);  /* also when it was never started */
+
+/* --- attach.c --- */
+struct attach {
+    const char *app;
+    const char *command;
+    bool tty;
+    struct deis_str input; /* what was read of stdin already */
+};
+/* Run a command with stdin and stdout connected to it; sets exit_status: that of the command, or 255
+ * when it was lost. */
+int attach_run(struct client *c, const struct attach *a) deis_must_check;
 
 /* --- files.c --- */
 int file_read(const char *path, size_t max, struct deis_buf *ret,
@@ -131,7 +153,7 @@ command_fn keys_add, keys_list, keys_remove;
 command_fn limits_list, limits_set, limits_unset;
 command_fn maintenance_off, maintenance_on;
 command_fn perms_create, perms_delete, perms_list;
-command_fn ps_list, ps_restart, ps_scale;
+command_fn ps_list, ps_restart, ps_scale, ps_stop;
 command_fn releases_info, releases_list, releases_rollback;
 command_fn routing_list, routing_set, routing_unset;
 command_fn tags_list, tags_set, tags_unset;

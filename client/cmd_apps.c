@@ -158,40 +158,6 @@ int apps_open(struct client *c, const struct options *o)
     return client_fail_err(c, &err);
 }
 
-static char *join_words(const struct options *o)
-{
-    struct deis_buf b = DEIS_BUF_INIT(TEXT_MAX);
-
-    for (size_t i = 0; i < o->word_count; i++) {
-        deis_buf_addf(&b, "%s%s", i > 0 ? " " : "", o->words[i]);
-    }
-    return deis_buf_take(&b, NULL);
-}
-
-int apps_run(struct client *c, const struct options *o)
-{
-    deis_autojson json_t *answer = NULL;
-    deis_autofree char *command = join_words(o);
-    const char *app = NULL;
-
-    if (session_app(c, o, &app) < 0) {
-        return -1;
-    }
-    printf("Running '%s'...\n", command);
-    fflush(stdout);
-    if (api_do(c, request_run(app, command), &answer) < 0) {
-        return -1;
-    }
-    const json_t *status = json_array_get(answer, 0);
-    const json_t *output = json_array_get(answer, 1);
-    if (!json_is_integer(status) || !json_is_string(output)) {
-        return client_fail(c, "the controller's answer is no result of a command");
-    }
-    fwrite(json_string_value(output), 1, json_string_length(output), stdout);
-    c->exit_status = (int)json_integer_value(status);
-    return 0;
-}
-
 static int confirm_destroy(struct client *c, const char *app, const char *confirm)
 {
     deis_autofree char *asked = NULL;

@@ -9,14 +9,14 @@
 
 #define TEXT_MAX ((size_t)16 << 20)
 
-int ps_print(struct client *c, const char *app, long limit)
+static int print_list(struct client *c, const char *app, struct request r)
 {
     deis_autojson json_t *list = NULL;
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(TEXT_MAX);
     json_t *containers = NULL;
     long total = 0;
 
-    if (api_list(c, request_app_list(app, "containers", limit), &list, &containers, &total) < 0) {
+    if (api_list(c, r, &list, &containers, &total) < 0) {
         return -1;
     }
     show_processes(app, containers, total, &text);
@@ -24,14 +24,19 @@ int ps_print(struct client *c, const char *app, long limit)
     return 0;
 }
 
-static int print_details(struct client *c, const char *app, long limit)
+int ps_print(struct client *c, const char *app, long limit)
+{
+    return print_list(c, app, request_app_list(app, "containers", limit));
+}
+
+static int print_details(struct client *c, const char *app, struct request r)
 {
     deis_autojson json_t *list = NULL;
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(TEXT_MAX);
     json_t *containers = NULL;
     long total = 0;
 
-    if (api_list(c, request_containers_detail(app, limit), &list, &containers, &total) < 0) {
+    if (api_list(c, r, &list, &containers, &total) < 0) {
         return -1;
     }
     show_process_details(app, containers, total, deis_wall_ms() / 1000, &text);
@@ -47,10 +52,14 @@ int ps_list(struct client *c, const struct options *o)
     if (session_limit(c, o, &limit) < 0 || session_app(c, o, &app) < 0) {
         return -1;
     }
+    bool detail = o->given[OPTION_JSON] || o->given[OPTION_DETAIL];
+    struct request r =
+        detail ? request_containers_detail(app, limit) : request_app_list(app, "containers", limit);
+    request_add_runs(&r);
     if (o->given[OPTION_JSON]) {
-        return api_list_json(c, o, request_containers_detail(app, limit));
+        return api_list_json(c, o, r);
     }
-    return o->given[OPTION_DETAIL] ? print_details(c, app, limit) : ps_print(c, app, limit);
+    return detail ? print_details(c, app, r) : print_list(c, app, r);
 }
 
 static const char *drink(void)

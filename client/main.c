@@ -64,6 +64,7 @@ command_fn *const command_functions[COMMAND_COUNT] = {
     [COMMAND_PS_LIST] = ps_list,
     [COMMAND_PS_RESTART] = ps_restart,
     [COMMAND_PS_SCALE] = ps_scale,
+    [COMMAND_PS_STOP] = ps_stop,
     [COMMAND_RELEASES_INFO] = releases_info,
     [COMMAND_RELEASES_LIST] = releases_list,
     [COMMAND_RELEASES_ROLLBACK] = releases_rollback,
@@ -108,7 +109,7 @@ static int run_command(const struct options *o)
         fputs("\n", stderr);
         term_print_error(&c.hint);
     }
-    int status = r < 0 ? 1 : c.exit_status;
+    int status = r < 0 && c.exit_status == 0 ? 1 : c.exit_status;
     deis_httpc_free(c.http);
     profile_clear(&c.profile);
     free(c.profile_path);

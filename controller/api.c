@@ -64,6 +64,11 @@ void api_text(struct api *a, int status, const char *type, char *text, size_t le
     a->text_len = len;
 }
 
+void api_session(struct api *a)
+{
+    answer(a, 101, API_SESSION);
+}
+
 void api_detail(struct api *a, int status, const char *format, ...)
 {
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(65536);

@@ -27,7 +27,8 @@ enum api_kind {
     API_JSON, /* doc */
     API_TEXT, /* text with its type */
     API_EMPTY,
-    API_FOLLOW, /* the log of app_id, as a stream on the loop */
+    API_FOLLOW,  /* the log of app_id, as a stream on the loop */
+    API_SESSION, /* an attached command of app_id, see session.h */
 };
 
 struct api {
@@ -47,6 +48,7 @@ struct api {
     size_t raw_body_len;
     char id[17];
     json_t *body; /* an object */
+    bool upgrade; /* to frames of an attached command */
 
     /* who asks, about what */
     struct access_caller caller;
@@ -83,6 +85,7 @@ void api_free(struct api *a);
 void api_json(struct api *a, int status, json_t *doc); /* takes doc */
 void api_empty(struct api *a, int status);
 void api_text(struct api *a, int status, const char *type, char *text, size_t len); /* takes text */
+void api_session(struct api *a);
 /* {"detail": ...} */
 void api_detail(struct api *a, int status, const char *format, ...) deis_printf(3, 4);
 void api_not_found(struct api *a);

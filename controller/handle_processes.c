@@ -114,13 +114,18 @@ static int by_creation(const void *a, const void *b)
     return x->create_revision < y->create_revision ? -1 : x->create_revision > y->create_revision;
 }
 
-/* Does the request ask for details? */
-static bool wants_detail(const struct api *a)
+static bool query_says(const struct api *a, const char *name)
 {
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(8);
 
-    return deis_url_query_get(deis_str(a->query), "detail", &text, NULL) == DEIS_OK &&
+    return deis_url_query_get(deis_str(a->query), name, &text, NULL) == DEIS_OK &&
            !deis_buf_failed(&text) && strcmp(text.data, "true") == 0;
+}
+
+/* Does the request ask for details? */
+static bool wants_detail(const struct api *a)
+{
+    return query_says(a, "detail");
 }
 
 /* Host names in the place of machine ids, where the machines are known. */
@@ -211,32 +216,48 @@ static int load_containers(struct api *a, const char *type, uint32_t num, json_t
     return r == DEIS_OK && detail ? name_machines(a->ctl, *ret, err) : r;
 }
 
-/* Of one-off commands nothing more is kept than what is shown. */
-static void add_run_details(struct api *a, const char *type, json_t *rows)
+/* One-off commands, oldest first; live: those that run. Added to rows. */
+static int add_runs(struct api *a, bool live, json_t *rows, struct deis_err *err)
 {
-    if (!type || strcmp(type, "run") != 0 || !wants_detail(a)) {
-        return;
+    deis_autojson json_t *runs = NULL;
+    char prefix[DEIS_KEY_MAX];
+    bool detail = wants_detail(a);
+    json_t *run;
+    size_t i;
+
+    int r = store_list(a->ctl, deis_key(prefix, "apps/%s/runs/", a->app_id), &runs, err);
+    json_array_foreach(runs, i, run)
+    {
+        const char *state = json_string_value(json_object_get(run, "state"));
+        if (!live || (state && strcmp(state, "up") == 0)) {
+            container_of_run(run, detail);
+            json_array_append(rows, run);
+        }
     }
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        container_add_detail(json_array_get(rows, i), NULL, NULL);
-    }
+    return r == DEIS_OK && detail ? name_machines(a->ctl, rows, err) : r;
 }
 
 static void list_containers(struct api *a, const char *type)
 {
     struct deis_err err = DEIS_ERR_INIT;
-    char prefix[DEIS_KEY_MAX];
     json_t *rows = NULL;
-    int r = type && strcmp(type, "run") == 0
-                ? store_list(a->ctl, deis_key(prefix, "apps/%s/runs/", a->app_id), &rows, &err)
-                : load_containers(a, type, 0, &rows, &err);
+    int r;
+
+    if (type && strcmp(type, "run") == 0) {
+        rows = json_array();
+        r = add_runs(a, false, rows, &err);
+    } else {
+        r = load_containers(a, type, 0, &rows, &err);
+        if (r == DEIS_OK && !type && query_says(a, "runs")) {
+            r = add_runs(a, true, rows, &err);
+        }
+    }
 
     if (r < 0) {
         json_decref(rows);
         api_error(a, &err);
         return;
     }
-    add_run_details(a, type, rows);
     api_page(a, rows);
 }
 
@@ -268,8 +289,10 @@ void handle_containers_get(struct api *a)
     if (strcmp(type, "run") == 0) {
         r = store_get(a->ctl, deis_key(key, "apps/%s/runs/%010u", a->app_id, num), &doc, NULL,
                       &err);
-        if (r == DEIS_OK && wants_detail(a)) {
-            container_add_detail(doc, NULL, NULL);
+        if (r == DEIS_OK) {
+            rows = json_pack("[O]", doc);
+            container_of_run(doc, wants_detail(a));
+            r = name_machines(a->ctl, rows, &err);
         }
     } else {
         r = num > 0 ? load_containers(a, type, num, &rows, &err) : DEIS_OK;

@@ -10,9 +10,11 @@
 #include "controller/memo.h"
 #include "controller/listpages.h"
 #include "controller/namelists.h"
+#include "controller/oneoff.h"
 #include "controller/pages.h"
 #include "controller/rollouts.h"
 #include "controller/server.h"
+#include "controller/session.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -48,6 +50,11 @@ static void resume_work(void *arg)
     deploy_resume(arg);
 }
 
+static void look_after(void *arg)
+{
+    oneoff_look_after(arg);
+}
+
 static void resume_tick(void *arg)
 {
     struct program *p = arg;
@@ -56,15 +63,18 @@ static void resume_tick(void *arg)
     if (deis_workers_run(p->ctl.operations, resume_work, NULL, &p->ctl, &err) < 0) {
         deis_warn("operations not looked at", KV_ERR(&err));
     }
+    if (deis_workers_run(p->ctl.operations, look_after, NULL, &p->ctl, &err) < 0) {
+        deis_warn("commands not looked at", KV_ERR(&err));
+    }
     deis_timer_after(p->resume, RESUME_EVERY_MS);
 }
 
-/* Give the logger a moment to take the last lines. */
+/* Give the logger a moment to take the last lines, and clients to take the last word. */
 static void flush_tick(void *arg)
 {
     struct program *p = arg;
 
-    if (applog_is_empty(p->ctl.applog) || deis_now_ms() > p->flush_until) {
+    if ((applog_is_empty(p->ctl.applog) && session_none()) || deis_now_ms() > p->flush_until) {
         deis_loop_stop(p->ctl.loop);
     } else {
         deis_timer_after(p->flush, FLUSH_TICK_MS);

@@ -3,8 +3,10 @@
 
 #include "controller/api.h"
 #include "controller/follow.h"
+#include "controller/session.h"
 
 #include "lib/net/log.h"
+#include "lib/wire/run_frame.h"
 
 #define API_VERSION      "1.7"
 #define PLATFORM_VERSION "1.13.4"
@@ -104,6 +106,7 @@ static void send_answer(struct deis_http_req *req, struct api *a)
     case API_FOLLOW:
         follow_start(a->ctl, req, a->app_id, a->follow_process, a->follow_lines);
         break;
+    case API_SESSION: session_start(a, req); break;
     }
 }
 
@@ -185,6 +188,7 @@ static struct api *api_new(struct server *s, struct deis_http_req *req, struct r
     a->authorization = header_copy(head, "Authorization");
     a->builder_auth = header_copy(head, "X-Deis-Builder-Auth");
     a->source = source_of(req);
+    a->upgrade = head->upgrade && deis_h1_has_token(head, "Upgrade", DEIS_RUN_PROTOCOL);
     a->raw_body = deis_str_dup(body);
     a->raw_body_len = body.len;
     a->user = deis_strdup("");
@@ -319,6 +323,7 @@ int server_start(struct ctl *ctl, const char *address, struct server **ret, stru
 void server_drain(struct server *s, void (*on_done)(void *arg), void *arg)
 {
     follow_stop_all(s->ctl);
+    session_stop_all(s->ctl);
     deis_httpd_drain(s->httpd, on_done, arg);
 }
 

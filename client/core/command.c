@@ -87,7 +87,13 @@ const struct command command_table[COMMAND_COUNT] = {
     },
     [COMMAND_APPS_RUN] = {
         "apps:run", "[--] <command>...", 1, ANY_NUMBER, "run a command in a container of an app",
-        .options = { APP },
+        .options = {
+            APP,
+            { OPTION_DETACH, 'd', "detach", NULL, "do not wait for it: print its name; its output goes to the log" },
+            { OPTION_NO_TTY, 0, "no-tty", NULL, "no terminal: stdin, stdout and stderr as they are" },
+        },
+        .rivals = { OPTION_DETACH, OPTION_NO_TTY },
+        .has_rivals = true,
         .rest_after_dashes = true,
     },
     [COMMAND_APPS_TRANSFER] = {
@@ -321,6 +327,9 @@ const struct command command_table[COMMAND_COUNT] = {
     [COMMAND_PS_SCALE] = {
         "ps:scale", "<type>=<num>...", 1, ANY_NUMBER, "set the number of processes of a type",
         .options = { APP },
+    },
+    [COMMAND_PS_STOP] = {
+        "ps:stop", "<process>...", 1, ANY_NUMBER, "stop one-off commands (run.3)", .options = { APP },
     },
     [COMMAND_RELEASES_INFO] = {
         "releases:info", "<version>", 1, 1, "show a release",

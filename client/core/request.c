@@ -128,6 +128,11 @@ struct request request_containers_detail(const char *app, long limit)
     return r;
 }
 
+void request_add_runs(struct request *r)
+{
+    add_parameter(r, "runs", "true");
+}
+
 struct request request_audit(const char *app, const char *username, long limit)
 {
     struct request r = with_limit(make("GET", NULL, "audit/", NULL, NULL, NULL), limit);
@@ -183,9 +188,24 @@ struct request request_logs(const char *app, long lines, const char *process, bo
     return r;
 }
 
-struct request request_run(const char *app, const char *command)
+struct request request_run(const char *app, const char *command, bool detach)
 {
-    return make("POST", one("command", command), "apps/*/run", app, NULL, NULL);
+    json_t *body = one("command", command);
+
+    if (detach) {
+        json_object_set_new(body, "detach", json_true());
+    }
+    return make("POST", body, "apps/*/run", app, NULL, NULL);
+}
+
+struct request request_run_attached(const char *app)
+{
+    return make("POST", NULL, "apps/*/run", app, NULL, NULL);
+}
+
+struct request request_stop(const char *app, const char *type, const char *num)
+{
+    return make("POST", NULL, "apps/*/containers/*/*/stop", app, type, num);
 }
 
 struct request request_scale(const char *app, json_t *targets)

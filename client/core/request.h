@@ -28,6 +28,8 @@ struct request request_list(const char *what, long limit);
 struct request request_app_list(const char *app, const char *what, long limit);
 /* Containers with machine, age and restarts. */
 struct request request_containers_detail(const char *app, long limit);
+/* A list of containers also has the one-off commands that run; changes r. */
+void request_add_runs(struct request *r);
 /* A list's further page, 2 and up; changes r. */
 void request_set_page(struct request *r, long page);
 /* app, username: NULL = all. */
@@ -40,7 +42,10 @@ struct request request_app_destroy(const char *app);
 struct request request_app_transfer(const char *app, const char *username);
 /* lines <= 0: not sent; process NULL: all */
 struct request request_logs(const char *app, long lines, const char *process, bool follow);
-struct request request_run(const char *app, const char *command);
+struct request request_run(const char *app, const char *command, bool detach);
+/* To be upgraded: the command goes over the connection. */
+struct request request_run_attached(const char *app);
+struct request request_stop(const char *app, const char *type, const char *num);
 
 /* targets, maps, procfile: borrowed; type -> count, field -> value. */
 struct request request_scale(const char *app, json_t *targets);

@@ -78,6 +78,27 @@ static json_t *last_end(const struct deis_unit_state *state)
                      time_or_null(state->exit_at_ms));
 }
 
+void container_of_run(json_t *doc, bool detail)
+{
+    const char *state = json_string_value(json_object_get(doc, "state"));
+
+    if (!detail) {
+        json_object_del(doc, "machine");
+        json_object_del(doc, "exit");
+        return;
+    }
+    if (!json_object_get(doc, "machine")) {
+        json_object_set_new(doc, "machine", json_null());
+    }
+    if (!json_object_get(doc, "exit")) {
+        json_object_set_new(doc, "exit", json_null());
+    }
+    json_object_set_new(doc, "ready", json_boolean(state && strcmp(state, "up") == 0));
+    json_object_set(doc, "since", json_object_get(doc, "updated"));
+    json_object_set_new(doc, "restarts", json_integer(0));
+    json_object_set_new(doc, "reason", json_string(""));
+}
+
 void container_add_detail(json_t *doc, const char *machine, const struct deis_unit_state *state)
 {
     static const struct deis_unit_state silent;

@@ -11,6 +11,8 @@ json_t *container_document(const struct deis_unit *unit, const struct deis_unit_
 /* What a document has besides where details are asked for: the machine (its id; NULL = none),
  * readiness, ends. state may be NULL. */
 void container_add_detail(json_t *doc, const char *machine, const struct deis_unit_state *state);
+/* A one-off command's record, made to what the API shows of it. */
+void container_of_run(json_t *doc, bool detail);
 /* The API's word for what the agent reports; state may be NULL. */
 const char *container_state(const struct deis_unit *unit, const struct deis_unit_state *state);
 /* A UUID that belongs to this text for ever. */

@@ -59,6 +59,7 @@
     X(POST,   "/v1/apps/:app/containers/:type/:num/restart", containers_restart_one, ACCESS_APP_USE) \
     X(GET,    "/v1/apps/:app/containers/:type",              containers_type,   ACCESS_APP_USE)      \
     X(GET,    "/v1/apps/:app/containers/:type/:num",         containers_get,    ACCESS_APP_USE)      \
+    X(POST,   "/v1/apps/:app/containers/:type/:num/stop",    containers_stop,   ACCESS_APP_USE)      \
     X(POST,   "/v1/apps/:app/scale",                         apps_scale,        ACCESS_APP_USE)      \
     X(GET,    "/v1/apps/:app/logs",                          apps_logs,         ACCESS_APP_USE)      \
     X(POST,   "/v1/apps/:app/run",                           apps_run,          ACCESS_APP_USE)      \

@@ -41,6 +41,7 @@ const ROUTES = {
   'apps/APP/containers/restart': { POST: 'use' },
   'apps/APP/containers/web/restart': { POST: 'use' },
   'apps/APP/containers/web/1/restart': { POST: 'use' },
+  'apps/APP/containers/run/9/stop': { POST: 'use' },
   'apps/APP/scale': { POST: 'use' },
   'apps/APP/run': { POST: 'use' },
   'apps/APP/logs': { GET: 'use' },

@@ -53,7 +53,12 @@ static void request__apps(void **state)
                "/v1/apps/blog/logs?log_lines=5&process=web.1&follow=true", NULL);
     request_is(request_logs("blog", 0, "a&b", false), "GET", "/v1/apps/blog/logs?process=a%26b",
                NULL);
-    request_is(request_run("blog", "ls -al"), "POST", "/v1/apps/blog/run",
+    request_is(request_run("blog", "ls", true), "POST", "/v1/apps/blog/run",
+               "{\"command\":\"ls\",\"detach\":true}");
+    request_is(request_run_attached("blog"), "POST", "/v1/apps/blog/run", NULL);
+    request_is(request_stop("blog", "run", "3"), "POST", "/v1/apps/blog/containers/run/3/stop",
+               NULL);
+    request_is(request_run("blog", "ls -al", false), "POST", "/v1/apps/blog/run",
                "{\"command\":\"ls -al\"}");
 }
 
