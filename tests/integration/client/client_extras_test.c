@@ -310,7 +310,7 @@ static void extras__answers_of_new_endpoints(void **state)
           "TIME  USER  ACTION      OBJECT    RESULT\n"
           "then  ivo   app.create  app/blog  done\n" },
         { (const char *const[]){ "deis", "ps", "--detail", "-a", "blog", NULL },
-          "GET /v1/apps/blog/containers/?page_size=100&detail=true HTTP/1.1\r\n",
+          "GET /v1/apps/blog/containers/?page_size=100&detail=true&runs=true HTTP/1.1\r\n",
           HEAD LIST "{\"type\":\"web\",\"num\":1,\"state\":\"up\",\"release\":\"v2\","
                     "\"machine\":\"node-1\",\"restarts\":2}" END,
           "=== blog Processes\n"
