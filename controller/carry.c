@@ -219,9 +219,10 @@ static uint64_t put_previous(struct change *c, const struct operation *op)
     return op->generation + 1;
 }
 
-/* Is the operation still ours? Reads it with the app. DEIS_CONFLICT: no. */
+/* Is the operation still ours? Reads it with the app. DEIS_CONFLICT: no. *ret_now (NULL is fine):
+ * as it is kept, clear it; what is sealed in it may have been sealed anew since it began. */
 static int read_own(struct ctl *ctl, const struct operation *op, json_t **ret_app,
-                    int64_t revisions[2], struct deis_err *err)
+                    struct operation *ret_now, int64_t revisions[2], struct deis_err *err)
 {
     char keys[2][DEIS_KEY_MAX];
     const char *list[] = { keys[0], keys[1] };
@@ -237,7 +238,11 @@ static int read_own(struct ctl *ctl, const struct operation *op, json_t **ret_ap
     const char *boot = json_string_value(json_object_get(docs[1], "boot"));
     if (!docs[0] || !id || strcmp(id, op->id) != 0 || !boot || strcmp(boot, ctl->boot) != 0) {
         r = deis_err_set(err, DEIS_CONFLICT, "another controller carries the operation");
-    } else {
+    } else if (ret_now) {
+        deis_autofree char *text = deis_json_dump(docs[1]);
+        r = operation_parse(deis_str(text), ret_now, err);
+    }
+    if (r == DEIS_OK) {
         *ret_app = json_incref(docs[0]);
     }
     json_decref(docs[0]);
@@ -245,19 +250,15 @@ static int read_own(struct ctl *ctl, const struct operation *op, json_t **ret_ap
     return r;
 }
 
-static int finish_once(struct ctl *ctl, const struct operation *op, struct outcome *o,
-                       struct deis_err *err)
+/* Write what came of it. */
+static int write_end(struct ctl *ctl, const struct operation *op, const json_t *app,
+                     const int64_t revisions[2], struct outcome *o, struct deis_err *err)
 {
     char key[DEIS_KEY_MAX];
-    int64_t revisions[2];
     change_auto struct change c = { 0 };
-    deis_autojson json_t *app = NULL;
     uint64_t generation = op->generation;
-    int r = read_own(ctl, op, &app, revisions, err);
+    int r;
 
-    if (r < 0) {
-        return r;
-    }
     o->at_ms = deis_wall_ms();
     o->version =
         o->done ? (uint32_t)json_integer_value(json_object_get(op->release, "version")) : 0;
@@ -285,6 +286,21 @@ static int finish_once(struct ctl *ctl, const struct operation *op, struct outco
     r = change_commit(ctl, &c, err);
     /* The app may change beside an operation (transfer): look again. */
     return r == DEIS_CONFLICT ? deis_err_set(err, DEIS_TIMEOUT, "the app changed") : r;
+}
+
+static int finish_once(struct ctl *ctl, const struct operation *op, struct outcome *o,
+                       struct deis_err *err)
+{
+    deis_autojson json_t *app = NULL;
+    struct operation now = { 0 };
+    int64_t revisions[2];
+    int r = read_own(ctl, op, &app, &now, revisions, err);
+
+    if (r == DEIS_OK) {
+        r = write_end(ctl, &now, app, revisions, o, err);
+    }
+    operation_clear(&now);
+    return r;
 }
 
 /* Try until it is written, somebody else has it, or the store stays away for too long. */
@@ -394,7 +410,7 @@ static int destroy_once(struct ctl *ctl, const struct operation *op, struct outc
     int64_t revisions[2];
     change_auto struct change c = { 0 };
     deis_autojson json_t *app = NULL;
-    int r = read_own(ctl, op, &app, revisions, err);
+    int r = read_own(ctl, op, &app, NULL, revisions, err);
 
     if (r == DEIS_OK) {
         r = delete_indexed(ctl, op, deis_key(key, "index/domain/%s/", op->app), add_domain, err);

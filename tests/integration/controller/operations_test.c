@@ -87,6 +87,50 @@ static void operations__another_controller_takes_over(void **state)
     controller_start(&world, C, "one");
 }
 
+static json_t *read_doc(const char *key, int64_t *ret_revision)
+{
+    deis_autorange struct deis_etcd_range range = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (deis_etcd_get(world.etcd, key, &range, &err) < 0) {
+        fail_msg("%s: %s", key, err.msg);
+    }
+    json_t *doc = deis_json_parse(range.kvs[0].value, &err);
+    assert_non_null(doc);
+    *ret_revision = range.kvs[0].mod_revision;
+    return doc;
+}
+
+/* A change of the cluster key seals what an operation holds anew while that is under way. Its end
+ * must not bring back what the old key sealed: soon nobody can open that. */
+static void operations__an_end_keeps_what_was_sealed_anew(void **state)
+{
+    static const char anew[] = "v1:00000000:c2VhbGVkIGFuZXcsIHdpdGggYW5vdGhlciBrZXk=";
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+    struct deis_err err = DEIS_ERR_INIT;
+    int64_t revision;
+    struct call build;
+
+    create_app(C, mira, "resealed");
+    assert_int_equal(api_status(C, "POST", "/v1/apps/resealed/builds", mira, "{\"image\":\"ok\"}"),
+                     201);
+    fake_platform_hold(world.platform, true);
+    call_start(&build, C, mira, "/v1/apps/resealed/builds", "{\"image\":\"broken\"}");
+    await_key(&world, "/deis/operations/resealed", true);
+    deis_autojson json_t *operation = read_doc("/deis/operations/resealed", &revision);
+    json_t *previous = json_object_get(operation, "previous");
+    assert_string_not_equal(text_of(previous, "env"), "");
+    json_object_set_new(previous, "env", json_string(anew));
+    deis_autofree char *text = deis_json_dump(operation);
+    deis_etcd_if_mod(txn, "/deis/operations/resealed", revision);
+    deis_etcd_then_put(txn, "/deis/operations/resealed", deis_str(text), 0);
+    assert_int_equal(deis_etcd_commit(world.etcd, txn, NULL, NULL, &err), 0);
+    fake_platform_hold(world.platform, false);
+    assert_int_equal(call_end(&build), 503);
+    deis_autojson json_t *formation = read_doc("/deis/formations/resealed", &revision);
+    assert_string_equal(text_of(formation, "env"), anew);
+}
+
 /* --- the bus --- */
 
 struct bus {
@@ -279,6 +323,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations__a_killed_controller_finishes_after_its_restart),
         cmocka_unit_test(operations__the_loser_hears_who_holds_the_app),
+        cmocka_unit_test(operations__an_end_keeps_what_was_sealed_anew),
         cmocka_unit_test(bus__a_repeated_deploy_gets_the_first_outcome),
         cmocka_unit_test(bus__keys_and_rights),
         cmocka_unit_test(logs__follow_shows_what_comes),
