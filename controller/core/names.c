@@ -268,11 +268,31 @@ static bool is_this_machine(struct deis_str host)
     return last.len > 0 && last.ptr[0] >= '0' && last.ptr[0] <= '9';
 }
 
+/* What follows the colon of host:port, or NONE. */
+static struct deis_str port_of(struct deis_str host)
+{
+    ptrdiff_t colon = deis_str_rfind(host, ':');
+
+    return colon < 0 ? DEIS_STR_NONE : deis_str_skip(host, (size_t)colon + 1);
+}
+
+/* Is it the registry's port? What a name leads to is up to whoever owns it, and may be different
+ * when the Engine asks: any name may lead to this machine. */
+static bool is_port_of(struct deis_str host, const char *registry)
+{
+    struct deis_str port = port_of(host), own = port_of(deis_str(registry));
+    uint64_t number, own_number;
+
+    return deis_str_to_u64(port, 0, UINT16_MAX, &number, NULL) == 0 &&
+           deis_str_to_u64(own, 0, UINT16_MAX, &own_number, NULL) == 0 && number == own_number;
+}
+
 bool names_is_own_registry(const char *image, const char *registry, char ret[256])
 {
     struct deis_str host = image_host(deis_str(image));
 
-    if (!host.ptr || (!deis_str_ieq_cstr(host, registry) && !is_this_machine(host))) {
+    if (!host.ptr || (!deis_str_ieq_cstr(host, registry) && !is_this_machine(host) &&
+                      !is_port_of(host, registry))) {
         return false;
     }
     repository_of(deis_str(image), ret);

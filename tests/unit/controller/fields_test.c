@@ -237,9 +237,15 @@ static void names__images_of_the_own_registry_are_known(void **state)
         "2130706433:5555/blog",
         "0.0.0.0:5555/blog",
         "reg.internal:5/blog",
+        "leads-to-loopback.example.com:5/blog", /* whatever it resolves to at the moment */
+        "10.0.0.1:05/blog:git-1",
     };
-    static const char *const foreign[] = { "blog", "acme/blog:1", "registry.example.com/blog",
-                                           "10.0.0.1:5555/blog", "127/blog" };
+    static const char *const foreign[] = { "blog",
+                                           "acme/blog:1",
+                                           "registry.example.com/blog",
+                                           "10.0.0.1:5555/blog",
+                                           "127/blog",
+                                           "registry.example.com:/blog" };
     char name[256];
 
     for (size_t i = 0; i < DEIS_COUNT(own); i++) {
