@@ -121,6 +121,7 @@ static void start_job(struct run *r, enum run_job job)
     j->run = r;
     j->job = job;
     j->signal = r->ending;
+    j->running = true; /* until a look says otherwise: there may be no room for one now */
     r->busy = true;
     if (deis_workers_run(r->server->jobs, work, done, j, &j->err) < 0) {
         done(j);
