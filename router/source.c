@@ -45,6 +45,7 @@ struct source {
     struct route_table *offered; /* the last that was not published */
     bool went_back;
     bool swept;
+    bool edge_due; /* settings of the edge have changed: they wait as routes do */
     int64_t held_at; /* revision of the etcd that is not trusted */
     uint64_t told_ms;
 };
@@ -189,6 +190,10 @@ static void publish(struct source *s)
         use(s, t);
     }
     if (!s->offered) {
+        if (s->edge_due) {
+            s->edge_due = false;
+            edge_update(r);
+        }
         keep(s);
     }
     if (s->hold.suspect && !s->hold.held) {
@@ -248,7 +253,11 @@ static void apply_setting(struct router *r, struct route_model *m, struct deis_s
         if (r->certs) {
             certs_set_policy(r->certs);
         }
-        edge_update(r);
+        if (r->source) {
+            r->source->edge_due = true;
+        } else {
+            edge_update(r);
+        }
     }
 }
 

@@ -324,6 +324,27 @@ class Etcd(unittest.TestCase):
         self.assertFalse(self.held())
         self.assertIn('etcd is trusted again', self.router.log())
 
+    def test_an_etcd_that_lost_everything_changes_no_setting(self):
+        w = self.world
+        self.a_blog()
+
+        def balanced():
+            with rig.Client(w.router.http, '127.0.0.2') as c:
+                c.send(b'PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\nGET / HTTP/1.1\r\nHost: www.blog.test\r\n\r\n')
+                return c.answer()[0] == 200
+        self.etcd.put('config/router/proxyRealIpCidr', '127.0.0.2')
+        self.etcd.put('config/router/proxyProtocol', 'true')
+        rig.wait_for(balanced, 'the load balancer is believed')
+        self.etcd.lose()
+        rig.wait_for(self.held, 'the table is held')
+        self.assertTrue(all(balanced() for _ in range(20)))
+        self.assertEqual(self.router.stop(), 0)
+        self.router.start()
+        rig.wait_for(self.held, 'the table is held')
+        self.assertTrue(all(balanced() for _ in range(20)))
+        self.etcd.put('config/router/acceptStore', 'now')
+        rig.wait_for(lambda: not balanced(), 'the settings of etcd are in effect')
+
     def test_an_operator_accepts_an_older_etcd(self):
         w = self.world
         self.a_blog()
