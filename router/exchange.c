@@ -442,7 +442,9 @@ void exchange_end(struct exchange *x, enum client_end end)
     exchange_log(x);
     exchange_drop_endpoint(x);
     if (x->app) {
-        atomic_fetch_sub_explicit(&x->app->stats->in_flight, 1, memory_order_relaxed);
+        if (!x->turned_away) {
+            atomic_fetch_sub_explicit(&x->app->stats->in_flight, 1, memory_order_relaxed);
+        }
         route_app_unref(x->app);
         x->app = NULL;
     }

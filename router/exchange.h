@@ -65,6 +65,7 @@ struct exchange {
 
     /* the unit */
     struct route_app *app; /* one ref */
+    bool turned_away;      /* by its settings: not in flight at the app */
     struct route_endpoint *endpoint;
     struct route_wish wish;
     bool counted; /* in flight at the endpoint; else one ref */

@@ -45,6 +45,9 @@ void gate_page(const struct exchange *x, enum page page, struct page_opts *opts)
 
 static bool refuse(struct exchange *x, enum page page)
 {
+    /* Who reads the page slowly takes no room from others meanwhile. */
+    atomic_fetch_sub_explicit(&x->app->stats->in_flight, 1, memory_order_relaxed);
+    x->turned_away = true;
     x->json = http_wants_json(&x->worker->request);
     (void)exchange_fail(x, page);
     return false;

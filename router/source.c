@@ -45,7 +45,7 @@ struct source {
     struct route_table *offered; /* the last that was not published */
     bool went_back;
     bool swept;
-    bool edge_due; /* settings of the edge have changed: they wait as routes do */
+    bool edge_due;   /* settings of the edge have changed: they wait as routes do */
     int64_t held_at; /* revision of the etcd that is not trusted */
     uint64_t told_ms;
 };

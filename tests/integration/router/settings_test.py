@@ -228,6 +228,16 @@ class Settings(unittest.TestCase):
             self.assertEqual((a.answer()[0], b.answer()[0]), (200, 200))
         rig.wait_for(lambda: self.get()[0] == 200, 'there is room again')
 
+    def test_who_is_turned_away_is_not_in_flight(self):
+        """However long he takes to read the page."""
+        self.units('web')
+        self.set({'maxRequests': 2, 'whitelist': ['127.0.0.2']})
+        c = h2.plain(self.router.http, 'blog.example.com', settings=((4, 0),))  # takes heads only
+        self.addCleanup(c.close)
+        ids = [c.open(path='/') for _ in range(5)]
+        self.assertEqual([c.head(i).status for i in ids], [403] * 5)
+        self.assertEqual(self.get('127.0.0.2')[0], 200)
+
     def test_rate_of_an_address(self):
         origin, = self.units('web')
         self.set({'rateLimit': 6, 'rateBurst': 3})
