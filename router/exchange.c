@@ -342,6 +342,7 @@ bool exchange_fail(struct exchange *x, enum page page)
 
     x->page = page;
     exchange_drop_up(x, false);
+    bytes_release(&w->pool, &x->to_unit);
     if (x->head_out) {
         exchange_end(x, x->out == OUT_CLOSE ? CLIENT_RESET : CLIENT_CLOSE);
         return false;

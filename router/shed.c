@@ -60,31 +60,47 @@ static size_t buffers_of(const struct client *c)
     return x ? x->in.cap + x->to_unit.cap + x->to_client.cap + x->head.cap : 0;
 }
 
-/* The laziest that holds any. */
-static struct deadline *first_holder(struct worker *w, enum wait wait)
+/* Bytes that its unit does not take: of those that wait for an answer only these do no part. */
+static size_t untaken_of(const struct client *c)
 {
-    struct deadline_list *l = &w->waits[wait];
+    return c->exchange ? c->exchange->to_unit.cap : 0;
+}
+
+/* The laziest that holds any. */
+static struct deadline *first_holder(struct deadline_list *l,
+                                     size_t (*held_by)(const struct client *c))
+{
     struct deadline *d = deadline_first(l);
 
     for (int i = 0; d && d != &l->head && i < LOOK_MAX; i++, d = d->next) {
-        if (buffers_of(DEADLINE_OWNER(d, struct client, deadline)) > 0) {
+        if (held_by(DEADLINE_OWNER(d, struct client, deadline)) > 0) {
             return d;
         }
     }
     return NULL;
 }
 
+static void shed_list(struct worker *w, struct deadline_list *l,
+                      size_t (*held_by)(const struct client *c))
+{
+    size_t enough = w->pool.limit / 8 * 7;
+    struct deadline *d;
+
+    while (bufpool_in_use(&w->pool) > enough && (d = first_holder(l, held_by))) {
+        end(w, d);
+    }
+}
+
 void shed_for_memory(struct worker *w)
 {
     static const enum wait order[] = { WAIT_CLIENT, WAIT_BODY, WAIT_HEAD };
 
-    size_t enough = w->pool.limit / 8 * 7;
-
     w->pool.over = false;
     for (size_t i = 0; i < DEIS_COUNT(order); i++) {
-        struct deadline *d;
-        while (bufpool_in_use(&w->pool) > enough && (d = first_holder(w, order[i]))) {
-            end(w, d);
-        }
+        shed_list(w, &w->waits[order[i]], buffers_of);
+    }
+    shed_list(w, &w->waits[WAIT_ANSWER], untaken_of);
+    for (unsigned i = 0; i < w->own_waits.count; i++) {
+        shed_list(w, w->own_waits.lists[i], untaken_of);
     }
 }

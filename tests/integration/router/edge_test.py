@@ -354,6 +354,31 @@ class Limits(unittest.TestCase):
         line, fields, body = self.origin.requests[-1]
         self.assertEqual((line, dict(fields)['Cookie'], body), ('GET /mine HTTP/1.1', 'mine=1', b''))
 
+    def test_memory_of_those_whose_unit_does_not_read(self):
+        deaf = socket.create_server(('127.0.0.1', 0), backlog=256)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        self.origin = rig.Origin()
+        self.addCleanup(self.origin.close)
+        router = rig.Static([(HOST, self.origin.port), ('deaf.test', deaf.getsockname()[1])], '--buffer-memory', '1m').start()
+        self.addCleanup(router.clear)
+        self.addCleanup(deaf.close)  # first, so that nothing is under way when the router stops
+        senders = [self.client(router) for _ in range(60)]
+        for c in senders:
+            c.s.setblocking(False)
+            c.s.send(b'POST / HTTP/1.1\r\nHost: deaf.test\r\nTransfer-Encoding: chunked\r\n\r\n400000\r\n')
+
+        def fill():
+            for c in senders:
+                try:
+                    c.s.send(bytes(65536))
+                except OSError:
+                    pass
+            return router.metric('deis_router_connections_shed_total') > 10
+        rig.wait_for(fill, 'the laziest are let go')
+        rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 1 << 20, 'buffers are within their limit')
+        self.assertEqual(self.answer(self.client(router))[0], 200)
+
     def test_memory_of_those_who_do_not_read(self):
         router = self.start('--buffer-memory', '1m')
         lazy = [self.client(router) for _ in range(40)]
