@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Certificates: certs/<common name>, the key sealed; by owner in index/cert/. */
 #include "controller/api.h"
+#include "controller/core/autocert.h"
 #include "controller/quota.h"
 
 #include "lib/base/clock.h"
@@ -192,11 +193,26 @@ struct standing {
     int64_t domain_revisions[2];       /* 0: it is nobody's domain */
     int64_t cert_revision;             /* 0: there is no certificate */
     char *former;                      /* whose certificate gives way; NULL: nobody's */
+    bool is_platform;                  /* the API's name, or all names of apps */
 };
 
-/* A domain belongs to its app: who may not use that can't add a certificate that its visitors would
- * get to see, and what such a one has added before the domain was there gives way to one of the
- * app's. DEIS_DENIED; DEIS_CONFLICT: there is a certificate that stays. */
+/* The app that a name below the platform's domain is of, yours; NULL: it is none such. */
+static char *app_of_name(struct api *a, const char *domain, bool *ret_is_platform)
+{
+    settings_auto struct settings s = { 0 };
+    struct deis_str label;
+
+    settings_get(a->ctl->settings, &s);
+    enum autocert_kind kind = autocert_kind(domain, s.domain, s.subdomain, &label);
+    *ret_is_platform = kind == AUTOCERT_API || (strncmp(domain, "*.", 2) == 0 && *s.domain &&
+                                                strcmp(domain + 2, s.domain) == 0);
+    return kind == AUTOCERT_APP ? deis_str_dup(label) : NULL;
+}
+
+/* A domain belongs to its app, and so does the app's name below the platform's domain; the
+ * platform's own names belong to administrators: who may not use that can't add a certificate that
+ * its visitors would get to see, and what such a one has added before the domain was there gives
+ * way to one of the app's. DEIS_DENIED; DEIS_CONFLICT: there is a certificate that stays. */
 static int look_up(struct api *a, const char *name, struct standing *ret, struct deis_err *err)
 {
     char key[DEIS_KEY_MAX], domain[CN_MAX + 1];
@@ -219,15 +235,21 @@ static int look_up(struct api *a, const char *name, struct standing *ret, struct
     deis_autojson json_t *exact = docs[0];
     deis_autojson json_t *wildcard = docs[1];
     deis_autojson json_t *cert = docs[2];
+    deis_autofree char *named = app_of_name(a, domain, &ret->is_platform);
     const char *app = json_string_value(json_object_get(exact ? exact : wildcard, "app"));
     const char *owner = json_string_value(json_object_get(cert, "owner"));
     ret->domain_revisions[0] = revisions[0];
     ret->domain_revisions[1] = revisions[1];
     ret->cert_revision = revisions[2];
-    if (app) {
-        r = auth_app_user(a->ctl, a->user, app, ACCESS_APP_USE, NULL, err);
-        r = r == DEIS_NOT_FOUND ? DEIS_OK : r; /* it is just being destroyed */
+    if (ret->is_platform && !a->caller.admin) {
+        return deis_err_set(err, DEIS_DENIED, "a name of the platform");
     }
+    const char *apps[] = { app, named };
+    for (size_t i = 0; i < DEIS_COUNT(apps) && r == DEIS_OK; i++) {
+        r = apps[i] ? auth_app_user(a->ctl, a->user, apps[i], ACCESS_APP_USE, NULL, err) : DEIS_OK;
+        r = r == DEIS_NOT_FOUND ? DEIS_OK : r; /* there is none, or it is just being destroyed */
+    }
+    app = exact || !named ? app : named;
     if (r == DEIS_OK && cert && app && owner && !json_is_true(json_object_get(cert, "auto"))) {
         struct deis_err why = DEIS_ERR_INIT;
         r = auth_app_user(a->ctl, owner, app, ACCESS_APP_USE, NULL, &why);
@@ -311,7 +333,10 @@ static void cert_judge(struct api *a, const char *name, const char *expires,
     if (r == DEIS_OK) {
         cert_write(a, name, &s, expires, certificate, private_key);
     } else if (r == DEIS_DENIED) {
-        api_detail(a, 403, "%s is a domain of an app that you may not use.", name);
+        api_detail(a, 403,
+                   s.is_platform ? "%s is a name of the platform: it is for administrators."
+                                 : "%s is a domain of an app that you may not use.",
+                   name);
     } else if (r == DEIS_CONFLICT) {
         answer_unique(a);
     } else {

@@ -25,9 +25,9 @@ bool names_is_image(const char *s);
 /* Is it one of the platform's own repositories ("deis/router")? Copies the repository name to ret.
  */
 bool names_is_platform_image(const char *image, char ret[256]);
-/* May the image be one of the platform's own registry, by its address as set, by one that leads to
- * the machine itself, or by any name with its port? Then ret is its repository, which is named after
- * the app it belongs to. */
+/* May the image be one of the platform's own registry: by its address as set, by one that leads
+ * to the machine itself, or by any name with its port? Then ret is its repository, which is named
+ * after the app it belongs to. */
 bool names_is_own_registry(const char *image, const char *registry, char ret[256]);
 
 #endif

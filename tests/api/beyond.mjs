@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { BUILDPACK, World } from './support/world.mjs';
+import { BUILDPACK, DOMAIN, World } from './support/world.mjs';
 import { until } from './support/process.mjs';
 
 describe('E beside the checklist', () => {
@@ -348,7 +348,13 @@ describe('E beside the checklist', () => {
     (await w.post(`apps/${app}/domains`, 'ivo', { domain: later })).is(201);
     (await add('ivo', later)).is(201);
     assert.deepEqual([await held('eve'), await held('ivo')], [[], [name, later]]);
-    for (const cert of [name, later]) {
+    const [own, api] = [`${app}.${DOMAIN}`, `Deis.${DOMAIN}`]; // names that nobody has to add
+    (await add('eve', own)).detail(403, `${own} is a domain of an app that you may not use.`);
+    (await add('ivo', own)).is(201);
+    (await add('ivo', api)).detail(403, `${api} is a name of the platform: it is for administrators.`);
+    (await add('admin', api)).is(201);
+    (await w.delete(`certs/${api}`, 'admin')).is(204);
+    for (const cert of [name, later, own]) {
       (await w.delete(`certs/${cert}`, 'ivo')).is(204);
     }
   });
