@@ -60,14 +60,19 @@ static void tick_arm(struct worker *w)
     }
 }
 
+static void tick_due(struct worker *w)
+{
+    if (w->pool.over) {
+        event_active(&w->ev_tick, EV_TIMEOUT, 0); /* not here: the caller is at work on a client */
+    } else {
+        tick_arm(w);
+    }
+}
+
 void worker_wait(struct worker *w, enum wait wait, struct deadline *d)
 {
     deadline_set(&w->waits[wait], d, w->now_us / 1000);
-    if (w->pool.over) {
-        event_active(&w->ev_tick, EV_TIMEOUT, 0); /* not here: the caller is at work on a client */
-        return;
-    }
-    tick_arm(w);
+    tick_due(w);
 }
 
 void worker_wait_for(struct worker *w, enum wait wait, uint64_t own_ms, struct deadline *d)
@@ -78,7 +83,7 @@ void worker_wait_for(struct worker *w, enum wait wait, uint64_t own_ms, struct d
         own = waits_get(&w->own_waits, own_ms, client_on_deadline);
     }
     deadline_set(own ? own : &w->waits[wait], d, w->now_us / 1000);
-    tick_arm(w);
+    tick_due(w);
 }
 
 struct worker_slot *worker_slot(struct worker *w, const struct route_endpoint *e)

@@ -354,6 +354,26 @@ class Limits(unittest.TestCase):
         line, fields, body = self.origin.requests[-1]
         self.assertEqual((line, dict(fields)['Cookie'], body), ('GET /mine HTTP/1.1', 'mine=1', b''))
 
+    def test_memory_is_given_back_at_once(self):
+        """Not only at the next tick: until then many more may come."""
+        router = self.start('--buffer-memory', '1m')
+        lazy = []
+        for i in range(200):
+            c = socket.socket()
+            self.addCleanup(c.close)
+            c.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.connect(('127.0.0.1', router.http))
+            lazy.append(c)
+        most = 0
+        for i in range(0, 200, 20):
+            for c in lazy[i:i + 20]:
+                c.sendall(request('GET /stream/4000000 HTTP/1.1'))
+            rig.wait_for(lambda: len(self.origin.requests) >= i + 20, 'they are under way')
+            most = max(most, router.metric('deis_router_buffer_bytes'))
+        self.assertGreater(router.metric('deis_router_connections_shed_total'), 50)
+        self.assertLess(most, 5 << 20)  # the limit, and 20 at once
+
     def test_memory_of_those_whose_unit_does_not_read(self):
         deaf = socket.create_server(('127.0.0.1', 0), backlog=256)
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
