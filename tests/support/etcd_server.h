@@ -4,6 +4,8 @@
 #ifndef DEIS_TESTS_ETCD_SERVER_H
 #define DEIS_TESTS_ETCD_SERVER_H
 
+#include "tests/support/port.h"
+
 #include "lib/net/httpc.h"
 
 #include <sys/types.h>
@@ -34,6 +36,5 @@ void test_etcd_thaw(struct test_etcd *s);
 void test_etcd_clear(struct test_etcd *s); /* kill, and remove the folder */
 /* What a client needs; valid as long as s. */
 struct deis_httpc_tls test_etcd_tls(const struct test_etcd *s);
-uint16_t test_free_port(void);
 
 #endif

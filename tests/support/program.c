@@ -31,19 +31,6 @@ static struct sockaddr_in loopback(uint16_t port)
                                  .sin_addr = { htonl(INADDR_LOOPBACK) } };
 }
 
-uint16_t program_free_port(void)
-{
-    struct sockaddr_in a = loopback(0);
-    socklen_t len = sizeof(a);
-    deis_autoclose int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-        getsockname(fd, (struct sockaddr *)&a, &len) < 0) {
-        give_up("no free port");
-    }
-    return ntohs(a.sin_port);
-}
-
 void program_start(struct program *p, const char *name, const char *const *argv)
 {
     const char *bin = getenv("DEIS_BIN");

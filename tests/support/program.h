@@ -4,15 +4,14 @@
 #ifndef DEIS_TESTS_PROGRAM_H
 #define DEIS_TESTS_PROGRAM_H
 
-#include <stdint.h>
+#include "tests/support/port.h"
+
 #include <sys/types.h>
 
 struct program {
     pid_t pid; /* 0: not running */
 };
 
-/* A port of 127.0.0.1 that nobody uses at the moment. */
-uint16_t program_free_port(void);
 /* Start $DEIS_BIN/<name> with argv (NULL-terminated, without the program's name). It is killed when
  * the test ends, whatever way. */
 void program_start(struct program *p, const char *name, const char *const *argv);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Child processes, free ports and folders that are gone when the tests end, however they end.
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { createServer, connect } from 'node:net';
 import { mkdtempSync, rmSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,14 +33,17 @@ export function removeFolder(folder) {
   folders.delete(folder);
 }
 
+// A port below those of outgoing connections, none of which can take it before a server does.
 export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    const attempt = () => server.listen(randomInt(10000, 30000), '127.0.0.1');
+    server.on('error', (error) => (error.code === 'EADDRINUSE' ? attempt() : reject(error)));
+    server.on('listening', () => {
       const { port } = server.address();
       server.close(() => resolve(port));
     });
+    attempt();
   });
 }
 

@@ -366,7 +366,7 @@ struct fake_platform *fake_platform_start(const char *etcd_url, const char *key_
     pthread_cond_init(&p->changed, NULL);
     p->loop = deis_loop_new();
     p->etcd = deis_etcd_new(&opts, &err);
-    snprintf(p->bus_address, sizeof(p->bus_address), "tcp://127.0.0.1:%u", program_free_port());
+    snprintf(p->bus_address, sizeof(p->bus_address), "tcp://127.0.0.1:%u", test_free_port());
     if (!p->etcd || deis_key_load(key_file, &p->key, &err) < 0) {
         fprintf(stderr, "fake platform: %s\n", err.msg);
         abort();

@@ -8,12 +8,12 @@
 void controller_start(struct world *w, struct controller *c, const char *name)
 {
     char http[64];
-    uint16_t port = program_free_port();
+    uint16_t port = test_free_port();
 
     snprintf(c->name, sizeof(c->name), "%s", name);
     snprintf(c->base, sizeof(c->base), "http://127.0.0.1:%u", port);
     snprintf(http, sizeof(http), "127.0.0.1:%u", port);
-    snprintf(c->bus, sizeof(c->bus), "tcp://127.0.0.1:%u", program_free_port());
+    snprintf(c->bus, sizeof(c->bus), "tcp://127.0.0.1:%u", test_free_port());
     const char *const argv[] = { "--http",
                                  http,
                                  "--bus",

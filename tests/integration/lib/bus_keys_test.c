@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The cluster key is changed under a bus that is in use: server and callers read the same file. */
 #include "build.pb-c.h"
+#include "tests/support/port.h"
 #include "tests/support/test.h"
 
 #include "lib/net/bus.h"
@@ -91,14 +92,7 @@ static void *run_loop(void *arg)
 
 static void free_address(char out[64])
 {
-    struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof(in);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-    close(fd);
-    snprintf(out, 64, "tcp://127.0.0.1:%u", ntohs(in.sin_port));
+    snprintf(out, 64, "tcp://127.0.0.1:%u", test_free_port());
 }
 
 static struct deis_key first_key(struct deis_keys *keys)

@@ -5,6 +5,7 @@
  */
 #include "build.pb-c.h"
 #include "log.pb-c.h"
+#include "tests/support/port.h"
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
@@ -261,7 +262,7 @@ static int setup(void **state)
 {
     struct fixture *f = deis_alloc(sizeof(*f));
 
-    close(listen_free_port(&f->port));
+    f->port = test_free_port();
     snprintf(f->address, sizeof(f->address), "tcp://127.0.0.1:%u", f->port);
     f->server = start_self("--serve", f->address);
     f->key = test_key();
@@ -664,7 +665,7 @@ static void bus__deadline_ends_a_request(void **state)
     assert_true(deis_now_ms() - before < 2000);
     end_server(f, SIGKILL);
     struct fixture nobody = *f;
-    close(listen_free_port(&nobody.port));
+    nobody.port = test_free_port();
     snprintf(nobody.address, sizeof(nobody.address), "tcp://127.0.0.1:%u", nobody.port);
     call(&nobody, "test.echo", NULL, "x", 300, &r);
     assert_int_equal(r.code, DEIS_UNAVAILABLE);

@@ -622,10 +622,10 @@ static void push_and_pull__through_our_registry(void **state)
     struct fixture *fx = *state;
     struct deis_err err = DEIS_ERR_INIT;
     struct program registry = { 0 };
-    uint16_t port = program_free_port();
+    uint16_t port = test_free_port();
     char *folder = program_temp_folder();
     deis_autofree char *address = deis_asprintf("127.0.0.1:%u", port);
-    deis_autofree char *no_etcd = deis_asprintf("http://127.0.0.1:%u", program_free_port());
+    deis_autofree char *no_etcd = deis_asprintf("http://127.0.0.1:%u", test_free_port());
     deis_autofree char *repo = deis_asprintf("%s/itest", address);
     deis_autofree char *tagged = deis_asprintf("%s:1", repo);
     deis_autofree char *tag_path = deis_asprintf("/images/%s/tag?repo=%s&tag=1", fx->image, repo);

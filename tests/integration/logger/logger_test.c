@@ -43,7 +43,7 @@ static int setup(void **state)
 
     f->folder = program_temp_folder();
     f->key_path = program_write_key(f->folder);
-    f->port = program_free_port();
+    f->port = test_free_port();
     snprintf(f->address, sizeof(f->address), "tcp://127.0.0.1:%u", f->port);
     start_logger(f);
     if (deis_key_load(f->key_path, &f->key, &err) < 0) {
@@ -380,7 +380,7 @@ static void logger__a_folder_in_use_is_refused(void **state)
 {
     struct fixture *f = *state;
     struct program second = { 0 };
-    deis_autofree char *address = deis_asprintf("tcp://127.0.0.1:%u", program_free_port());
+    deis_autofree char *address = deis_asprintf("tcp://127.0.0.1:%u", test_free_port());
     const char *const argv[] = { "--bus",         address,     "--data", f->folder,
                                  "--cluster-key", f->key_path, NULL };
 

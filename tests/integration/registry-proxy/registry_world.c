@@ -44,7 +44,7 @@ struct world *world_new(const char *etcd_url)
         w->etcd_url = w->etcd.url;
     }
     w->folder = program_temp_folder();
-    w->port = program_free_port();
+    w->port = test_free_port();
     w->http = deis_httpc_new();
     world_start(w, NULL);
     return w;

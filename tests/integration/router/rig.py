@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,9 +20,14 @@ DEADLINE = 20
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """A port below those of outgoing connections, none of which can take it before a server does."""
+    while True:
+        with socket.socket() as s:
+            try:
+                s.bind(('127.0.0.1', random.randrange(10000, 30000)))
+            except OSError:
+                continue
+            return s.getsockname()[1]
 
 
 def wait_for(fact, what, deadline=DEADLINE):
