@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* A session's side towards the client: the connection, its frames, and what they ask for. */
 #include "controller/session.h"
 
-#include "controller/oneoff.h"
+#include "controller/session_priv.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -11,63 +12,17 @@
 #include <event2/bufferevent.h>
 #include <unistd.h>
 
-#define SESSIONS_MAX   128
-#define INPUT_WINDOW   262144u  /* of stdin, from the client to the agent */
-#define OUTPUT_LOW     65536u   /* unsent: below it more is asked for */
-#define REPLIES_MAX    1048576u /* of frames that are written at once */
-#define SIGNALS_MAX    4
-#define TICK_MS        5000
-#define OPEN_MAX_MS    30000
-#define CLOSE_MAX_MS   10000 /* for the client to close, when all was said */
-#define WAIT_MS        10000 /* of a call for output or input */
-#define CALL_MS        15000
-#define RETRY_MS       500
-#define AGENT_AWAY_MS  30000
-#define AGENT_CALM_MS  8000 /* the agent hears something at least so often */
-#define CONTROL_MAX_MS 10000
-
-enum session_state { SESSION_OPENING, SESSION_STARTING, SESSION_RUNNING, SESSION_OVER };
-
-struct session {
-    struct session *next;
-    struct ctl *ctl;
-    enum session_state state;
-    uint64_t since_ms;       /* of state */
-    struct bufferevent *bev; /* NULL: the client is gone; freed when nothing is pending */
-    unsigned pending;        /* calls and jobs that come back to it */
-    struct deis_run_reader reader;
-    uint64_t peer_ms; /* last heard */
-    uint64_t said_ms;
-    struct deis_timer *tick;
-    struct deis_timer *retry;
-    struct oneoff oneoff;
-    struct deis_err err; /* of the start */
-    uint64_t agent_ms;   /* last answer of the agent */
-    /* output */
-    bool polling;
-    uint64_t offset;
-    /* input */
-    struct deis_buf input; /* given by the client, not yet taken by the agent */
-    uint64_t input_offset;
-    uint32_t credit;
-    bool eof;
-    bool input_closed;
-    bool sending;
-    /* control */
-    bool controlling;
-    uint32_t rows; /* 0: no new size */
-    uint32_t columns;
-    char signals[SIGNALS_MAX][9];
-    size_t signal_count;
-};
+#define SESSIONS_MAX  128
+#define INPUT_WINDOW  262144u  /* of stdin, from the client to the agent */
+#define REPLIES_MAX   1048576u /* of frames that are written at once */
+#define TICK_MS       5000
+#define OPEN_MAX_MS   30000
+#define CLOSE_MAX_MS  10000 /* for the client to close, when all was said */
+#define AGENT_CALM_MS 8000  /* the agent hears something at least so often */
 
 /* All sessions of the process: they live on the one loop. */
 static struct session *sessions;
 static unsigned session_count;
-
-static void poll_output(struct session *s);
-static void send_input(struct session *s);
-static void send_control(struct session *s, bool anyway);
 
 /* --- life --- */
 
@@ -108,8 +63,7 @@ static void session_close(struct session *s)
     }
 }
 
-/* A call or job has come back: false when nobody waits for it. */
-static bool come_back(struct session *s)
+bool session_come_back(struct session *s)
 {
     s->pending--;
     if (s->bev) {
@@ -121,13 +75,23 @@ static bool come_back(struct session *s)
     return false;
 }
 
+void session_write(struct session *s, struct deis_str frames)
+{
+    bufferevent_write(s->bev, frames.ptr, frames.len);
+    s->said_ms = deis_now_ms();
+}
+
+size_t session_unsent(const struct session *s)
+{
+    return evbuffer_get_length(bufferevent_get_output(s->bev));
+}
+
 static void say(struct session *s, enum deis_run_frame type, struct deis_str payload)
 {
     deis_autobuf struct deis_buf frame = DEIS_BUF_INIT(REPLIES_MAX);
 
     deis_run_frame_add(&frame, type, payload);
-    bufferevent_write(s->bev, frame.data, frame.len);
-    s->said_ms = deis_now_ms();
+    session_write(s, deis_buf_str(&frame));
 }
 
 static void say_u32(struct session *s, enum deis_run_frame type, uint32_t value)
@@ -135,11 +99,10 @@ static void say_u32(struct session *s, enum deis_run_frame type, uint32_t value)
     deis_autobuf struct deis_buf frame = DEIS_BUF_INIT(64);
 
     deis_run_frame_add_u32(&frame, type, value);
-    bufferevent_write(s->bev, frame.data, frame.len);
-    s->said_ms = deis_now_ms();
+    session_write(s, deis_buf_str(&frame));
 }
 
-static void grant(struct session *s, size_t bytes)
+void session_grant(struct session *s, size_t bytes)
 {
     if (bytes > 0) {
         s->credit += (uint32_t)bytes;
@@ -181,38 +144,19 @@ static void start_record(const struct session *s, const int *code)
     }
 }
 
-static void on_hung_up(const ProtobufCMessage *msg, const struct deis_err *err, void *arg)
-{
-    if (!msg) {
-        deis_debug("hangup not told, the agent will notice", KV_ERR(err));
-    }
-}
-
-/* The command has lost its caller. Its end is recorded when it has come. */
-static void hang_up(struct session *s)
-{
-    Deis__RunControl request = DEIS__RUN_CONTROL__INIT;
-
-    request.id = s->oneoff.id;
-    request.ending = DEIS__RUN_ENDING__RUN_HANGUP;
-    deis_bus_send(s->ctl->bus_client, s->oneoff.bus, "agent.run_control", NULL, &request.base,
-                  &deis__run_controlled__descriptor, CONTROL_MAX_MS, on_hung_up, NULL);
-}
-
 /* The client is gone, or has to go. */
 static void leave(struct session *s)
 {
     if (s->state == SESSION_RUNNING) {
-        hang_up(s);
+        session_agent_hang_up(s);
     }
     session_close(s);
 }
 
-/* The last word; then the client closes. */
-static void fail(struct session *s, const char *text)
+void session_fail(struct session *s, const char *text)
 {
     if (s->state == SESSION_RUNNING) {
-        hang_up(s);
+        session_agent_hang_up(s);
     }
     deis_info("session failed", KV_S("request", s->oneoff.request), KV_S("run", s->oneoff.id),
               KV_S("why", text));
@@ -220,183 +164,11 @@ static void fail(struct session *s, const char *text)
     set_state(s, SESSION_OVER);
 }
 
-static void finish(struct session *s, int code)
+void session_finish(struct session *s, int code)
 {
     start_record(s, &code);
     say_u32(s, DEIS_RUN_EXIT, (uint32_t)code);
     set_state(s, SESSION_OVER);
-}
-
-/* A call to the agent has failed. True: try again, after a while. */
-static bool agent_may_come_back(struct session *s, const struct deis_err *err)
-{
-    if (err->code != DEIS_NOT_FOUND && err->code != DEIS_CANCELLED &&
-        deis_now_ms() - s->agent_ms < AGENT_AWAY_MS) {
-        deis_timer_after(s->retry, RETRY_MS);
-        return true;
-    }
-    deis_autofree char *text = deis_asprintf("the command's machine is lost: %s", err->msg);
-    fail(s, err->code == DEIS_CANCELLED || err->code == DEIS_NOT_FOUND ? err->msg : text);
-    return false;
-}
-
-static void on_retry(void *arg)
-{
-    struct session *s = arg;
-
-    poll_output(s);
-    send_input(s);
-}
-
-/* --- output --- */
-
-static void on_output(const ProtobufCMessage *msg, const struct deis_err *err, void *arg)
-{
-    const Deis__RunChunk *chunk = (const Deis__RunChunk *)(const void *)msg;
-    struct session *s = arg;
-
-    s->polling = false;
-    if (!come_back(s) || s->state != SESSION_RUNNING) {
-        return;
-    }
-    if (!chunk) {
-        agent_may_come_back(s, err);
-        return;
-    }
-    struct deis_str data = deis_str_n((const char *)chunk->data.data, chunk->data.len);
-    s->agent_ms = deis_now_ms();
-    if (deis_run_whole_frames(data, data.len) != data.len) {
-        fail(s, "the command's agent speaks another version");
-        return;
-    }
-    if (data.len > 0) {
-        bufferevent_write(s->bev, data.ptr, data.len);
-        s->said_ms = s->agent_ms;
-    }
-    s->offset += data.len;
-    if (chunk->ended) {
-        finish(s, chunk->exit_code);
-    } else {
-        poll_output(s);
-    }
-}
-
-static size_t unsent(const struct session *s)
-{
-    return evbuffer_get_length(bufferevent_get_output(s->bev));
-}
-
-/* Ask for more, unless the client has not taken the last part yet. */
-static void poll_output(struct session *s)
-{
-    Deis__RunOutput request = DEIS__RUN_OUTPUT__INIT;
-
-    if (s->state != SESSION_RUNNING || s->polling || unsent(s) > OUTPUT_LOW) {
-        return;
-    }
-    request.id = s->oneoff.id;
-    request.offset = s->offset;
-    request.wait_ms = WAIT_MS;
-    s->polling = true;
-    s->pending++;
-    deis_bus_send(s->ctl->bus_client, s->oneoff.bus, "agent.run_output", NULL, &request.base,
-                  &deis__run_chunk__descriptor, CALL_MS, on_output, s);
-}
-
-/* --- input --- */
-
-static void on_input_taken(const ProtobufCMessage *msg, const struct deis_err *err, void *arg)
-{
-    const Deis__RunInputTaken *taken = (const Deis__RunInputTaken *)(const void *)msg;
-    struct session *s = arg;
-
-    s->sending = false;
-    if (!come_back(s) || s->state != SESSION_RUNNING) {
-        return;
-    }
-    if (!taken) {
-        agent_may_come_back(s, err);
-        return;
-    }
-    uint64_t n = taken->offset - s->input_offset;
-    s->agent_ms = deis_now_ms();
-    if (taken->offset < s->input_offset || n > s->input.len) {
-        fail(s, "the command's agent took what was not sent");
-        return;
-    }
-    deis_buf_drain(&s->input, (size_t)n);
-    s->input_offset += n;
-    if (taken->closed) {
-        s->input_closed = true;
-        n += s->input.len;
-        deis_buf_clear(&s->input);
-    }
-    grant(s, (size_t)n);
-    send_input(s);
-}
-
-static void send_input(struct session *s)
-{
-    Deis__RunInput request = DEIS__RUN_INPUT__INIT;
-    size_t len = s->input.len < DEIS_RUN_DATA_MAX ? s->input.len : DEIS_RUN_DATA_MAX;
-
-    if (s->state != SESSION_RUNNING || s->sending || s->input_closed || (len == 0 && !s->eof)) {
-        return;
-    }
-    request.id = s->oneoff.id;
-    request.offset = s->input_offset;
-    request.data.data = (uint8_t *)s->input.data;
-    request.data.len = len;
-    request.eof = s->eof && len == s->input.len;
-    request.wait_ms = WAIT_MS;
-    s->sending = true;
-    s->pending++;
-    deis_bus_send(s->ctl->bus_client, s->oneoff.bus, "agent.run_input", NULL, &request.base,
-                  &deis__run_input_taken__descriptor, CALL_MS, on_input_taken, s);
-}
-
-/* --- size, signals, and a sign of life --- */
-
-static void on_controlled(const ProtobufCMessage *msg, const struct deis_err *err, void *arg)
-{
-    struct session *s = arg;
-
-    s->controlling = false;
-    if (!come_back(s) || s->state != SESSION_RUNNING) {
-        return;
-    }
-    if (msg) {
-        s->agent_ms = deis_now_ms();
-    } else {
-        deis_debug("size or signal not told", KV_S("run", s->oneoff.id), KV_ERR(err));
-    }
-    send_control(s, false);
-}
-
-/* anyway: also when there is nothing to tell. */
-static void send_control(struct session *s, bool anyway)
-{
-    Deis__RunControl request = DEIS__RUN_CONTROL__INIT;
-    char signal[sizeof(s->signals[0])];
-
-    if (s->state != SESSION_RUNNING || s->controlling ||
-        (s->rows == 0 && s->signal_count == 0 && !anyway)) {
-        return;
-    }
-    request.id = s->oneoff.id;
-    request.rows = s->rows;
-    request.columns = s->columns;
-    s->rows = 0;
-    if (s->signal_count > 0) {
-        memcpy(signal, s->signals[0], sizeof(signal));
-        memmove(s->signals[0], s->signals[1], sizeof(s->signals) - sizeof(s->signals[0]));
-        s->signal_count--;
-        request.signal = signal;
-    }
-    s->controlling = true;
-    s->pending++;
-    deis_bus_send(s->ctl->bus_client, s->oneoff.bus, "agent.run_control", NULL, &request.base,
-                  &deis__run_controlled__descriptor, CONTROL_MAX_MS, on_controlled, s);
 }
 
 /* --- the start --- */
@@ -419,21 +191,21 @@ static void started(void *arg)
         start_record(s, NULL);
     }
     if (good && !s->bev) {
-        hang_up(s); /* the client left meanwhile */
+        session_agent_hang_up(s); /* the client left meanwhile */
     }
-    if (!come_back(s) || s->state != SESSION_STARTING) {
+    if (!session_come_back(s) || s->state != SESSION_STARTING) {
         return;
     }
     if (!good) {
-        fail(s, s->err.msg);
+        session_fail(s, s->err.msg);
         return;
     }
     set_state(s, SESSION_RUNNING);
     s->agent_ms = deis_now_ms();
     say(s, DEIS_RUN_STARTED, deis_str(s->oneoff.process));
-    grant(s, INPUT_WINDOW);
-    poll_output(s);
-    send_control(s, false);
+    session_grant(s, INPUT_WINDOW);
+    session_agent_poll(s);
+    session_agent_control(s, false);
 }
 
 static uint32_t cells(const json_t *doc, const char *name)
@@ -483,14 +255,14 @@ static void open_session(struct session *s, struct deis_str text)
     struct deis_err err = DEIS_ERR_INIT;
 
     if (take_request(&s->oneoff, text, &err) < 0) {
-        fail(s, err.msg);
+        session_fail(s, err.msg);
         return;
     }
     set_state(s, SESSION_STARTING);
     s->pending++;
     if (deis_workers_run(s->ctl->requests, start_work, started, s, &err) < 0) {
         s->pending--;
-        fail(s, "too many requests at once, try again");
+        session_fail(s, "too many requests at once, try again");
     }
 }
 
@@ -499,23 +271,23 @@ static void open_session(struct session *s, struct deis_str text)
 static void take_data(struct session *s, struct deis_str data)
 {
     if (data.len > s->credit || s->eof) {
-        fail(s, "more input than there was credit for");
+        session_fail(s, "more input than there was credit for");
         return;
     }
     s->credit -= (uint32_t)data.len;
     if (s->input_closed) {
-        grant(s, data.len); /* nobody reads it: the client may go on */
+        session_grant(s, data.len); /* nobody reads it: the client may go on */
         return;
     }
     deis_buf_add_str(&s->input, data);
-    send_input(s);
+    session_agent_send(s);
 }
 
 static void take_signal(struct session *s, struct deis_str name)
 {
-    if (s->signal_count < SIGNALS_MAX) {
+    if (s->signal_count < SESSION_SIGNALS_MAX) {
         snprintf(s->signals[s->signal_count++], sizeof(s->signals[0]), "%.*s", DEIS_STR_ARG(name));
-        send_control(s, false);
+        session_agent_control(s, false);
     }
 }
 
@@ -525,11 +297,11 @@ static void take_size(struct session *s, struct deis_str payload)
     uint32_t rows = 0, columns = 0;
 
     if (deis_run_size(payload, &rows, &columns, &err) < 0) {
-        fail(s, err.msg);
+        session_fail(s, err.msg);
     } else if (s->oneoff.tty) {
         s->rows = rows;
         s->columns = columns;
-        send_control(s, false);
+        session_agent_control(s, false);
     }
 }
 
@@ -540,7 +312,7 @@ static void take_frame(struct session *s, enum deis_run_frame type, struct deis_
         return;
     }
     if ((s->state == SESSION_OPENING) != (type == DEIS_RUN_OPEN)) {
-        fail(s, "the first frame, and no other, says what to run");
+        session_fail(s, "the first frame, and no other, says what to run");
         return;
     }
     switch (type) {
@@ -548,7 +320,7 @@ static void take_frame(struct session *s, enum deis_run_frame type, struct deis_
     case DEIS_RUN_INPUT: take_data(s, payload); break;
     case DEIS_RUN_EOF:
         s->eof = true;
-        send_input(s);
+        session_agent_send(s);
         break;
     case DEIS_RUN_SIZE: take_size(s, payload); break;
     case DEIS_RUN_SIGNAL: take_signal(s, payload); break;
@@ -576,7 +348,7 @@ static void take_bytes(struct session *s, struct deis_str bytes)
         }
     } while (got == DEIS_RUN_FRAME);
     if (got == DEIS_RUN_BAD && s->state != SESSION_OVER) {
-        fail(s, err.msg);
+        session_fail(s, err.msg);
     }
 }
 
@@ -596,7 +368,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 
 static void on_write(struct bufferevent *bev, void *arg)
 {
-    poll_output(arg);
+    session_agent_poll(arg);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -610,18 +382,18 @@ static void on_tick(void *arg)
     uint64_t now = deis_now_ms();
 
     if (now - s->peer_ms > DEIS_RUN_SILENCE_MS ||
-        (s->state == SESSION_OVER && now - s->since_ms > CLOSE_MAX_MS && unsent(s) == 0)) {
+        (s->state == SESSION_OVER && now - s->since_ms > CLOSE_MAX_MS && session_unsent(s) == 0)) {
         leave(s);
         return;
     }
     if (s->state == SESSION_OPENING && now - s->since_ms > OPEN_MAX_MS) {
-        fail(s, "nothing was said within 30 seconds");
+        session_fail(s, "nothing was said within 30 seconds");
     }
-    if (now - s->said_ms > DEIS_RUN_PING_MS && s->state != SESSION_OVER && unsent(s) == 0) {
+    if (now - s->said_ms > DEIS_RUN_PING_MS && s->state != SESSION_OVER && session_unsent(s) == 0) {
         say(s, DEIS_RUN_PING, DEIS_STR_NONE);
     }
     if (now - s->agent_ms > AGENT_CALM_MS) {
-        send_control(s, true);
+        session_agent_control(s, true);
     }
     deis_timer_after(s->tick, TICK_MS);
 }
@@ -665,7 +437,7 @@ void session_start(const struct api *a, struct deis_http_req *req)
     snprintf(s->oneoff.request, sizeof(s->oneoff.request), "%s", a->id);
     s->peer_ms = s->said_ms = s->agent_ms = deis_now_ms();
     s->tick = deis_timer_new(a->ctl->loop, on_tick, s);
-    s->retry = deis_timer_new(a->ctl->loop, on_retry, s);
+    s->retry = deis_timer_new(a->ctl->loop, session_agent_retry, s);
     s->next = sessions;
     sessions = s;
     session_count++;
@@ -686,7 +458,7 @@ void session_stop_all(struct ctl *ctl)
 {
     for (struct session *s = sessions; s; s = s->next) {
         if (s->bev && s->ctl == ctl && s->state != SESSION_OVER) {
-            fail(s, "the controller is being stopped, try again");
+            session_fail(s, "the controller is being stopped, try again");
         }
     }
 }
