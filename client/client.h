@@ -104,8 +104,9 @@ struct attach {
     bool tty;
     struct deis_str input; /* what was read of stdin already */
 };
-/* Run a command with stdin and stdout connected to it; sets exit_status: that of the command, or 255
- * when it was lost. */
+
+/* Run a command with stdin and stdout connected to it; sets exit_status: that of the command, or
+ * 255 when it was lost. */
 int attach_run(struct client *c, const struct attach *a) deis_must_check;
 
 /* --- files.c --- */

@@ -33,7 +33,7 @@ struct settings {
     uint64_t controller_connect_ms; /* 0: as for apps */
     uint64_t controller_read_ms;    /* likewise */
     char *affinity_arg;             /* NULL: none */
-    char *enforce_https; /* NULL: as hsts */
+    char *enforce_https;            /* NULL: as hsts */
     bool hsts;
     uint32_t hsts_max_age; /* seconds */
     bool hsts_subdomains;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the agent serves on the bus: one-off processes (agent.run, agent.run_*) and the last lines of
- * a unit (agent.unit_log). thread: loop
+ * What the agent serves on the bus: one-off processes (agent.run, agent.run_*) and the last lines
+ * of a unit (agent.unit_log). thread: loop
  */
 #ifndef SCHEDULER_RUN_H
 #define SCHEDULER_RUN_H

@@ -18,7 +18,8 @@ char *names_generate_app(uint32_t a, uint32_t b);
 char *names_check_domain(struct fields *f, const char *domain);
 /* The same for "*.example.com"; platform: the domain of all apps, of which none may be covered. */
 char *names_check_wildcard(struct fields *f, const char *domain, const char *platform);
-/* The wildcard that covers a domain, yours: "*.example.com" of "www.example.com"; NULL: none can. */
+/* The wildcard that covers a domain, yours: "*.example.com" of "www.example.com"; NULL: none can.
+ */
 char *names_wildcard_above(const char *domain);
 /* Can text be an image reference ([host[:port]/]path[:tag][@digest]) as far as characters go? */
 bool names_is_image(const char *s);

@@ -98,7 +98,8 @@ static int out_of_bounds(const struct setting *s, struct deis_err *err)
                             (unsigned long long)s->min, (unsigned long long)(s->max / SECOND));
     }
     if (s->kind == SIZE) {
-        return deis_err_set(err, DEIS_INVALID, "must be a size from 1 byte to 1T, such as 512k or 20m");
+        return deis_err_set(err, DEIS_INVALID,
+                            "must be a size from 1 byte to 1T, such as 512k or 20m");
     }
     return deis_err_set(err, DEIS_INVALID, "must be a whole number from %llu to %llu",
                         (unsigned long long)s->min, (unsigned long long)s->max);

@@ -216,9 +216,11 @@ static void set_connection(CURL *easy, const struct deis_httpc_request *req)
 int httpc_transfer_init(struct httpc_transfer *t, CURL *lent, const struct deis_httpc_request *req,
                         struct deis_httpc_answer *answer, struct deis_err *err)
 {
-    *t = (struct httpc_transfer){
-        .easy = lent, .lent = lent != NULL, .answer = answer, .on_data = req->on_data, .arg = req->arg
-    };
+    *t = (struct httpc_transfer){ .easy = lent,
+                                  .lent = lent != NULL,
+                                  .answer = answer,
+                                  .on_data = req->on_data,
+                                  .arg = req->arg };
     if (answer != NULL) {
         deis_httpc_answer_clear(answer);
         answer->headers.max_bytes = HEADERS_MAX;

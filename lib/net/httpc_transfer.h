@@ -32,9 +32,9 @@ struct httpc_transfer {
     void *read_arg;
 };
 
-/* Make an easy handle ready: `lent` (new, or reset by the clear of its last exchange), or one of its
- * own when that is NULL. req may go afterwards, but its body must stay when a handle is lent; *t must
- * stay where it is until clear. */
+/* Make an easy handle ready: `lent` (new, or reset by the clear of its last exchange), or one of
+ * its own when that is NULL. req may go afterwards, but its body must stay when a handle is lent;
+ * *t must stay where it is until clear. */
 int httpc_transfer_init(struct httpc_transfer *t, CURL *lent, const struct deis_httpc_request *req,
                         struct deis_httpc_answer *answer, struct deis_err *err) deis_must_check;
 /* What curl's result means, as said at deis_httpc_call(). */

@@ -16,8 +16,8 @@
 bool deis_json_scan_object(struct deis_str text, const char *const *names, size_t count,
                            struct deis_str *rets) deis_must_check;
 
-/* The items of an array one after the other: *at starts as its text (a value that was given here), true gives one. When false
- * comes *ret_bad says whether that was because it is none. */
+/* The items of an array one after the other: *at starts as its text (a value that was given here),
+ * true gives one. When false comes *ret_bad says whether that was because it is none. */
 bool deis_json_scan_array(struct deis_str *at, struct deis_str *ret_item,
                           bool *ret_bad) deis_must_check;
 

@@ -46,8 +46,8 @@ void route_policy_free(struct route_policy *p);
  */
 int route_policy_set(struct route_policy *p, const char *app, struct deis_str text,
                      struct deis_err *err) deis_must_check;
-/* False: nothing changed. err->code is DEIS_INVALID when a value can't be read: the former one of the
- * controller stays (it is closed when there was none), an affinity_arg counts as none. */
+/* False: nothing changed. err->code is DEIS_INVALID when a value can't be read: the former one of
+ * the controller stays (it is closed when there was none), an affinity_arg counts as none. */
 bool route_policy_set_defaults(struct route_policy *p, const struct route_defaults *d,
                                struct deis_err *err);
 /* What holds for an app, yours (unref); NULL: nothing. */

@@ -41,12 +41,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const rounds[])(struct deis_str) = {
-        formation_round, unit_round, unit_state_round, rollout_round, machine_round, service_round,
-        routing_round,
+        formation_round, unit_round,    unit_state_round, rollout_round,
+        machine_round,   service_round, routing_round,
     };
 
     if (size > 0) {
-        rounds[(uint8_t)(data[0] - '0') % DEIS_COUNT(rounds)](deis_str_n((const char *)data + 1, size - 1));
+        rounds[(uint8_t)(data[0] - '0') % DEIS_COUNT(rounds)](
+            deis_str_n((const char *)data + 1, size - 1));
     }
     return 0;
 }

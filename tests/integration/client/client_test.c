@@ -203,8 +203,8 @@ static void client__config(void **state)
     WORKS(&p, "Turning on maintenance of fig... ...\b\b\bdone\n", "maintenance:on");
     WORKS(&p, "maintenance    true\n", "routing");
     WORKS(&p, "Turning off maintenance of fig... ...\b\b\bdone\n", "maintenance:off");
-    WORKS(&p, "=== fig Whitelist\n10.0.0.0/8:office\n::1\n", "whitelist:add",
-          "10.0.0.0/8:office", "::1");
+    WORKS(&p, "=== fig Whitelist\n10.0.0.0/8:office\n::1\n", "whitelist:add", "10.0.0.0/8:office",
+          "::1");
     FAILS(&p, "settings: whitelist has no entry '10.1.1.1'", "whitelist:remove", "10.1.1.1");
     WORKS(&p, "=== fig Whitelist\n::1\n", "whitelist:remove", "10.0.0.0/8");
     WORKS(&p, "Empty: the app is open to all addresses\n", "whitelist:remove", "::1");

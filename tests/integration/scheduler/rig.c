@@ -359,8 +359,7 @@ struct rig *rig_new(const char *test)
     r->key_file = program_write_key(r->folder);
     assert_int_equal(deis_key_load(r->key_file, &r->key, &err), 0);
     snprintf(r->bus_address, sizeof(r->bus_address), "tcp://127.0.0.1:%u", test_free_port());
-    snprintf(r->logger_address, sizeof(r->logger_address), "tcp://127.0.0.1:%u",
-             test_free_port());
+    snprintf(r->logger_address, sizeof(r->logger_address), "tcp://127.0.0.1:%u", test_free_port());
     image_import(SOCKET, r->image);
     test_etcd_init(&r->etcd_server);
     test_etcd_start(&r->etcd_server);
