@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Small files and folders of the builder. thread: any */
+/* Small files (lib/net/file.h) and folders of the builder. thread: any */
 #ifndef DEIS_BUILDER_FILE_H
 #define DEIS_BUILDER_FILE_H
 
-#include "lib/base/buf.h"
+#include "lib/net/file.h"
 
-/* Append a file's contents; DEIS_LIMIT when it does not fit. */
-int file_read(const char *path, struct deis_buf *out, struct deis_err *err) deis_must_check;
-/* Write a file in one step (temporary file, rename), mode 0600. */
-int file_replace(const char *path, struct deis_str text, struct deis_err *err) deis_must_check;
 /* Make a folder, mode 0700, if it is not there. */
 int folder_make(const char *path, struct deis_err *err) deis_must_check;
 /* Remove a file or a whole folder; links are not followed, what is gone already is fine. */

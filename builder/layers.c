@@ -29,7 +29,7 @@ int layers_keep(const struct settings *s, const struct record *r, struct deis_er
     deis_autofree char *path = path_of(s, r->id);
     deis_autofree char *text = deis_asprintf("%s %s", r->app, r->layer);
 
-    return r->layer[0] == '\0' ? DEIS_OK : file_replace(path, deis_str(text), err);
+    return r->layer[0] == '\0' ? DEIS_OK : deis_file_replace(path, deis_str(text), 0600, err);
 }
 
 static uint64_t age_of(const char *path)
@@ -51,7 +51,7 @@ static void each_layer(const char *id, void *arg)
     struct deis_err err = DEIS_ERR_INIT;
     struct deis_str app;
 
-    if (file_read(path, &text, &err) < 0) {
+    if (deis_file_read(path, &text, &err) < 0) {
         return;
     }
     struct deis_str image = deis_buf_str(&text);

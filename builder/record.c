@@ -25,7 +25,7 @@ int record_save(const struct settings *s, const struct record *r, struct deis_er
                   "commit", r->commit, "old", r->old, "quarantine", r->quarantine);
     deis_autofree char *text = deis_json_dump(object);
 
-    return file_replace(path, deis_str(text), err);
+    return deis_file_replace(path, deis_str(text), 0600, err);
 }
 
 /* A copy of a text, yours. */
@@ -49,7 +49,7 @@ int record_load(const struct settings *s, const char *id, struct record *ret, st
     uint64_t pid = 0;
 
     *ret = (struct record){ 0 };
-    int rc = file_read(path, &text, err);
+    int rc = deis_file_read(path, &text, err);
     if (rc < 0) {
         return rc;
     }

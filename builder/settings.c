@@ -99,7 +99,7 @@ int settings_save(const struct settings *s, const char *path, struct deis_err *e
         json_object_set_new(object, settings_rows[i].flag, row_to_json(s, &settings_rows[i]));
     }
     deis_autofree char *text = deis_json_dump(object);
-    return file_replace(path, deis_str(text), err);
+    return deis_file_replace(path, deis_str(text), 0600, err);
 }
 
 int settings_load(const char *path, struct settings *ret, struct deis_err *err)
@@ -107,7 +107,7 @@ int settings_load(const char *path, struct settings *ret, struct deis_err *err)
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(FILE_MAX_BYTES);
 
     memset(ret, 0, sizeof(*ret));
-    int rc = file_read(path, &text, err);
+    int rc = deis_file_read(path, &text, err);
     if (rc < 0) {
         return rc;
     }

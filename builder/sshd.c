@@ -142,7 +142,7 @@ static int write_config(const struct settings *s, const char *self, const char *
     if (deis_buf_failed(&out)) {
         return deis_err_set(err, DEIS_LIMIT, "sshd_config is over %d bytes", CONFIG_MAX_BYTES);
     }
-    return file_replace(path, deis_buf_str(&out), err);
+    return deis_file_replace(path, deis_buf_str(&out), 0600, err);
 }
 
 int sshd_prepare(const struct settings *s, const char *self, const char *settings_path,

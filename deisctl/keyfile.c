@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "deisctl/keyfile.h"
 
+#include "lib/net/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -37,18 +39,6 @@ static int lock_folder(const char *path, struct deis_err *err)
     return fd;
 }
 
-static int write_all(int fd, struct deis_str text)
-{
-    while (text.len > 0) {
-        ssize_t n = write(fd, text.ptr, text.len);
-        if (n < 0 && errno != EINTR) {
-            return -1;
-        }
-        text = deis_str_skip(text, n > 0 ? (size_t)n : 0);
-    }
-    return fsync(fd);
-}
-
 static int replace(const char *path, int folder, struct deis_str text, struct deis_err *err)
 {
     deis_autofree char *temp = deis_asprintf("%s.new", path);
@@ -65,7 +55,8 @@ static int replace(const char *path, int folder, struct deis_str text, struct de
         return deis_err_errno(err, errno, "can't make '%s'", temp);
     }
     if (fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 0640) < 0 ||
-        write_all(fd, text) < 0 || rename(temp, path) < 0 || fsync(folder) < 0) {
+        deis_write_all(fd, text) < 0 || fsync(fd) < 0 || rename(temp, path) < 0 ||
+        fsync(folder) < 0) {
         int code = deis_err_errno(err, errno, "can't write '%s'", path);
         (void)unlink(temp);
         return code;

@@ -2,6 +2,7 @@
 #include "logger/sources.h"
 
 #include "lib/base/map.h"
+#include "lib/net/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,13 +127,10 @@ static void format(struct sources *s, uint64_t now_ms, struct deis_buf *out)
 int sources_save(struct sources *s, uint64_t now_ms, struct deis_err *err)
 {
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(FILE_MAX_BYTES);
-    deis_autofree char *temp = deis_asprintf("%s.new", s->path);
 
     format(s, now_ms, &text);
-    deis_autoclose int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || deis_buf_failed(&text) || write(fd, text.data, text.len) != (ssize_t)text.len ||
-        fsync(fd) < 0 || rename(temp, s->path) < 0) {
-        return deis_err_errno(err, errno, "can't write '%s'", s->path);
+    if (deis_buf_failed(&text)) {
+        return deis_err_set(err, DEIS_LIMIT, "'%s' would be too large", s->path);
     }
-    return 0;
+    return deis_file_replace(s->path, deis_buf_str(&text), 0600, err);
 }

@@ -6,6 +6,7 @@
 #include "router/saved.h"
 #include "router/tls_server.h"
 
+#include "lib/net/file.h"
 #include "lib/net/log.h"
 #include "lib/wire/json.h"
 
@@ -80,7 +81,7 @@ static int load_files(struct certs *c, struct deis_err *err)
     int code = 0;
 
     for (int i = 0; i < 2 && code == 0; i++) {
-        code = saved_read_file(paths[i], PEM_FILE_MAX, &texts[i], err);
+        code = deis_file_read(paths[i], &texts[i], err);
     }
     if (code == 0) {
         c->platform = tls_cert_new(c->server, PLATFORM, deis_buf_str(&texts[0]),

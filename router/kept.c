@@ -5,6 +5,7 @@
 #include "router/saved.h"
 
 #include "lib/base/map.h"
+#include "lib/net/file.h"
 #include "lib/net/log.h"
 
 #include <dirent.h>
@@ -110,9 +111,9 @@ static int load_one(struct kept *k, const char *name,
 {
     deis_autofree char *path = deis_asprintf("%s/%s", k->dir, name);
     deis_autobuf struct deis_buf value = DEIS_BUF_INIT(KEPT_DOC_MAX);
-    struct deis_buf file;
+    deis_autobuf struct deis_buf file = DEIS_BUF_INIT(KEPT_DOC_MAX);
     struct deis_str key, raw;
-    int code = saved_read_file(path, KEPT_DOC_MAX, &file, err);
+    int code = deis_file_read(path, &file, err);
 
     if (code < 0) {
         return code;
@@ -134,7 +135,6 @@ static int load_one(struct kept *k, const char *name,
     if (value.len > 0) {
         explicit_bzero(value.data, value.len);
     }
-    deis_buf_clear(&file);
     return code;
 }
 
@@ -230,7 +230,7 @@ static int write_text(const struct kept *k, struct deis_str key, const struct te
     if (deis_buf_failed(&file) || deis_buf_failed(&sealed)) {
         return deis_err_set(err, DEIS_LIMIT, "'%.*s' is too large", DEIS_STR_ARG(key));
     }
-    return saved_write_file(path, deis_buf_str(&file), 0600, err);
+    return deis_file_replace(path, deis_buf_str(&file), 0600, err);
 }
 
 static void work_write(void *arg)

@@ -16,6 +16,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/crypto/keys.h"
+#include "lib/net/file.h"
 #include "lib/net/log.h"
 
 #include <errno.h>
@@ -212,8 +213,8 @@ static void on_stop(void *arg)
 
 static int load_static(struct router *r, struct deis_err *err)
 {
-    struct deis_buf text;
-    int code = saved_read_file(r->settings.routes, ROUTE_FILE_MAX, &text, err);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(ROUTE_FILE_MAX);
+    int code = deis_file_read(r->settings.routes, &text, err);
 
     if (code < 0) {
         return code;
@@ -222,7 +223,6 @@ static int load_static(struct router *r, struct deis_err *err)
     if (code < 0) {
         deis_err_wrap(err, "--routes '%s'", r->settings.routes);
     }
-    deis_buf_clear(&text);
     return code;
 }
 

@@ -3,6 +3,7 @@
 
 #include "router/core/route_file.h"
 
+#include "lib/net/file.h"
 #include "lib/net/log.h"
 
 #include <errno.h>
@@ -23,37 +24,11 @@ struct save {
     struct deis_err err;
 };
 
-int saved_read_file(const char *path, size_t max, struct deis_buf *ret, struct deis_err *err)
-{
-    deis_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) {
-        return deis_err_errno(err, errno, "can't open '%s'", path);
-    }
-    deis_buf_init(ret, max);
-    for (;;) {
-        char *p = deis_buf_reserve(ret, READ_BYTES);
-        ssize_t n = p ? read(fd, p, READ_BYTES) : -1;
-        if (!p) {
-            deis_buf_clear(ret);
-            return deis_err_set(err, DEIS_LIMIT, "'%s' is larger than %zu bytes", path, max);
-        }
-        if (n < 0) {
-            deis_buf_clear(ret);
-            return deis_err_errno(err, errno, "can't read '%s'", path);
-        }
-        if (n == 0) {
-            return 0;
-        }
-        deis_buf_added(ret, (size_t)n);
-    }
-}
-
 int saved_load(const char *data, struct route_model *m, struct deis_err *err)
 {
     deis_autofree char *path = deis_asprintf("%s/routes", data);
-    struct deis_buf text;
-    int code = saved_read_file(path, ROUTE_FILE_MAX, &text, err);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(ROUTE_FILE_MAX);
+    int code = deis_file_read(path, &text, err);
 
     if (code < 0) {
         return code;
@@ -62,37 +37,7 @@ int saved_load(const char *data, struct route_model *m, struct deis_err *err)
     if (code < 0) {
         deis_err_wrap(err, "'%s'", path);
     }
-    deis_buf_clear(&text);
     return code;
-}
-
-static int write_all(int fd, struct deis_str s)
-{
-    while (s.len > 0) {
-        ssize_t n = write(fd, s.ptr, s.len);
-        if (n < 0) {
-            return -1;
-        }
-        s = deis_str_skip(s, (size_t)n);
-    }
-    return fsync(fd);
-}
-
-int saved_write_file(const char *path, struct deis_str text, unsigned mode, struct deis_err *err)
-{
-    /* Another router may be about to take over here, or to leave. */
-    deis_autofree char *temp = deis_asprintf("%s.new.%ld", path, (long)getpid());
-    deis_autoclose int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-
-    if (fd < 0) {
-        return deis_err_errno(err, errno, "can't write '%s'", temp);
-    }
-    if (write_all(fd, text) < 0 || rename(temp, path) < 0) {
-        deis_err_errno(err, errno, "can't write '%s'", path);
-        (void)unlink(temp);
-        return err->code;
-    }
-    return 0;
 }
 
 static void work_save(void *arg)
@@ -103,7 +48,7 @@ static void work_save(void *arg)
     route_file_save(s->table, &text);
     s->code = deis_buf_failed(&text)
                   ? deis_err_set(&s->err, DEIS_LIMIT, "'%s' would be too large", s->path)
-                  : saved_write_file(s->path, deis_buf_str(&text), 0640, &s->err);
+                  : deis_file_replace(s->path, deis_buf_str(&text), 0640, &s->err);
     deis_buf_clear(&text);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What etcd wanted and how things stood, on disk: the agent starts from it before etcd answers. */
 #include "scheduler/agent_priv.h"
-#include "scheduler/files.h"
 
+#include "lib/net/file.h"
 #include "lib/net/log.h"
 
 #define SAVE_WITHIN_MS 100
@@ -44,7 +44,7 @@ static void write_it(void *arg)
 {
     struct save *s = arg;
 
-    s->rc = files_replace(s->agent->saved_path, deis_str(s->text), &s->err);
+    s->rc = deis_file_replace(s->agent->saved_path, deis_str(s->text), 0600, &s->err);
 }
 
 static void written(void *arg)
@@ -126,7 +126,7 @@ void agent_saved_start(struct agent *a)
 
     a->saved_path = deis_asprintf("%s/units.json", a->ctx->settings->data_dir);
     a->saved_timer = deis_timer_new(a->ctx->loop, on_timer, a);
-    int r = files_read(a->saved_path, &text, &err);
+    int r = deis_file_read(a->saved_path, &text, &err);
     if (r == DEIS_NOT_FOUND) {
         return;
     }
@@ -148,7 +148,7 @@ void agent_saved_stop(struct agent *a)
     struct deis_err err = DEIS_ERR_INIT;
     deis_autofree char *text = format(a);
 
-    if (files_replace(a->saved_path, deis_str(text), &err) < 0) {
+    if (deis_file_replace(a->saved_path, deis_str(text), 0600, &err) < 0) {
         deis_error("can't save the units of this machine", KV_ERR(&err));
     }
     deis_timer_free(a->saved_timer);

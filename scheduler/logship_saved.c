@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "scheduler/files.h"
 #include "scheduler/logship_priv.h"
 
+#include "lib/net/file.h"
 #include "lib/net/log.h"
 
 #define SAVE_WITHIN_MS 1000
@@ -45,7 +45,7 @@ static void write_saved(void *arg)
 {
     struct save *w = arg;
 
-    w->rc = files_replace(w->ship->saved_path, deis_str(w->text), &w->err);
+    w->rc = deis_file_replace(w->ship->saved_path, deis_str(w->text), 0600, &w->err);
 }
 
 static void saved(void *arg)
@@ -96,7 +96,7 @@ void logship_saved_start(struct logship *s)
     s->saved_path = deis_asprintf("%s/logs.json", s->ctx->settings->data_dir);
     s->disk = deis_workers_new(s->ctx->loop, 1, 4);
     s->save = deis_timer_new(s->ctx->loop, on_save, s);
-    int r = files_read(s->saved_path, &text, &err);
+    int r = deis_file_read(s->saved_path, &text, &err);
 
     s->saved = r == 0 ? deis_json_parse(deis_buf_str(&text), &err) : NULL;
     if (!json_is_object(s->saved)) {
@@ -114,7 +114,7 @@ void logship_saved_stop(struct logship *s)
 
     deis_workers_free(s->disk);
     deis_autofree char *text = format_saved(s);
-    if (files_replace(s->saved_path, deis_str(text), &err) < 0) {
+    if (deis_file_replace(s->saved_path, deis_str(text), 0600, &err) < 0) {
         deis_error("can't save the positions of logs", KV_ERR(&err));
     }
     json_decref(s->saved);

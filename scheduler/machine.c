@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "scheduler/machine.h"
 
-#include "scheduler/files.h"
-
+#include "lib/net/file.h"
 #include "lib/net/log.h"
 
 #include <sys/sysinfo.h>
@@ -37,13 +36,13 @@ int machine_id(const struct settings *s, char **ret, struct deis_err *err)
     if (*s->machine_id) {
         deis_buf_add_cstr(&text, s->machine_id);
     } else {
-        int r = files_read(path, &text, err);
+        int r = deis_file_read(path, &text, err);
         if (r == DEIS_NOT_FOUND) {
             char id[17];
             *err = (struct deis_err)DEIS_ERR_INIT;
             deis_random_hex(id, 8);
             deis_buf_addf(&text, "%s\n", id);
-            r = files_replace(path, deis_buf_str(&text), err);
+            r = deis_file_replace(path, deis_buf_str(&text), 0600, err);
         }
         if (r < 0) {
             return r;

@@ -161,7 +161,7 @@ static void ssh__router_tells_the_client_or_is_refused(void **state)
     struct deis_err err = DEIS_ERR_INIT;
     char client[64];
 
-    assert_int_equal(file_replace(WORLD_DIR "/router.py", DEIS_STR(AS_ROUTER), &err), 0);
+    assert_int_equal(deis_file_replace(WORLD_DIR "/router.py", DEIS_STR(AS_ROUTER), 0600, &err), 0);
     for (size_t i = 0; i < DEIS_COUNT(heads); i++) {
         assert_int_equal(ssh_as_router(&out, heads[i], "ping"), 0);
         assert_says(&out, "pong");
@@ -295,7 +295,8 @@ static bool output_max_is(void *arg)
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(65536);
     struct deis_err err = DEIS_ERR_INIT;
 
-    return file_read(WORLD_DATA "/run/settings.json", &out, &err) == DEIS_OK && contains(&out, arg);
+    return deis_file_read(WORLD_DATA "/run/settings.json", &out, &err) == DEIS_OK &&
+           contains(&out, arg);
 }
 
 static void push__limits_come_from_etcd(void **state)

@@ -129,7 +129,7 @@ static int open_repo(void **state)
         return -1;
     }
     deis_autofree char *path = deis_asprintf("%s/commit", root);
-    if (file_read(path, &out, &err) < 0 || out.len != 41) {
+    if (deis_file_read(path, &out, &err) < 0 || out.len != 41) {
         return -1;
     }
     memcpy(commit, out.data, 40);

@@ -144,7 +144,7 @@ static void write_file(const char *path, const char *text, mode_t mode)
 {
     struct deis_err err = DEIS_ERR_INIT;
 
-    must_err(file_replace(path, deis_str(text), &err), &err);
+    must_err(deis_file_replace(path, deis_str(text), 0600, &err), &err);
     must(chmod(path, mode), path);
 }
 
@@ -181,7 +181,7 @@ static void make_keys(struct world *w)
         world_must_run(WORLD_DIR, (const char *const[]){ "ssh-keygen", "-q", "-t", "ed25519", "-N",
                                                          "", "-f", names[i], NULL });
     }
-    must_err(file_read(WORLD_DIR "/known.pub", &out, &err), &err);
+    must_err(deis_file_read(WORLD_DIR "/known.pub", &out, &err), &err);
     const char *blank = strchr(out.data, ' ');
     const char *end = blank ? strchr(blank + 1, ' ') : NULL;
     assert_non_null(end);
@@ -218,7 +218,7 @@ static void import_base(void)
     struct deis_err err = DEIS_ERR_INIT;
     static const char zeros[TAR_BLOCK];
 
-    must_err(file_read(BUSYBOX, &busybox, &err), &err);
+    must_err(deis_file_read(BUSYBOX, &busybox, &err), &err);
     struct tar_entry e = { TAR_EXECUTABLE, DEIS_STR("bin/busybox"), DEIS_STR_NONE, busybox.len };
     must_err(tar_add_header(&e, &tar, &err), &err);
     deis_buf_add(&tar, busybox.data, busybox.len);
@@ -361,7 +361,7 @@ static pid_t first_process(const struct world *w)
     struct deis_err err = DEIS_ERR_INIT;
     uint64_t first = 0;
 
-    must_err(file_read(path, &children, &err), &err);
+    must_err(deis_file_read(path, &children, &err), &err);
     must_err(deis_str_to_u64(deis_str_trim(deis_buf_str(&children)), 2, INT32_MAX, &first, &err),
              &err);
     return (pid_t)first;
@@ -405,7 +405,7 @@ static void kill_if_program(const char *name, void *arg)
     uint64_t pid = 0;
 
     if (deis_str_to_u64(deis_str(name), 2, INT32_MAX, &pid, &err) == DEIS_OK &&
-        file_read(path, &line, &err) == DEIS_OK && strcmp(line.data, k->program) == 0) {
+        deis_file_read(path, &line, &err) == DEIS_OK && strcmp(line.data, k->program) == 0) {
         k->killed += kill((pid_t)pid, SIGKILL) == 0;
     }
 }
@@ -496,8 +496,8 @@ static void show_logs(void)
     if (getenv("DEIS_TEST_LOGS")) {
         deis_autobuf struct deis_buf out = DEIS_BUF_INIT(8u << 20);
         struct deis_err err = DEIS_ERR_INIT;
-        (void)!file_read(WORLD_DIR "/builder.log", &out, &err);
-        (void)!file_read(WORLD_DIR "/registry.log", &out, &err);
+        (void)!deis_file_read(WORLD_DIR "/builder.log", &out, &err);
+        (void)!deis_file_read(WORLD_DIR "/registry.log", &out, &err);
         fputs(out.data, stderr);
     }
 }

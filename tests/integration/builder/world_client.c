@@ -149,7 +149,7 @@ void world_commit(const char *name, ...)
             break;
         }
         deis_autofree char *path = deis_asprintf("%s/%s", folder, file);
-        must(file_replace(path, deis_str(va_arg(args, const char *)), &err), path);
+        must(deis_file_replace(path, deis_str(va_arg(args, const char *)), 0600, &err), path);
     }
     va_end(args);
     world_must_run(folder, (const char *const[]){ "git", "add", "-A", ".", NULL });

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/net/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int deis_file_read(const char *path, struct deis_buf *out, struct deis_err *err)
+{
+    deis_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    for (;;) {
+        char data[16384];
+        ssize_t n = read(fd, data, sizeof(data));
+        if (n < 0 && errno != EINTR) {
+            return deis_err_errno(err, errno, "can't read '%s'", path);
+        }
+        if (n == 0) {
+            return DEIS_OK;
+        }
+        deis_buf_add(out, data, n > 0 ? (size_t)n : 0);
+        if (deis_buf_failed(out)) {
+            return deis_err_set(err, DEIS_LIMIT, "'%s' is larger than %zu bytes", path,
+                                out->max_bytes);
+        }
+    }
+}
+
+int deis_write_all(int fd, struct deis_str text)
+{
+    while (text.len > 0) {
+        ssize_t n = write(fd, text.ptr, text.len);
+        if (n < 0 && errno != EINTR) {
+            return -1;
+        }
+        text = deis_str_skip(text, n > 0 ? (size_t)n : 0);
+    }
+    return 0;
+}
+
+/* So that the new name outlives a power cut. */
+static int sync_folder(const char *path)
+{
+    deis_autofree char *folder = deis_strdup(path);
+    char *slash = strrchr(folder, '/');
+
+    if (slash) {
+        slash[slash == folder] = '\0';
+    }
+    deis_autoclose int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -1 : fsync(fd);
+}
+
+int deis_file_replace(const char *path, struct deis_str text, unsigned mode, struct deis_err *err)
+{
+    /* A name of its own: process ids do not tell containers that share a folder apart. */
+    deis_autofree char *fresh = deis_asprintf("%s.XXXXXX", path);
+    deis_autoclose int fd = mkostemp(fresh, O_CLOEXEC);
+
+    if (fd < 0) {
+        return deis_err_errno(err, errno, "can't create '%s'", fresh);
+    }
+    if (fchmod(fd, mode) < 0 || deis_write_all(fd, text) < 0 || fsync(fd) < 0 ||
+        rename(fresh, path) < 0 || sync_folder(path) < 0) {
+        int code = deis_err_errno(err, errno, "can't write '%s'", path);
+        (void)unlink(fresh);
+        return code;
+    }
+    return DEIS_OK;
+}
