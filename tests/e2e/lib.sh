@@ -77,7 +77,8 @@ footprint() {
     echo "networks: $(docker network ls -q | sort | tr '\n' ' ')"
     echo "volumes: $(docker volume ls -q | sort | tr '\n' ' ')"
     echo "images: $(docker images -q --filter label=deis.platform | sort | tr '\n' ' ')$(docker images -q --filter label=deis.app | sort | tr '\n' ' ')"
-    echo "mounts: $(grep -c . /proc/self/mounts)"
+    # The Engine's own mount comes with its first container on the host's network and goes with the Engine.
+    echo "mounts: $(grep -cv ' /run/docker/netns/default ' /proc/self/mounts)"
     echo "namespaces: $(ip netns list 2>/dev/null | wc -l)"
     echo "hosts: $(md5sum </etc/hosts)"
 }
