@@ -283,10 +283,19 @@ class Acme(unittest.TestCase):
         stuck.token = self.controller.token
         self.assertEqual(stuck.call('POST', 'autocerts', {'domain': 'www.blog.test'})[0], 201)
         rig.wait_for(lambda: self.etcd.get('leader/acme'), 'it is at work')
+        held = rig.wait_for(self.writer, 'its client runs')
         stuck.stop(signal.SIGKILL)
+        os.close(held)  # and so the client ends, which nobody waits for now
         other.start()
         other.token, self.controller = self.controller.token, other
         rig.wait_for(lambda: self.served('www.blog.test'), 'it is served', 80)
+
+    def writer(self):
+        """The writing end of what the client reads, once it does."""
+        try:
+            return os.open(os.path.join(self.pebble.dir, 'never'), os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return None
 
     def script(self, text):
         path = os.path.join(self.pebble.dir, 'client')
