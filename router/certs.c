@@ -13,7 +13,6 @@
 #define PLATFORM "@platform"
 
 enum {
-    PEM_FILE_MAX = 256 * 1024,
     ADDED_MAX = 64,     /* more new certificates at once are worth a snapshot made anew */
     BEYOND_BASE = 1024, /* certificates of a snapshot that its base lacks */
 };

@@ -6,12 +6,7 @@
 #include "lib/net/file.h"
 #include "lib/net/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 enum {
-    READ_BYTES = 65536,
     SAVE_DELAY_MS = 500,
     SWEEP_AGAIN_MS = 10000,
 };
