@@ -290,6 +290,9 @@ void exchange_start(struct exchange *x, size_t head_len)
     route_app_ref(app);
     x->app = app;
     atomic_fetch_add_explicit(&app->stats->in_flight, 1, memory_order_relaxed);
+    if (x->upgrade) {
+        atomic_fetch_add_explicit(&app->stats->connections, 1, memory_order_relaxed);
+    }
     if (app->settings && !gate_pass(x)) {
         return;
     }
@@ -434,6 +437,16 @@ static void exchange_log(struct exchange *x)
     access_log_add(&w->log, &line, x->app && x->app->kind == ROUTE_APP);
 }
 
+void exchange_uncount(struct exchange *x)
+{
+    struct route_stats *s = x->app->stats;
+
+    atomic_fetch_sub_explicit(&s->in_flight, 1, memory_order_relaxed);
+    if (x->upgrade) {
+        atomic_fetch_sub_explicit(&s->connections, 1, memory_order_relaxed);
+    }
+}
+
 void exchange_end(struct exchange *x, enum client_end end)
 {
     if (x->writable_set) {
@@ -444,7 +457,7 @@ void exchange_end(struct exchange *x, enum client_end end)
     exchange_drop_endpoint(x);
     if (x->app) {
         if (!x->turned_away) {
-            atomic_fetch_sub_explicit(&x->app->stats->in_flight, 1, memory_order_relaxed);
+            exchange_uncount(x);
         }
         route_app_unref(x->app);
         x->app = NULL;

@@ -65,7 +65,7 @@ struct exchange {
 
     /* the unit */
     struct route_app *app; /* one ref */
-    bool turned_away;      /* by its settings: not in flight at the app */
+    bool turned_away;      /* by its settings: no longer counted at the app */
     struct route_endpoint *endpoint;
     struct route_wish wish;
     bool counted; /* in flight at the endpoint; else one ref */
@@ -157,6 +157,8 @@ void exchange_client_gone(struct exchange *x);
 /* Let go of the connection to the unit; keep: it can be used again. */
 void exchange_drop_up(struct exchange *x, bool keep);
 void exchange_drop_endpoint(struct exchange *x);
+/* It counts no longer for the app's limits. Once. */
+void exchange_uncount(struct exchange *x);
 /* Read the head in `in` again, into worker->request. */
 void exchange_parse_again(struct exchange *x);
 /* Append to in, which may move: the views into it move along. False: too much. */

@@ -46,23 +46,30 @@ void gate_page(const struct exchange *x, enum page page, struct page_opts *opts)
 static bool refuse(struct exchange *x, enum page page)
 {
     /* Who reads the page slowly takes no room from others meanwhile. */
-    atomic_fetch_sub_explicit(&x->app->stats->in_flight, 1, memory_order_relaxed);
+    exchange_uncount(x);
     x->turned_away = true;
     x->json = http_wants_json(&x->worker->request);
     (void)exchange_fail(x, page);
     return false;
 }
 
+/* Does the app have more of these than it may, this one included? max 0: any number. */
+static bool is_beyond(const atomic_int *count, uint32_t max)
+{
+    return max > 0 && atomic_load_explicit(count, memory_order_relaxed) > (int)max;
+}
+
 bool gate_pass(struct exchange *x)
 {
     const struct deis_routing *r = &x->app->settings->r;
+    const struct route_stats *s = x->app->stats;
 
     if (!route_settings_admit(x->app->settings, &x->from.ip)) {
         return refuse(x, PAGE_NOT_ALLOWED);
     }
     if (r->rate_minute > 0) {
-        uint64_t wait_ms = rate_take(x->app->stats->rate, &x->from.ip, r->rate_minute,
-                                     r->rate_burst, x->worker->now_us / 1000);
+        uint64_t wait_ms = rate_take(s->rate, &x->from.ip, r->rate_minute, r->rate_burst,
+                                     x->worker->now_us / 1000);
         if (wait_ms > 0) {
             x->retry_after_s = (wait_ms + 999) / 1000;
             return refuse(x, PAGE_TOO_FAST);
@@ -71,9 +78,11 @@ bool gate_pass(struct exchange *x)
     if (r->maintenance) {
         return refuse(x, PAGE_MAINTENANCE);
     }
-    if (r->requests_max > 0 && atomic_load_explicit(&x->app->stats->in_flight,
-                                                    memory_order_relaxed) > (int)r->requests_max) {
+    if (is_beyond(&s->in_flight, r->requests_max)) {
         return refuse(x, PAGE_BUSY);
+    }
+    if (x->upgrade && is_beyond(&s->connections, r->connections_max)) {
+        return refuse(x, PAGE_CONNECTED);
     }
     if (r->sticky) {
         x->wish.tag = http_cookie_tag(&x->worker->request);

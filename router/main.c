@@ -60,6 +60,10 @@ void router_set_policy(const struct router *r, struct route_model *m)
     struct route_limits limits = { s->body_max, s->answer_timeout_ms };
     struct route_defaults defaults = { .enforce_whitelist = s->enforce_whitelist,
                                        .affinity_arg = s->affinity_arg,
+                                       .requests_max = s->app_requests,
+                                       .connections_max = s->app_connections,
+                                       .rate_minute = s->app_rate,
+                                       .rate_burst = s->app_burst,
                                        .controller_whitelist = s->controller_whitelist,
                                        .controller_connect_ms = s->controller_connect_ms,
                                        .controller_read_ms = s->controller_read_ms };

@@ -33,7 +33,11 @@ struct settings {
     uint64_t controller_connect_ms; /* 0: as for apps */
     uint64_t controller_read_ms;    /* likewise */
     char *affinity_arg;             /* NULL: none */
-    char *enforce_https;            /* NULL: as hsts */
+    uint32_t app_requests;          /* 0: any number, as with the next */
+    uint32_t app_connections;
+    uint32_t app_rate;
+    uint32_t app_burst;  /* 0: as app_rate suggests */
+    char *enforce_https; /* NULL: as hsts */
     bool hsts;
     uint32_t hsts_max_age; /* seconds */
     bool hsts_subdomains;

@@ -57,7 +57,7 @@ static void on_done(struct relay *r, void *arg)
     atomic_fetch_add_explicit(&s->answers[1], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->bytes_in, r->side[UNIT].bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->bytes_out, r->side[CLIENT].bytes, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&s->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&s->connections, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&w->counters.tunnels, 1, memory_order_relaxed);
     worker_release_endpoint(w, t->endpoint);
     crowd_leave(t->seat);
@@ -74,7 +74,8 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
 
     t->worker = w;
     t->https = x->from.https;
-    t->app = DEIS_TAKE(x->app);
+    t->app = DEIS_TAKE(x->app); /* counted among its connections */
+    atomic_fetch_sub_explicit(&t->app->stats->in_flight, 1, memory_order_relaxed);
     t->endpoint = DEIS_TAKE(x->endpoint);
     x->counted = false;
     t->start_us = x->start_us;

@@ -3,7 +3,13 @@
 
 #include "lib/model/routing.h"
 
-enum kind { TRUTH, NETWORKS, VARIABLE, TIME };
+enum kind {
+    TRUTH,
+    NETWORKS,
+    TIME,
+    APP,   /* as the setting of apps of the same name */
+    LIMIT, /* the same, or 0 */
+};
 
 #define DAY_MS UINT64_C(86400000)
 
@@ -16,11 +22,15 @@ static const struct {
     { "router", "controller/whitelist", NETWORKS },
     { "router", "controller/timeout/connect", TIME },
     { "router", "controller/timeout/read", TIME },
-    { "router", "affinityArg", VARIABLE },
+    { "router", "affinityArg", APP },
+    { "router", "maxRequests", LIMIT },
+    { "router", "maxConnections", LIMIT },
+    { "router", "rateLimit", LIMIT },
+    { "router", "rateBurst", LIMIT },
     { "controller", "wildcardDomains", TRUTH },
 };
 
-static int check(enum kind kind, struct deis_str value, struct deis_err *err)
+static int check(enum kind kind, const char *name, struct deis_str value, struct deis_err *err)
 {
     deis_autojson json_t *text = json_stringn(value.ptr, value.len);
     deis_autojson json_t *good = NULL;
@@ -31,7 +41,13 @@ static int check(enum kind kind, struct deis_str value, struct deis_err *err)
     }
     switch (kind) {
     case TRUTH: good = deis_routing_value("maintenance", text, err); break;
-    case VARIABLE: good = deis_routing_value("affinityArg", text, err); break;
+    case LIMIT:
+        if (deis_str_eq_cstr(value, "0")) {
+            return DEIS_OK;
+        }
+        good = deis_routing_value(name, text, err);
+        break;
+    case APP: good = deis_routing_value(name, text, err); break;
     case NETWORKS: good = deis_routing_value("whitelist", text, err); break;
     case TIME: return deis_str_to_ms(value, DAY_MS, &ms, err);
     }
@@ -44,7 +60,7 @@ int setting_check(const char *component, struct deis_str name, struct deis_str v
     for (size_t i = 0; i < DEIS_COUNT(settings); i++) {
         if (strcmp(component, settings[i].component) == 0 &&
             deis_str_eq_cstr(name, settings[i].name)) {
-            int r = check(settings[i].kind, value, err);
+            int r = check(settings[i].kind, settings[i].name, value, err);
             return r < 0 ? deis_err_wrap(err, "%s/%s", component, settings[i].name) : r;
         }
     }

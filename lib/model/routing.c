@@ -25,6 +25,7 @@ static const struct setting settings[] = {
     { "affinityArg", NAME, 1, 64 },
     { "slowStart", TIME, 0, 3600 * SECOND },
     { "maxRequests", COUNT, 1, 1000000 },
+    { "maxConnections", COUNT, 1, 1000000 },
     { "rateLimit", COUNT, 1, 1000000 },
     { "rateBurst", COUNT, 1, 100000 },
     { "h2c", CHOICE, 0, 0 },
@@ -45,8 +46,8 @@ static const char *const page_names[DEIS_PAGE_COUNT] = {
 };
 
 const char deis_routing_names[] =
-    "affinityArg, bodySize, connectTimeout, enforceHTTPS, h2c, hsts, maintenance, maxRequests, "
-    "page.403, page.413, page.429, page.502, page.503, page.504, page.maintenance, rateBurst, "
+    "affinityArg, bodySize, connectTimeout, enforceHTTPS, h2c, hsts, maintenance, maxConnections, "
+    "maxRequests, page.403, page.413, page.429, page.502, page.503, page.504, page.maintenance, rateBurst, "
     "rateLimit, slowStart, sticky, timeout, weight.<type>.<number>, whitelist";
 
 /* "web.2" */
@@ -311,6 +312,7 @@ static void take(struct deis_routing *r, const json_t *obj)
     r->connect_timeout_ms = number_of(obj, "connectTimeout");
     r->slow_start_ms = number_of(obj, "slowStart");
     r->requests_max = (uint32_t)number_of(obj, "maxRequests");
+    r->connections_max = (uint32_t)number_of(obj, "maxConnections");
     take_rate(r, obj);
     r->affinity_arg = json_string_value(json_object_get(obj, "affinityArg"));
     for (size_t i = 0; i < DEIS_PAGE_COUNT; i++) {

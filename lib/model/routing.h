@@ -56,9 +56,10 @@ struct deis_routing {
     uint64_t timeout_ms;
     uint64_t connect_timeout_ms;
     uint64_t slow_start_ms;
-    uint32_t requests_max; /* in flight at once, over one router */
-    uint32_t rate_minute;  /* requests of one address a minute */
-    uint32_t rate_burst;   /* of these at once; never 0 when rate_minute is not */
+    uint32_t requests_max;    /* in flight at once, over one router */
+    uint32_t connections_max; /* upgraded connections at once, likewise */
+    uint32_t rate_minute;     /* requests of one address a minute */
+    uint32_t rate_burst;      /* of these at once; never 0 when rate_minute is not */
     const char *affinity_arg;
     struct deis_weight *weights;
     size_t weight_count;

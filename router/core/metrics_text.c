@@ -119,6 +119,13 @@ static void add_in_flight(struct deis_buf *b, const struct route_app *a)
     metrics_sample(b, "deis_router_app_in_flight", "app", a->name, n > 0 ? (uint64_t)n : 0);
 }
 
+static void add_connections(struct deis_buf *b, const struct route_app *a)
+{
+    int n = atomic_load_explicit(&a->stats->connections, memory_order_relaxed);
+
+    metrics_sample(b, "deis_router_app_connections", "app", a->name, n > 0 ? (uint64_t)n : 0);
+}
+
 static void add_endpoints(struct deis_buf *b, const struct route_app *a)
 {
     metrics_sample(b, "deis_router_app_endpoints", "app", a->name, a->count);
@@ -144,9 +151,11 @@ void metrics_apps(struct deis_buf *b, const struct route_table *t)
     metrics_family(b, "deis_router_app_request_seconds", "histogram",
                    "Time from a request's head to the end of its answer.");
     each_app(b, t, add_latency);
-    metrics_family(b, "deis_router_app_in_flight", "gauge",
-                   "Requests and upgraded connections under way.");
+    metrics_family(b, "deis_router_app_in_flight", "gauge", "Requests under way.");
     each_app(b, t, add_in_flight);
+    metrics_family(b, "deis_router_app_connections", "gauge",
+                   "Upgraded connections, and requests that ask for it.");
+    each_app(b, t, add_connections);
     metrics_family(b, "deis_router_app_endpoints", "gauge", "Units that get requests.");
     each_app(b, t, add_endpoints);
     metrics_family(b, "deis_router_app_received_bytes_total", "counter",

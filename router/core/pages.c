@@ -61,8 +61,10 @@ static const struct page_info pages[PAGE_COUNT] = {
                         "Your address has sent more requests than the app takes in a minute. Try "
                         "again in a moment." },
     [PAGE_BUSY] = { 503, "H11", "Too many requests at once", "Too busy",
-                    "The app has as many requests at work as its owner lets it. Try again in a "
-                    "moment." },
+                    "The app has as many requests at work as it may. Try again in a moment." },
+    [PAGE_CONNECTED] = { 503, "H22", "Too many connections at once", "Too busy",
+                         "The app has as many connections open as it may. Try again in a "
+                         "moment." },
 };
 
 const struct page_info *page_info(enum page page)

@@ -38,6 +38,7 @@ enum page {
     PAGE_NOT_ALLOWED,    /* the client's address is not on the whitelist */
     PAGE_TOO_FAST,       /* the client's address sends more than the app's rate */
     PAGE_BUSY,           /* the app has as many requests in flight as it may */
+    PAGE_CONNECTED,      /* the app has as many upgraded connections as it may */
     PAGE_COUNT,
 };
 

@@ -4,9 +4,9 @@
 struct route_policy {
     struct deis_map *own;              /* app -> route_settings */
     struct route_settings *all;        /* of apps without their own, or NULL */
+    json_t *defaults;                  /* settings of apps that are silent about them */
     struct route_settings *controller; /* or NULL */
     bool closed;
-    char *affinity_arg; /* or NULL */
 };
 
 struct route_settings *route_settings_ref(struct route_settings *s)
@@ -63,6 +63,7 @@ struct route_policy *route_policy_new(void)
     struct route_policy *p = deis_alloc(sizeof(*p));
 
     p->own = deis_map_new(on_free_settings);
+    p->defaults = json_object();
     return p;
 }
 
@@ -72,7 +73,7 @@ void route_policy_free(struct route_policy *p)
         deis_map_free(p->own);
         route_settings_unref(p->all);
         route_settings_unref(p->controller);
-        free(p->affinity_arg);
+        json_decref(p->defaults);
         free(p);
     }
 }
@@ -151,12 +152,10 @@ static struct route_settings *controller_settings(const struct route_defaults *d
 
 static struct route_settings *app_settings(const struct route_policy *p, struct deis_err *err)
 {
-    if (!p->closed && !p->affinity_arg) {
+    if (!p->closed && json_object_size(p->defaults) == 0) {
         return NULL;
     }
-    return settings_new(json_pack("{s:{s:s*}, s:b}", "settings", "affinityArg", p->affinity_arg,
-                                  "closed", p->closed),
-                        err);
+    return settings_new(json_pack("{s:O, s:b}", "settings", p->defaults, "closed", p->closed), err);
 }
 
 static bool same(const struct route_settings *a, const struct route_settings *b)
@@ -174,20 +173,53 @@ static bool replace(struct route_settings **old, struct route_settings *s)
     return changed;
 }
 
+/* Takes value. */
+static void add_default(json_t *all, const char *name, json_t *value, struct deis_err *err)
+{
+    deis_autojson json_t *given = value;
+    json_t *good = deis_routing_value(name, given, err);
+
+    if (good) {
+        json_object_set_new(all, name, good);
+    } else {
+        deis_err_wrap(err, "%s", name);
+    }
+}
+
+/* What the platform sets for apps that are silent about it. */
+static json_t *defaults_of_apps(const struct route_defaults *d, struct deis_err *err)
+{
+    const struct {
+        const char *name;
+        uint32_t value;
+    } counts[] = {
+        { "maxRequests", d->requests_max },
+        { "maxConnections", d->connections_max },
+        { "rateLimit", d->rate_minute },
+        { "rateBurst", d->rate_burst },
+    };
+    json_t *all = json_object();
+
+    if (d->affinity_arg && d->affinity_arg[0] != '\0') {
+        add_default(all, "affinityArg", json_string(d->affinity_arg), err);
+    }
+    for (size_t i = 0; i < DEIS_COUNT(counts); i++) {
+        if (counts[i].value > 0) {
+            add_default(all, counts[i].name, json_integer(counts[i].value), err);
+        }
+    }
+    return all;
+}
+
 bool route_policy_set_defaults(struct route_policy *p, const struct route_defaults *d,
                                struct deis_err *err)
 {
-    const char *arg = d->affinity_arg && d->affinity_arg[0] != '\0' ? d->affinity_arg : NULL;
-    deis_autojson json_t *name = arg ? json_string(arg) : NULL;
     struct deis_err fault = DEIS_ERR_INIT;
 
     err->code = DEIS_OK;
     p->closed = d->enforce_whitelist;
-    free(DEIS_TAKE(p->affinity_arg));
-    if (arg) {
-        deis_autojson json_t *good = deis_routing_value("affinityArg", name, err);
-        p->affinity_arg = good ? deis_strdup(arg) : NULL;
-    }
+    json_decref(p->defaults);
+    p->defaults = defaults_of_apps(d, err);
     bool changed = replace(&p->all, app_settings(p, &fault));
     struct route_settings *controller = controller_settings(d, &fault);
     if (fault.code < 0) {
@@ -207,10 +239,7 @@ struct route_settings *route_policy_app(const struct route_policy *p, const char
     }
     /* The app's own document, with the platform's where it is silent. */
     json_t *doc = json_deep_copy(own->r.doc);
-    json_t *settings = json_object_get(doc, "settings");
-    if (p->affinity_arg && !own->r.affinity_arg) {
-        json_object_set_new(settings, "affinityArg", json_string(p->affinity_arg));
-    }
+    json_object_update_missing(json_object_get(doc, "settings"), p->defaults);
     if (p->closed) {
         json_object_set_new(doc, "closed", json_true());
     }

@@ -29,6 +29,10 @@ char *route_settings_format(const struct route_settings *s);
 struct route_defaults {
     bool enforce_whitelist; /* no app and no API without a whitelist */
     const char *affinity_arg;
+    uint32_t requests_max; /* of each app that sets none itself; 0: any number, as with the next */
+    uint32_t connections_max;
+    uint32_t rate_minute;
+    uint32_t rate_burst; /* 0: as rate_minute suggests */
     const char *controller_whitelist;
     uint64_t controller_connect_ms; /* 0: as all */
     uint64_t controller_read_ms;
@@ -47,7 +51,7 @@ void route_policy_free(struct route_policy *p);
 int route_policy_set(struct route_policy *p, const char *app, struct deis_str text,
                      struct deis_err *err) deis_must_check;
 /* False: nothing changed. err->code is DEIS_INVALID when a value can't be read: the former one of
- * the controller stays (it is closed when there was none), an affinity_arg counts as none. */
+ * the controller stays (it is closed when there was none), one for apps counts as none. */
 bool route_policy_set_defaults(struct route_policy *p, const struct route_defaults *d,
                                struct deis_err *err);
 /* What holds for an app, yours (unref); NULL: nothing. */

@@ -42,7 +42,8 @@ struct route_stats {
     /* Workers take turns with these lines of the cache: what each request writes is in the first
      * two. */
     _Alignas(ROUTE_CACHE_LINE) atomic_uint refs;
-    atomic_int in_flight;
+    atomic_int in_flight;        /* requests; no more when they became connections */
+    atomic_int connections;      /* upgraded, and requests that ask for it */
     _Atomic uint64_t answers[6]; /* by class; [0]: the client left before its answer */
     _Atomic uint64_t latency_us; /* all times together */
     _Atomic uint64_t bytes_out;  /* of bodies */

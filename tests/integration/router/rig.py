@@ -58,6 +58,7 @@ class Router:
         self.argv = [os.path.join(BIN, 'deis-router'), '--http', '127.0.0.1:%d' % self.http, '--metrics',
                      '127.0.0.1:%d' % self.metrics, '--workers', str(workers), '--data', self.dir, *flags]
         self.errors = os.path.join(self.dir, 'stderr')
+        self.access = os.path.join(self.dir, 'access')
         self.p = None
 
     def start(self):
@@ -113,13 +114,22 @@ class Router:
                 return float(line.split()[1])
         return 0.0
 
+    def lines(self, word):
+        """Lines of the access log with this word; waits for one."""
+        def found():
+            try:
+                with open(self.access) as f:
+                    return [l for l in f.read().splitlines() if word in l]
+            except FileNotFoundError:
+                return []
+        return wait_for(found, 'access log line with ' + word)
+
 
 class Static(Router):
     """Without etcd; routes: list of (host, port)."""
 
     def __init__(self, routes, *flags, workers=2):
         super().__init__(workers=workers)
-        self.access = os.path.join(self.dir, 'access')
         self.control = os.path.join(self.dir, 'control')
         path = os.path.join(self.dir, 'table')
         with open(path, 'w') as f:
@@ -132,16 +142,6 @@ class Static(Router):
             s.connect(self.control)
             s.sendall(b'set %s 127.0.0.1:%d\n' % (host.encode(), port))
             return s.makefile().readline().strip()
-
-    def lines(self, word):
-        """Lines of the access log with this word; waits for one."""
-        def found():
-            try:
-                with open(self.access) as f:
-                    return [l for l in f.read().splitlines() if word in l]
-            except FileNotFoundError:
-                return []
-        return wait_for(found, 'access log line with ' + word)
 
 
 class Client:

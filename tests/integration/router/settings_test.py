@@ -228,6 +228,75 @@ class Settings(unittest.TestCase):
             self.assertEqual((a.answer()[0], b.answer()[0]), (200, 200))
         rig.wait_for(lambda: self.get()[0] == 200, 'there is room again')
 
+    def websocket(self, host='blog.example.com', path='/ws'):
+        c = rig.Client(self.router.http)
+        self.addCleanup(c.close)
+        c.send(('GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+                'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAccept: application/json\r\n\r\n' % (path, host)).encode())
+        return c
+
+    def count(self, what):
+        return self.router.metric('deis_router_app_%s{app="blog"}' % what)
+
+    def test_upgraded_connections(self):
+        self.assertEqual(self.router.stop(), 0)
+        self.router.argv += ['--access-log', self.router.access]
+        self.router.start()
+        origin, = self.units('web')
+        self.set({'maxConnections': 2, 'maxRequests': 1})
+        held = []
+        for _ in range(2):  # each is a request no longer, and leaves those their room
+            held.append(self.websocket())
+            self.assertEqual(held[-1].answer()[0], 101)
+        self.assertEqual(self.count('in_flight'), 0)
+        self.assertEqual(self.count('connections'), 2)
+        self.assertEqual(self.get()[0], 200)
+        before = len(origin.requests)
+        c = self.websocket(path='/ws?third')
+        status, _, body = c.answer()
+        self.assertEqual((status, json.loads(body)['code']), (503, 'H22'))
+        line, = self.router.lines('third')
+        self.assertIn('at=error code=H22', line)
+        self.assertIn('status=503', line)
+        self.assertEqual(len(origin.requests), before)
+        self.assertEqual(self.count('connections'), 2)
+        # Each that ends makes room for one.
+        held.pop().close()
+        rig.wait_for(lambda: self.count('connections') == 1, 'one has ended')
+        self.assertEqual(self.websocket().answer()[0], 101)
+        self.assertEqual(self.websocket().answer()[0], 503)
+
+    def test_an_upgrade_counts_from_its_request_on(self):
+        """However many ask at once, no more are let in; who gets another answer is not counted after it."""
+        origin, = self.units('web')
+        self.set({'maxConnections': 2})
+        asking = [self.websocket(path='/gate') for _ in range(2)]
+        rig.wait_for(lambda: len(origin.requests) == 2, 'two ask')
+        self.assertEqual(self.websocket().answer()[0], 503)
+        origin.gate.set()
+        self.assertEqual([c.answer()[0] for c in asking], [200, 200])
+        rig.wait_for(lambda: self.count('connections') == 0, 'none is left')
+        self.assertEqual(self.websocket().answer()[0], 101)
+
+    def test_limits_of_the_platform_for_apps(self):
+        """They hold for apps that set none of their own."""
+        self.units('web')
+        self.platform('maxConnections', '1')
+        held = self.websocket()
+        self.assertEqual(held.answer()[0], 101)
+        self.assertEqual(self.websocket().answer()[0], 503)
+        self.set({'maxConnections': 2})
+        self.assertEqual(self.websocket().answer()[0], 101)
+        self.assertEqual(self.websocket().answer()[0], 503)
+        self.set({})
+        self.change(lambda: self.etcd.delete('config/router/maxConnections'))
+        self.assertEqual(self.websocket().answer()[0], 101)
+        self.platform('rateLimit', '6')
+        self.platform('rateBurst', '2')
+        self.assertEqual([self.get('127.0.0.5')[0] for _ in range(3)], [200, 200, 429])
+        self.set({'rateBurst': 3})
+        self.assertEqual([self.get('127.0.0.6')[0] for _ in range(4)], [200, 200, 200, 429])
+
     def test_who_is_turned_away_is_not_in_flight(self):
         """However long he takes to read the page."""
         self.units('web')

@@ -22,6 +22,10 @@ static void values(void **state)
     assert_int_equal(check("router", "controller/timeout/read", "soon"), DEIS_INVALID);
     assert_int_equal(check("router", "affinityArg", "sid"), 0);
     assert_int_equal(check("router", "affinityArg", "a=b"), DEIS_INVALID);
+    assert_int_equal(check("router", "maxConnections", "1000"), 0);
+    assert_int_equal(check("router", "maxConnections", "0"), 0);
+    assert_int_equal(check("router", "maxConnections", "many"), DEIS_INVALID);
+    assert_int_equal(check("router", "rateBurst", "1000000"), DEIS_INVALID);
     assert_int_equal(check("controller", "wildcardDomains", "on"), 0);
     assert_int_equal(check("controller", "wildcardDomains", "2"), DEIS_INVALID);
 }

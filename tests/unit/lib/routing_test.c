@@ -88,6 +88,8 @@ static void values(void **state)
     value_is("bodySize", "\"2T\"", NULL);
     value_is("maxRequests", "\"12\"", "12");
     value_is("maxRequests", "0", NULL);
+    value_is("maxConnections", "\"1000\"", "1000");
+    value_is("maxConnections", "1000001", NULL);
     value_is("weight.web.2", "\"0\"", "0");
     value_is("weight.web.2", "101", NULL);
     value_is("affinityArg", "\"sid\"", "\"sid\"");

@@ -130,10 +130,14 @@ static void platform__settings_join_those_of_apps(void **state)
     struct deis_err err;
     struct route_defaults d = { .enforce_whitelist = true,
                                 .affinity_arg = "sid",
+                                .requests_max = 50,
+                                .connections_max = 1000,
+                                .rate_minute = 60,
                                 .controller_whitelist = "127.0.0.1:admin",
                                 .controller_read_ms = 5000 };
 
-    assert_int_equal(apply(w, "/deis/routing/blog", "{\"settings\":{\"timeout\":7}}"), 0);
+    assert_int_equal(
+        apply(w, "/deis/routing/blog", "{\"settings\":{\"timeout\":7,\"maxRequests\":9}}"), 0);
     route_model_set_app(w->model, "other", true);
     route_model_set_defaults(w->model, &d, &err);
     assert_int_equal(err.code, DEIS_OK);
@@ -142,6 +146,10 @@ static void platform__settings_join_those_of_apps(void **state)
     assert_false(admits(blog, "10.1.1.1"));
     assert_int_equal(blog->settings->r.timeout_ms, 7000);
     assert_string_equal(blog->settings->r.affinity_arg, "sid");
+    assert_int_equal(blog->settings->r.requests_max, 9);
+    assert_int_equal(blog->settings->r.connections_max, 1000);
+    assert_int_equal(blog->settings->r.rate_burst, 10);
+    assert_int_equal(find(w, "other.example.com")->settings->r.requests_max, 50);
     assert_false(admits(find(w, "other.example.com"), "10.1.1.1"));
     struct route_app *deis = find(w, "deis.example.com");
     assert_true(admits(deis, "127.0.0.1"));
@@ -155,6 +163,16 @@ static void platform__settings_join_those_of_apps(void **state)
     build(w);
     assert_false(admits(find(w, "deis.example.com"), "127.0.0.2"));
     assert_true(admits(find(w, "deis.example.com"), "127.0.0.1"));
+
+    /* So does a number beyond what apps may set, for apps. */
+    d.controller_whitelist = NULL;
+    d.connections_max = 1000001;
+    route_model_set_defaults(w->model, &d, &err);
+    assert_int_equal(err.code, DEIS_INVALID);
+    assert_non_null(strstr(err.msg, "maxConnections"));
+    build(w);
+    assert_int_equal(find(w, "other.example.com")->settings->r.connections_max, 0);
+    assert_int_equal(find(w, "other.example.com")->settings->r.requests_max, 50);
 
     /* Times beyond what apps may set are cut, and cost nothing else. */
     d = (struct route_defaults){ .controller_connect_ms = 1, .controller_read_ms = UINT64_MAX / 2 };
