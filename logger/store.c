@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "logger/store.h"
+#include "logger/store_priv.h"
 
 #include "lib/base/clock.h"
-#include "lib/base/map.h"
 #include "lib/net/log.h"
 
 #include <dirent.h>
@@ -12,38 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_BYTES    1024
 #define SEGMENT_NAME  16 /* hex digits */
-#define SEGMENT_MAX   (2 * LOG_SEGMENT_MAX_BYTES)
 #define OPEN_APPS_MAX 64 /* newest segments held open */
 #define RECORD_ROOM   (RECORD_TEXT_MAX + 4 * RECORD_NAME_MAX)
-
-struct segment {
-    uint64_t first_seq;
-    uint64_t bytes;
-};
-
-struct app_log {
-    char *name;
-    struct segment *segments; /* oldest first */
-    size_t count;
-    uint64_t next_seq;
-    int fd; /* of the newest segment, or -1 */
-    bool dirty;
-    bool torn; /* half a record could not be cut off: nothing more goes into the newest segment */
-    uint64_t used_ms;
-};
-
-struct log_store {
-    struct log_store_opts opts;
-    char *root;
-    struct sources *sources;
-    struct deis_map *apps;
-    size_t open_fds;
-    int lock_fd;
-    bool broken;
-    struct deis_buf scratch;
-};
 
 static void close_app(struct log_store *s, struct app_log *a)
 {
@@ -66,10 +36,10 @@ static void app_free(void *arg)
     free(a);
 }
 
-static char *segment_path(const struct log_store *s, const struct app_log *a, uint64_t first_seq,
-                          char out[PATH_BYTES])
+char *log_segment_path(const struct log_store *s, const struct app_log *a, uint64_t first_seq,
+                       char out[LOG_PATH_BYTES])
 {
-    snprintf(out, PATH_BYTES, "%s/apps/%s/%016llx.log", s->root, a->name,
+    snprintf(out, LOG_PATH_BYTES, "%s/apps/%s/%016llx.log", s->root, a->name,
              (unsigned long long)first_seq);
     return out;
 }
@@ -92,7 +62,7 @@ static void add_segment(struct app_log *a, uint64_t first_seq, uint64_t bytes)
 
 static int list_segments(struct log_store *s, struct app_log *a, struct deis_err *err)
 {
-    char path[PATH_BYTES];
+    char path[LOG_PATH_BYTES];
     const struct dirent *e;
     struct stat st;
 
@@ -105,7 +75,7 @@ static int list_segments(struct log_store *s, struct app_log *a, struct deis_err
         char *end;
         uint64_t first = strtoull(e->d_name, &end, 16);
         if (end == e->d_name + SEGMENT_NAME && strcmp(end, ".log") == 0 &&
-            stat(segment_path(s, a, first, path), &st) == 0) {
+            stat(log_segment_path(s, a, first, path), &st) == 0) {
             add_segment(a, first, (uint64_t)st.st_size);
         }
     }
@@ -114,40 +84,14 @@ static int list_segments(struct log_store *s, struct app_log *a, struct deis_err
     return 0;
 }
 
-/* A segment's bytes in s->scratch. */
-static int load_segment(struct log_store *s, const struct app_log *a, const struct segment *seg,
-                        struct deis_err *err)
-{
-    char path[PATH_BYTES];
-    deis_autoclose int fd = open(segment_path(s, a, seg->first_seq, path), O_RDONLY | O_CLOEXEC);
-    size_t left = seg->bytes < SEGMENT_MAX ? (size_t)seg->bytes : SEGMENT_MAX;
-
-    deis_buf_reset(&s->scratch);
-    if (fd < 0) {
-        return deis_err_errno(err, errno, "can't open '%s'", path);
-    }
-    while (left > 0) {
-        char *room = deis_buf_reserve(&s->scratch, left);
-        ssize_t n = room ? read(fd, room, left) : -1;
-        if (n < 0) {
-            return deis_err_errno(err, errno, "can't read '%s'", path);
-        }
-        if (n == 0) {
-            break;
-        }
-        deis_buf_added(&s->scratch, (size_t)n);
-        left -= (size_t)n;
-    }
-    return 0;
-}
-
 /* Cut off what follows the good bytes. The rest is synced: its lines count as stored from now on,
  * but the last process may have been killed before it did that. */
 static int mend(struct log_store *s, const struct app_log *a, struct segment *seg, uint64_t good,
                 struct deis_err *err)
 {
-    char path[PATH_BYTES];
-    deis_autoclose int fd = open(segment_path(s, a, seg->first_seq, path), O_WRONLY | O_CLOEXEC);
+    char path[LOG_PATH_BYTES];
+    deis_autoclose int fd =
+        open(log_segment_path(s, a, seg->first_seq, path), O_WRONLY | O_CLOEXEC);
 
     if (good < seg->bytes) {
         deis_warn("torn end of a log cut off", KV_S("app", a->name),
@@ -170,7 +114,7 @@ static int recover(struct log_store *s, struct app_log *a, struct deis_err *err)
         return 0;
     }
     struct segment *newest = &a->segments[a->count - 1];
-    int rc = load_segment(s, a, newest, err);
+    int rc = log_segment_load(s, a, newest, err);
     if (rc < 0) {
         return rc;
     }
@@ -196,7 +140,7 @@ static struct app_log *add_app(struct log_store *s, struct deis_str name)
 
 static int open_apps(struct log_store *s, struct deis_err *err)
 {
-    char path[PATH_BYTES];
+    char path[LOG_PATH_BYTES];
     const struct dirent *e;
     int r = 0;
 
@@ -245,7 +189,7 @@ struct log_store *log_store_open(const struct log_store_opts *opts, struct sourc
     s->sources = sources;
     s->apps = deis_map_new(app_free);
     s->lock_fd = -1;
-    deis_buf_init(&s->scratch, SEGMENT_MAX + 1);
+    deis_buf_init(&s->scratch, LOG_SEGMENT_ROOM + 1);
     if (opts->segment_bytes > LOG_SEGMENT_MAX_BYTES) {
         deis_err_set(err, DEIS_INVALID, "segment: at most 32M");
         log_store_free(s);
@@ -276,9 +220,9 @@ void log_store_free(struct log_store *s)
 
 static void remove_oldest(struct log_store *s, struct app_log *a)
 {
-    char path[PATH_BYTES];
+    char path[LOG_PATH_BYTES];
 
-    if (unlink(segment_path(s, a, a->segments[0].first_seq, path)) < 0 && errno != ENOENT) {
+    if (unlink(log_segment_path(s, a, a->segments[0].first_seq, path)) < 0 && errno != ENOENT) {
         deis_error("old log can't be removed", KV_S("path", path));
     }
     memmove(a->segments, a->segments + 1, (a->count - 1) * sizeof(*a->segments));
@@ -367,7 +311,7 @@ static int sync_folder(struct log_store *s, const char *path, struct deis_err *e
 /* A line is safe only when the name of its file is, too. */
 static int sync_names(struct log_store *s, const struct app_log *a, struct deis_err *err)
 {
-    char path[PATH_BYTES];
+    char path[LOG_PATH_BYTES];
 
     snprintf(path, sizeof(path), "%s/apps/%s", s->root, a->name);
     int r = sync_folder(s, path, err);
@@ -380,7 +324,7 @@ static int sync_names(struct log_store *s, const struct app_log *a, struct deis_
 
 static int open_segment(struct log_store *s, struct app_log *a, bool fresh, struct deis_err *err)
 {
-    char path[PATH_BYTES];
+    char path[LOG_PATH_BYTES];
 
     limit_open(s);
     snprintf(path, sizeof(path), "%s/apps/%s", s->root, a->name);
@@ -388,7 +332,8 @@ static int open_segment(struct log_store *s, struct app_log *a, bool fresh, stru
         return deis_err_errno(err, errno, "can't make '%s'", path);
     }
     uint64_t first = fresh ? a->next_seq : a->segments[a->count - 1].first_seq;
-    a->fd = open(segment_path(s, a, first, path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    a->fd =
+        open(log_segment_path(s, a, first, path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (a->fd < 0) {
         return deis_err_errno(err, errno, "can't open '%s'", path);
     }
@@ -505,89 +450,12 @@ size_t log_store_take_dirty(struct log_store *s, int **ret)
     return count;
 }
 
-/* --- reading --- */
-
-uint64_t log_store_next_seq(const struct log_store *s, struct deis_str app)
-{
-    const struct app_log *a = deis_map_get(s->apps, app);
-
-    return a ? a->next_seq : 1;
-}
-
-/* Find where the last `lines` matching records begin: the seq of the first of them. */
-static int find_tail(struct log_store *s, const struct app_log *a, const struct log_query *q,
-                     uint64_t *ret_from, struct deis_err *err)
-{
-    deis_autofree uint64_t *ring = deis_alloc((q->lines + 1) * sizeof(*ring));
-    size_t wanted = q->lines;
-
-    *ret_from = a->next_seq;
-    for (size_t i = a->count; i-- > 0 && wanted > 0;) {
-        struct record r;
-        size_t seen = 0;
-        int rc = load_segment(s, a, &a->segments[i], err);
-        if (rc < 0) {
-            return rc;
-        }
-        struct deis_str rest = deis_buf_str(&s->scratch);
-        while (record_decode(&rest, &r) == RECORD_OK) {
-            if (record_matches(&r, q->filter)) {
-                ring[seen++ % wanted] = r.seq;
-            }
-        }
-        if (seen > 0) {
-            *ret_from = seen >= wanted ? ring[seen % wanted] : ring[0];
-            wanted -= seen < wanted ? seen : wanted;
-        }
-    }
-    return 0;
-}
-
-int log_store_read(struct log_store *s, const struct log_query *q,
-                   void (*fn)(const struct record *r, void *arg), void *arg, uint64_t *ret_next,
-                   bool *ret_more, struct deis_err *err)
-{
-    const struct app_log *a = deis_map_get(s->apps, q->app);
-    uint64_t from = q->from_seq;
-    size_t bytes = 0;
-    int rc = 0;
-
-    *ret_more = false;
-    *ret_next = a ? a->next_seq : 1;
-    if (!a) {
-        return 0;
-    }
-    if (from == 0) {
-        rc = find_tail(s, a, q, &from, err);
-    }
-    for (size_t i = 0; rc == 0 && !*ret_more && i < a->count; i++) {
-        struct record r;
-        if (i + 1 < a->count && a->segments[i + 1].first_seq <= from) {
-            continue;
-        }
-        rc = load_segment(s, a, &a->segments[i], err);
-        struct deis_str rest = deis_buf_str(&s->scratch);
-        while (rc == 0 && record_decode(&rest, &r) == RECORD_OK) {
-            if (r.seq < from || !record_matches(&r, q->filter)) {
-                continue;
-            }
-            if (bytes > 0 && bytes + r.text.len > q->max_bytes) {
-                *ret_more = true;
-                *ret_next = r.seq;
-                break;
-            }
-            bytes += r.text.len + RECORD_NAME_MAX;
-            fn(&r, arg);
-        }
-    }
-    deis_buf_clear(&s->scratch);
-    return rc;
-}
+/* --- the rest --- */
 
 int log_store_delete(struct log_store *s, struct deis_str app, struct deis_err *err)
 {
     struct app_log *a = deis_map_get(s->apps, app);
-    char path[PATH_BYTES];
+    char path[LOG_PATH_BYTES];
 
     if (!a) {
         return 0;

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by store.c and store_read.c only. */
+#ifndef LOGGER_STORE_PRIV_H
+#define LOGGER_STORE_PRIV_H
+
+#include "logger/store.h"
+
+#include "lib/base/map.h"
+
+#define LOG_PATH_BYTES 1024
+
+struct segment {
+    uint64_t first_seq;
+    uint64_t bytes;
+};
+
+struct app_log {
+    char *name;
+    struct segment *segments; /* oldest first */
+    size_t count;
+    uint64_t next_seq;
+    int fd; /* of the newest segment, or -1 */
+    bool dirty;
+    bool torn; /* half a record could not be cut off: nothing more goes into the newest segment */
+    uint64_t used_ms;
+};
+
+struct log_store {
+    struct log_store_opts opts;
+    char *root;
+    struct sources *sources;
+    struct deis_map *apps;
+    size_t open_fds;
+    int lock_fd;
+    bool broken;
+    struct deis_buf scratch;
+};
+
+/* Fills and returns out. */
+char *log_segment_path(const struct log_store *s, const struct app_log *a, uint64_t first_seq,
+                       char out[LOG_PATH_BYTES]);
+
+/* --- store_read.c --- */
+
+#define LOG_SEGMENT_ROOM (2 * LOG_SEGMENT_MAX_BYTES) /* of s->scratch */
+
+/* A segment's bytes in s->scratch. */
+int log_segment_load(struct log_store *s, const struct app_log *a, const struct segment *seg,
+                     struct deis_err *err) deis_must_check;
+
+#endif
