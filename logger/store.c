@@ -240,7 +240,8 @@ static struct retention_app retention_of(const struct app_log *a)
     return r;
 }
 
-static void make_room(struct log_store *s)
+/* Remove the oldest segment of the app whose turn it is; false: no app has one to give. */
+static bool drop_oldest(struct log_store *s, const struct retention_limits *limits)
 {
     size_t count = deis_map_count(s->apps);
     deis_autofree struct retention_app *rows = deis_alloc((count + 1) * sizeof(*rows));
@@ -249,17 +250,35 @@ static void make_room(struct log_store *s)
     size_t n = 0;
     struct deis_str name;
     void *value;
-    ptrdiff_t next;
 
     while (deis_map_next(s->apps, &cursor, &name, &value)) {
         apps[n] = value;
         rows[n] = retention_of(apps[n]);
         n++;
     }
-    while ((next = retention_next(rows, n, &s->opts.limits)) >= 0) {
+    ptrdiff_t next = retention_next(rows, n, limits);
+    if (next >= 0) {
         remove_oldest(s, apps[next]);
-        rows[next] = retention_of(apps[next]);
     }
+    return next >= 0;
+}
+
+static void make_room(struct log_store *s)
+{
+    while (drop_oldest(s, &s->opts.limits)) {
+    }
+}
+
+/* The disk is full, below the quota: others use it, too. */
+static bool give_way(struct log_store *s)
+{
+    static const struct retention_limits greediest_first = { .app_bytes = UINT64_MAX };
+    bool given = drop_oldest(s, &greediest_first);
+
+    if (given) {
+        deis_warn("the disk is full: the oldest lines of the app with most of them are removed");
+    }
+    return given;
 }
 
 /* --- writing --- */
@@ -395,30 +414,45 @@ static int ready_segment(struct log_store *s, struct app_log *a, struct deis_err
     return open_segment(s, a, full || a->count == 0, err);
 }
 
+static int append_bytes(struct log_store *s, struct app_log *a, struct deis_str bytes,
+                        struct deis_err *err)
+{
+    int r = ready_segment(s, a, err);
+
+    if (r < 0) {
+        return r;
+    }
+    struct segment *newest = &a->segments[a->count - 1];
+    ssize_t n = write(a->fd, bytes.ptr, bytes.len);
+    if (n != (ssize_t)bytes.len) {
+        r = deis_err_errno(err, n < 0 ? errno : ENOSPC, "can't write the log of '%s'", a->name);
+        a->torn = n > 0 && ftruncate(a->fd, (off_t)newest->bytes) < 0;
+        return r;
+    }
+    newest->bytes += bytes.len;
+    return 0;
+}
+
 int log_store_append(struct log_store *s, struct deis_str app, struct record *r,
                      struct deis_err *err)
 {
     struct app_log *a = deis_map_get(s->apps, app);
     deis_autobuf struct deis_buf bytes = DEIS_BUF_INIT(RECORD_ROOM);
+    struct deis_err why = DEIS_ERR_INIT;
     int rc;
 
     if (!a) {
         a = add_app(s, app);
     }
-    rc = ready_segment(s, a, err);
-    if (rc < 0) {
-        return rc;
-    }
     r->seq = a->next_seq;
     record_encode(r, &bytes);
-    struct segment *newest = &a->segments[a->count - 1];
-    ssize_t n = write(a->fd, bytes.data, bytes.len);
-    if (n != (ssize_t)bytes.len) {
-        rc = deis_err_errno(err, n < 0 ? errno : ENOSPC, "can't write the log of '%s'", a->name);
-        a->torn = n > 0 && ftruncate(a->fd, (off_t)newest->bytes) < 0;
+    do {
+        rc = append_bytes(s, a, deis_buf_str(&bytes), &why);
+    } while (rc < 0 && !s->broken && deis_err_is_disk_full(&why) && give_way(s));
+    if (rc < 0) {
+        *err = why;
         return rc;
     }
-    newest->bytes += bytes.len;
     a->next_seq++;
     a->dirty = true;
     a->used_ms = deis_now_ms();

@@ -28,7 +28,8 @@ struct log_store *log_store_open(const struct log_store_opts *opts, struct sourc
                                  struct deis_err *err) deis_must_check;
 void log_store_free(struct log_store *s);
 
-/* Append a line (seq is set here). It is in the file when this returns, but not synced. */
+/* Append a line (seq is set here). It is in the file when this returns, but not synced. On a full
+ * disk old segments give way as at the quota; DEIS_LIMIT: none is left that may. */
 int log_store_append(struct log_store *s, struct deis_str app, struct record *r,
                      struct deis_err *err) deis_must_check;
 /* Descriptors of all segments written since the last call, duplicated: sync and close them, on any

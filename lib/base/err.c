@@ -38,6 +38,7 @@ int deis_err_set(struct deis_err *err, enum deis_code code, const char *format, 
         set_message(err, format, args);
         va_end(args);
         err->code = code;
+        err->errnum = 0;
     }
     return code;
 }
@@ -69,8 +70,14 @@ int deis_err_errno(struct deis_err *err, int errnum, const char *format, ...)
         append(err, ": ");
         append(err, strerror_r(errnum, reason, sizeof(reason)));
         err->code = code;
+        err->errnum = errnum;
     }
     return code;
+}
+
+bool deis_err_is_disk_full(const struct deis_err *err)
+{
+    return err->errnum == ENOSPC || err->errnum == EDQUOT;
 }
 
 int deis_err_wrap(struct deis_err *err, const char *format, ...)

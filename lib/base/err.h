@@ -27,12 +27,13 @@ enum deis_code {
 
 struct deis_err {
     enum deis_code code;
+    int errnum; /* of a failed system call; 0: it was something else */
     char msg[512];
 };
 
 #define DEIS_ERR_INIT                                                                              \
     {                                                                                              \
-        DEIS_OK, ""                                                                                \
+        DEIS_OK, 0, ""                                                                             \
     }
 
 /* Fill err (may be NULL) and return the code. thread: any */
@@ -46,6 +47,9 @@ int deis_err_errno(struct deis_err *err, int errnum, const char *format, ...) de
 
 /* Put "context: " in front of err's message; returns err->code. */
 int deis_err_wrap(struct deis_err *err, const char *format, ...) deis_printf(2, 3);
+
+/* Is it that a disk has no room, or a quota is used up? */
+bool deis_err_is_disk_full(const struct deis_err *err);
 
 /* "not found" and so on: a constant. */
 const char *deis_code_name(enum deis_code code);

@@ -393,7 +393,7 @@ void fake_platform_stop(struct fake_platform *p)
     deis_workers_free(p->engine);
     deis_bus_server_free(p->bus);
     if (p->waiting) {
-        const struct deis_err err = { DEIS_CANCELLED, "the logger ends" };
+        const struct deis_err err = { .code = DEIS_CANCELLED, .msg = "the logger ends" };
         deis_bus_fail(p->waiting, &err);
     }
     deis_etcd_free(p->etcd);

@@ -42,6 +42,14 @@ static void errno__becomes_a_code_and_a_text(void **state)
     assert_string_equal(err.msg, "can't open 'x': No such file or directory");
     assert_int_equal(deis_err_errno(&err, EACCES, "x"), DEIS_DENIED);
     assert_int_equal(deis_err_errno(&err, ENOSPC, "x"), DEIS_LIMIT);
+    assert_true(deis_err_is_disk_full(&err));
+    assert_int_equal(deis_err_errno(&err, EMFILE, "x"), DEIS_LIMIT);
+    assert_false(deis_err_is_disk_full(&err));
+    assert_int_equal(deis_err_errno(&err, EDQUOT, "x"), DEIS_LIMIT);
+    deis_err_wrap(&err, "while it was kept");
+    assert_true(deis_err_is_disk_full(&err));
+    deis_err_set(&err, DEIS_LIMIT, "too long");
+    assert_false(deis_err_is_disk_full(&err));
     assert_int_equal(deis_err_errno(&err, EIO, "x"), DEIS_SYSTEM);
 }
 

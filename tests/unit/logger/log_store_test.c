@@ -7,8 +7,10 @@
 #include "lib/base/buf.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -31,6 +33,20 @@ static struct log_store *open_store(struct fixture *f, uint64_t segment_bytes)
     return log_store_open(&opts, f->sources, &f->err);
 }
 
+/* A disk of 64 KiB in the place of the fixture's. false: this user may not mount one. */
+static bool mount_small_disk(struct fixture *f)
+{
+    log_store_free(f->store);
+    f->store = NULL;
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("tmpfs", f->folder, "tmpfs", 0, "size=64k") < 0) {
+        return false;
+    }
+    f->store = open_store(f, 4096);
+    assert_non_null(f->store);
+    return true;
+}
+
 static int setup(void **state)
 {
     struct fixture *f = deis_alloc(sizeof(*f));
@@ -51,20 +67,26 @@ static int teardown(void **state)
     log_store_free(f->store);
     sources_free(f->sources);
     free(f->sources_path);
+    (void)umount2(f->folder, MNT_DETACH); /* where a test has mounted something */
     program_remove_folder(f->folder);
     free(f);
     return 0;
 }
 
-static int append(struct fixture *f, const char *app, const char *text)
+static int append_at(struct fixture *f, const char *app, const char *text, uint64_t position)
 {
     struct record r = { .time_ms = 1,
-                        .position = 1,
-                        .source = DEIS_STR("source"),
+                        .position = position,
+                        .source = deis_str(app),
                         .process = DEIS_STR("web.1"),
                         .text = deis_str(text) };
 
     return log_store_append(f->store, deis_str(app), &r, &f->err);
+}
+
+static int append(struct fixture *f, const char *app, const char *text)
+{
+    return append_at(f, app, text, 1);
 }
 
 static void add_text(const struct record *r, void *arg)
@@ -123,6 +145,45 @@ static void store__half_a_line_is_cut_off(void **state)
     assert_false(log_store_is_broken(f->store));
     assert_int_equal(append(f, "full", "third"), 0);
     expect_log(f, "full", "first|third|");
+}
+
+static void count_lines(const struct record *r, void *arg)
+{
+    ++*(size_t *)arg;
+}
+
+static size_t lines_of(struct fixture *f, const char *app)
+{
+    const struct log_query q = { .app = deis_str(app), .lines = 1000, .max_bytes = 1 << 20 };
+    size_t count = 0;
+    uint64_t next;
+    bool more;
+
+    assert_int_equal(log_store_read(f->store, &q, count_lines, &count, &next, &more, &f->err), 0);
+    return count;
+}
+
+/* Long before the quota, another one may have filled the disk. */
+static void store__on_a_full_disk_the_greediest_gives_way(void **state)
+{
+    struct fixture *f = *state;
+    char text[1000];
+
+    if (!mount_small_disk(f)) {
+        skip();
+    }
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    for (uint64_t n = 1; n <= 200; n++) {
+        if (append_at(f, "greedy", text, n) < 0 ||
+            (n <= 5 && append_at(f, "modest", text, n) < 0)) {
+            fail_msg("line %llu: %s", (unsigned long long)n, f->err.msg);
+        }
+        sources_store(f->sources, DEIS_STR("greedy"), n, 1700000000000);
+    }
+    assert_in_range(lines_of(f, "greedy"), 10, 100);
+    assert_int_equal(lines_of(f, "modest"), 5);
+    assert_int_equal(log_store_next_seq(f->store, DEIS_STR("greedy")), 201);
 }
 
 static void store__without_descriptors_lines_are_synced_at_once(void **state)
@@ -200,6 +261,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(store__a_folder_has_one_store, setup, teardown),
         cmocka_unit_test_setup_teardown(store__segments_have_a_largest_size, setup, teardown),
         cmocka_unit_test_setup_teardown(store__half_a_line_is_cut_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(store__on_a_full_disk_the_greediest_gives_way, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(store__without_descriptors_lines_are_synced_at_once, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(store__a_torn_end_is_mended_at_start, setup, teardown),
