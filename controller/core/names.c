@@ -219,9 +219,11 @@ char *names_wildcard_above(const char *domain)
     return dot && domain[0] != '*' && strchr(dot + 1, '.') ? deis_asprintf("*%s", dot) : NULL;
 }
 
+/* "sha256:3f" is the Engine's name for any image it has whose id begins like this, also one of
+ * another app. */
 bool names_is_image(const char *s)
 {
-    return only(s, "._-/:@") && is_alnum(s[0]);
+    return only(s, "._-/:@") && is_alnum(s[0]) && strncmp(s, "sha256:", 7) != 0;
 }
 
 /* The host and port that an image reference begins with, or NONE. */

@@ -21,7 +21,8 @@ char *names_check_wildcard(struct fields *f, const char *domain, const char *pla
 /* The wildcard that covers a domain, yours: "*.example.com" of "www.example.com"; NULL: none can.
  */
 char *names_wildcard_above(const char *domain);
-/* Can text be an image reference ([host[:port]/]path[:tag][@digest]) as far as characters go? */
+/* Can text be an image reference ([host[:port]/]path[:tag][@digest]) as far as characters go? An id
+ * that the Engine gave ("sha256:...") is none: it names what happens to be on a machine. */
 bool names_is_image(const char *s);
 /* Is it one of the platform's own repositories ("deis/router")? Copies the repository name to ret.
  */

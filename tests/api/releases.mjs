@@ -117,6 +117,9 @@ describe('B builds, R releases', () => {
     (await build(app, {})).is(400, { image: ['This field is required.'] });
     (await build(app, { image: '' })).is(400, { image: ['This field may not be blank.'] });
     (await build(app, { image: 'a'.repeat(257) })).field('image', 'Ensure this field has no more than 256 characters.');
+    for (const image of ['sha256:3f', 'a b', '']) {
+      (await build(app, { image })).field('image', '');
+    }
     (await build(app, { image: 'x', sha: 'a'.repeat(41) })).field('sha', 'Ensure this field has no more than 40 characters.');
     (await build(app, { image: 'x', procfile: null })).is(400, { procfile: ['This field may not be null.'] });
     for (const procfile of ['{', '[]', 3, ['web'], { web: { a: 1 } }, { 'a/b': 'x' }]) {

@@ -259,6 +259,16 @@ static void names__images_of_the_own_registry_are_known(void **state)
     }
 }
 
+static void names__an_engines_id_is_no_image(void **state)
+{
+    /* The Engine takes the first digits of any image's id, also of another app's. */
+    assert_false(names_is_image("sha256:3f"));
+    assert_false(names_is_image("sha256:3f@sha256:00"));
+    assert_true(names_is_image("sha256/x:1"));
+    assert_true(names_is_image("blog@sha256:00"));
+    assert_true(names_is_image("3f")); /* "3f:latest" */
+}
+
 static void names__platform_images_are_refused(void **state)
 {
     char name[256];
@@ -359,6 +369,7 @@ int main(void)
         cmocka_unit_test(names__users_and_emails),
         cmocka_unit_test(names__domains),
         cmocka_unit_test(names__wildcards),
+        cmocka_unit_test(names__an_engines_id_is_no_image),
         cmocka_unit_test(names__platform_images_are_refused),
         cmocka_unit_test(names__images_of_the_own_registry_are_known),
         cmocka_unit_test(sshkey__accepts_a_line_with_comment_and_newline),
