@@ -48,4 +48,9 @@ int acme_files_read(const char *dir, const char *name, size_t max, struct deis_b
 int acme_files_write(const char *dir, const char *name, struct deis_str text,
                      struct deis_err *err) deis_must_check;
 
+/* While the ACME client runs it trusts these authorities, too: certificates as PEM text, "" for
+ * none. dir: where a file of theirs may stand meanwhile. DEIS_INVALID names the setting. */
+int acme_trust_begin(const char *dir, const char *ca, struct deis_err *err) deis_must_check;
+void acme_trust_end(const char *dir);
+
 #endif

@@ -265,11 +265,13 @@ static int get_pair(struct acme_turn *t, struct pair *p, struct deis_err *err)
                                         .arg = t };
     int r = acme_files_make(dir, err);
 
+    r = r < 0 ? r : acme_trust_begin(t->settings.acme_dir, t->settings.acme_ca, err);
     r = r < 0 ? r : account_ready(t, &client, err);
     r = r < 0 ? r : account_use(t, &client, err);
     r = r < 0 ? r : acme_files_read(dir, cert, PEM_MAX, &p->certificate, err);
     r = r < 0 ? r : acme_files_read(dir, key, PEM_MAX, &p->key, err);
     r = r < 0 ? r : inspect(p, t->domain, err);
+    acme_trust_end(t->settings.acme_dir);
     acme_files_remove(dir);
     return r;
 }

@@ -69,6 +69,8 @@ static const struct deis_conf_row rows[] = {
     ROW("acme-directory", "acme/directory", DEIS_CONF_TEXT, acme_directory,
         "https://acme-v02.api.letsencrypt.org/directory", DEIS_CONF_LIVE,
         "URL of the certificate authority (ACME)"),
+    ROW("acme-ca", "acme/ca", DEIS_CONF_TEXT, acme_ca, "", DEIS_CONF_LIVE,
+        "root certificates, as PEM text, for an authority whose own server has a private one"),
     ROW("acme-contact", "acme/contact", DEIS_CONF_TEXT, acme_contact, "", DEIS_CONF_LIVE,
         "mail address that the authority may write to"),
     ROW("acme-retry", "acme/retry", DEIS_CONF_MS, acme_retry_ms, "5m", DEIS_CONF_LIVE,

@@ -32,6 +32,7 @@ struct settings {
     bool wildcard_domains;
     bool acme_agree; /* to the terms of the authority; without it there is no ACME */
     char *acme_directory;
+    char *acme_ca;      /* PEM text; "" = the system's authorities do */
     char *acme_contact; /* "" = none */
     char *acme_client;  /* program */
     char *acme_dir;     /* where its files may stand for a moment */

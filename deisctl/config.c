@@ -76,12 +76,22 @@ static int check_pair(const char *pair, struct deis_str *ret_key, struct deis_st
     return check_key(*ret_key, err);
 }
 
-/* Settings whose value is given as the name of a file: too long, and too secret, for a command
- * line. */
+/* Settings whose value is given as the name of a file: too long, or too secret, for a command line.
+ */
 static bool is_file_setting(const char *component, struct deis_str name)
 {
-    return strcmp(component, "router") == 0 &&
-           (deis_str_eq_cstr(name, "sslCert") || deis_str_eq_cstr(name, "sslKey"));
+    static const char *const settings[][2] = {
+        { "router", "sslCert" },
+        { "router", "sslKey" },
+        { "controller", "acme/ca" },
+    };
+
+    for (size_t i = 0; i < DEIS_COUNT(settings); i++) {
+        if (strcmp(component, settings[i][0]) == 0 && deis_str_eq_cstr(name, settings[i][1])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int read_value(struct deis_str path, struct deis_buf *ret, struct deis_err *err)

@@ -158,13 +158,36 @@ static char *last_detail(struct deis_str text)
     return found;
 }
 
+/* Why the authority could not be spoken to, the last time: "GET https://... failed: ...". */
+static struct deis_str last_failure(struct deis_str text)
+{
+    struct deis_str found = DEIS_STR_NONE;
+    struct deis_str line;
+
+    while (deis_str_split(&text, '\n', &line)) {
+        struct deis_str said = line;
+        struct deis_str part = DEIS_STR_NONE;
+        for (int i = 0; i < 2; i++) { /* "uacme: curl_get: " */
+            deis_str_split(&said, ' ', &part);
+        }
+        if (said.ptr && deis_str_starts(part, "curl_") &&
+            memmem(said.ptr, said.len, " failed: ", 9)) {
+            found = said;
+        }
+    }
+    return found;
+}
+
 void autocert_reason(struct deis_str output, char ret[AUTOCERT_DETAIL_MAX + 1])
 {
     deis_autofree char *detail = last_detail(output);
-    struct deis_str rest = detail ? deis_str(detail) : last_lines(deis_str_trim(output), LINES);
+    struct deis_str rest = detail ? deis_str(detail) : last_failure(output);
     struct deis_str line;
     size_t len = 0;
 
+    if (!rest.ptr) {
+        rest = last_lines(deis_str_trim(output), LINES);
+    }
     while (deis_str_split(&rest, '\n', &line)) {
         if (deis_str_starts(line, "uacme: ")) {
             line = deis_str_skip(line, strlen("uacme: "));

@@ -198,6 +198,7 @@ static json_t *defaults_of_apps(const struct route_defaults *d, struct deis_err 
         { "rateLimit", d->rate_minute },
         { "rateBurst", d->rate_burst },
     };
+
     json_t *all = json_object();
 
     if (d->affinity_arg && d->affinity_arg[0] != '\0') {

@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import rig  # noqa: E402
 
 PLATFORM = 'platform.test'
-BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
+CERTS = '/etc/ssl/certs'
 VALID_S = 24
 
 
@@ -80,15 +80,20 @@ class Pebble:
 
 
 class Controller:
-    """deis-controller, which trusts the authority: its own mounts have another bundle."""
+    """deis-controller; its own mounts have the folder of certificates that its image has, and nobody else's."""
 
-    def __init__(self, etcd, key, ca, instance):
+    def __init__(self, etcd, key, instance, linked=True):
         self.dir = tempfile.mkdtemp(prefix='deis-controller.')
         self.port = rig.free_port()
         self.instance = instance
-        self.argv = ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" %s && exec "$@"' % BUNDLE, ca,
+        certs = os.path.join(self.dir, 'certs')
+        os.mkdir(certs)
+        if linked:
+            os.symlink(os.path.join(self.dir, 'deis-acme-ca.pem'), os.path.join(certs, 'deis-acme-ca.pem'))
+        self.argv = ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" %s && exec "$@"' % CERTS, certs,
                      os.path.join(rig.BIN, 'deis-controller'), '--http', '127.0.0.1:%d' % self.port, '--bus',
-                     'tcp://127.0.0.1:%d' % rig.free_port(), '--etcd', etcd.url, '--cluster-key', key, '--instance', instance]
+                     'tcp://127.0.0.1:%d' % rig.free_port(), '--etcd', etcd.url, '--cluster-key', key, '--instance', instance,
+                     '--acme-dir', self.dir]
         self.errors = os.path.join(self.dir, 'stderr')
         self.token = None
         self.p = None
@@ -160,14 +165,19 @@ class Acme(unittest.TestCase):
                             ('controller/acme/agree', 'true'), ('controller/acme/contact', 'ops@x.test'),
                             ('controller/acme/retry', '3s'), ('router/enforceHTTPS', 'true')):
             self.etcd.put('config/' + name, value)
+        self.trust(self.pebble.ca)
         self.router.start()
         self.controller = self.another('c1')
         self.controller.token = self.controller.login('mira')
         self.assertEqual(self.controller.call('POST', 'apps', {'id': 'blog'})[0], 201)
         self.domain('www.blog.test')
 
-    def another(self, instance):
-        c = Controller(self.etcd, self.key, self.pebble.ca, instance).start()
+    def trust(self, path):
+        with open(path) as f:
+            self.etcd.put('config/controller/acme/ca', f.read())
+
+    def another(self, instance, **kw):
+        c = Controller(self.etcd, self.key, instance, **kw).start()
         self.addCleanup(c.clear)
         return c
 
@@ -214,7 +224,7 @@ class Acme(unittest.TestCase):
         self.assertNotIn('/deis/challenges/', self.documents())
         self.assertNotIn('PRIVATE KEY', self.documents())
         self.assertNotIn('PRIVATE KEY', self.controller.log())
-        self.assertFalse(os.path.exists('/dev/shm/deis-acme-c1'))
+        self.assertEqual(sorted(os.listdir(self.controller.dir)), ['certs', 'stderr'])
         self.assertEqual(json.loads(self.etcd.get('acme/account'))['contact'], 'ops@x.test')
         # Renewed before it ends, by another controller, with the same account.
         self.assertEqual(self.controller.stop(), 0)
@@ -252,6 +262,22 @@ class Acme(unittest.TestCase):
         self.wait_state('www.blog.test', 'issued', 60)
         self.assertEqual(self.info('www.blog.test')['detail'], '')
         self.assertIsNotNone(self.served('www.blog.test'))
+
+    def test_an_authority_that_is_not_known(self):
+        """Its server is trusted by the setting alone, and what is wrong with that is told."""
+        self.etcd.delete('config/controller/acme/ca')
+        self.assertEqual(self.auto('www.blog.test')[0], 201)
+        self.assertIn('certificate', self.wait_state('www.blog.test', 'failed')['detail'])
+        self.etcd.put('config/controller/acme/ca', 'no PEM')
+        rig.wait_for(lambda: 'acme/ca holds no certificates' in self.info('www.blog.test')['detail'], 'it is told', 40)
+        self.trust(self.pebble.ca)
+        self.wait_state('www.blog.test', 'issued', 60)
+        self.assertEqual(self.controller.stop(), 0)
+        token, self.controller = self.controller.token, self.another('c2', linked=False)
+        self.controller.token = token
+        self.domain('other.blog.test')
+        self.assertEqual(self.auto('other.blog.test')[0], 201)
+        self.assertIn('needs a link /etc/ssl/certs/deis-acme-ca.pem', self.wait_state('other.blog.test', 'failed')['detail'])
 
     def test_several_names_by_several_controllers(self):
         names = ['n%d.blog.test' % i for i in range(4)] + ['blog.' + PLATFORM]

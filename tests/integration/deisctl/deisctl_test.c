@@ -107,6 +107,8 @@ static void deisctl__settings_are_set_read_and_removed(void **state)
     expect(f, "config plat list", 0, ""); /* not a prefix of a name */
     expect(f, "config router set sslCert=/dev/null", 0, "/dev/null\n");
     expect(f, "config router get sslCert", 0, "\n");
+    expect(f, "config controller set acme/ca=/dev/null", 0, "/dev/null\n");
+    expect(f, "config controller get acme/ca", 0, "\n");
     assert_int_equal(run(f, "config router set sslKey=/dev/zero"), 1);
     expect_says(f, "longer than");
     expect(f, "config router set sslKey=/nonexistent", 1,

@@ -74,6 +74,13 @@ static void reason__is_what_the_authority_said(void **state)
     assert_string_equal(text, "Get \"http://a\": no");
     autocert_reason(DEIS_STR("one\nuacme: two\x1b[1m\nuacme: three\n\n"), text);
     assert_string_equal(text, "two [1m; three");
+    autocert_reason(DEIS_STR("uacme: curl_get: GET https://a/dir failed: no such host\n"
+                             "uacme: curl_get: waiting 5 seconds before retrying\n"
+                             "uacme: curl_get: GET https://a/dir failed: certificate not OK\n"
+                             "uacme: acme_get: curl_get failed\n"
+                             "uacme: failed to fetch directory at https://a/dir\n"),
+                    text);
+    assert_string_equal(text, "GET https://a/dir failed: certificate not OK");
     autocert_reason(DEIS_STR(""), text);
     assert_string_equal(text, "");
     char many[5000];
