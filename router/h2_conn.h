@@ -63,6 +63,12 @@ struct h2_stream {
 
 /* Look after the connection soon. */
 void h2_conn_due(struct h2_conn *conn);
+/* What the connection itself waits for; its streams have deadlines of their own. */
+void h2_conn_wait(struct h2_conn *conn, enum wait wait);
+/* The head that was coming in is used, or none. */
+void h2_conn_drop_pseudo(struct h2_conn *conn);
+/* Makes the session and says what this side takes. False: out of memory. */
+bool h2_session_open(struct h2_conn *conn);
 
 struct h2_stream *h2_stream_new(struct h2_conn *conn, int32_t id);
 /* No exchange is at work. */
