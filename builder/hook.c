@@ -345,25 +345,18 @@ static int build(struct hook *h, struct deis_err *err)
 /* *ret_image, yours, is the reference by digest. */
 static int push_image(struct hook *h, char **ret_image, struct deis_err *err)
 {
-    deis_autofree char *repository = deis_asprintf("%s/%s", h->settings.registry, h->app);
-    deis_autofree char *digest = NULL;
-
     print_phase(h, "Pushing image to private registry");
     int rc = set_phase(h, RECORD_PUSHING, err);
     /* A push may be repeated: the registry has what it got. It may be about to start again. */
     for (unsigned attempt = 0; rc == DEIS_OK; attempt++) {
-        rc = deis_docker_push(h->docker, repository, h->record.tag, NULL, NULL, &digest, err);
+        rc = image_push(&h->settings, h->docker, h->app, h->record.tag, ret_image, err);
         if (rc == DEIS_OK || attempt + 1 == PUSH_ATTEMPTS || is_interrupted(h)) {
             break;
         }
         poll(NULL, 0, (int)deis_backoff_ms(attempt, PUSH_RETRY_MS, PUSH_RETRY_MAX_MS));
         rc = DEIS_OK;
     }
-    if (rc < 0) {
-        return deis_err_wrap(err, "the image could not be stored");
-    }
-    *ret_image = deis_asprintf("%s@%s", repository, digest);
-    return DEIS_OK;
+    return rc < 0 ? deis_err_wrap(err, "the image could not be stored") : DEIS_OK;
 }
 
 /* --- the release --- */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "builder/image.h"
 
+#include "lib/crypto/registry_login.h"
 #include "lib/net/httpc.h"
 
 #define REGISTRY_CALL_MS    10000
 #define REGISTRY_ANSWER_MAX (4u << 20)
+#define REGISTRY_LOGIN_MAX  1024
 
 /* --- the Engine --- */
 
@@ -106,12 +108,59 @@ int image_forget_app(const struct settings *s, struct deis_docker *docker, const
 
 /* --- the registry --- */
 
-static int registry_call(struct deis_httpc *http, const char *method, const char *url,
+int image_push(const struct settings *s, struct deis_docker *docker, const char *app,
+               const char *tag, char **ret_image, struct deis_err *err)
+{
+    deis_autofree char *repository = deis_asprintf("%s/%s", s->registry, app);
+    deis_autofree char *digest = NULL;
+    char password[65];
+    const struct deis_docker_transfer login = { .user = DEIS_REGISTRY_USER, .password = password };
+    struct deis_keys *keys = deis_keys_open(s->cluster_key, err);
+
+    if (!keys) {
+        return err->code;
+    }
+    deis_registry_password(keys, password);
+    deis_keys_free(keys);
+    int rc = deis_docker_push(docker, repository, tag, &login, &digest, err);
+    explicit_bzero(password, sizeof(password));
+    if (rc == DEIS_OK) {
+        *ret_image = deis_asprintf("%s@%s", repository, digest);
+    }
+    return rc;
+}
+
+struct registry {
+    struct deis_httpc *http;
+    struct deis_buf login; /* field line */
+};
+
+static int registry_open(const struct settings *s, struct registry *ret, struct deis_err *err)
+{
+    struct deis_keys *keys = deis_keys_open(s->cluster_key, err);
+
+    if (!keys) {
+        return err->code;
+    }
+    *ret = (struct registry){ deis_httpc_new(), DEIS_BUF_INIT(REGISTRY_LOGIN_MAX) };
+    deis_registry_authorize(keys, &ret->login);
+    deis_keys_free(keys);
+    return DEIS_OK;
+}
+
+static void registry_close(struct registry *r)
+{
+    deis_httpc_free(r->http);
+    deis_buf_clear(&r->login);
+}
+
+static int registry_call(struct registry *r, const char *method, const char *url,
                          struct deis_httpc_answer *ret, struct deis_err *err)
 {
-    static const char *const headers[] = {
+    const char *const headers[] = {
         "Accept: application/vnd.docker.distribution.manifest.v2+json",
         "Accept: application/vnd.oci.image.manifest.v1+json",
+        r->login.data,
         NULL,
     };
     struct deis_httpc_request req = {
@@ -122,7 +171,7 @@ static int registry_call(struct deis_httpc *http, const char *method, const char
         .answer_max = REGISTRY_ANSWER_MAX,
     };
 
-    int rc = deis_httpc_call(http, &req, ret, err);
+    int rc = deis_httpc_call(r->http, &req, ret, err);
     if (rc < 0) {
         return deis_err_wrap(err, "registry");
     }
@@ -166,7 +215,7 @@ static bool has_label(struct deis_str config, const char *label, const char *val
 }
 
 /* Does the tag still name the image of this build? *ret_digest, yours, is the manifest's then. */
-static int find_manifest(const struct settings *s, struct deis_httpc *http, const struct record *r,
+static int find_manifest(const struct settings *s, struct registry *from, const struct record *r,
                          char **ret_digest, struct deis_err *err)
 {
     deis_autoanswer struct deis_httpc_answer manifest = { 0 };
@@ -175,7 +224,7 @@ static int find_manifest(const struct settings *s, struct deis_httpc *http, cons
     deis_autofree char *url =
         deis_asprintf("http://%s/v2/%s/manifests/%s", s->registry, r->app, r->tag);
 
-    int rc = registry_call(http, "GET", url, &manifest, err);
+    int rc = registry_call(from, "GET", url, &manifest, err);
     if (rc == DEIS_OK) {
         rc = config_digest(deis_buf_str(&manifest.body), &digest, err);
     }
@@ -184,7 +233,7 @@ static int find_manifest(const struct settings *s, struct deis_httpc *http, cons
     }
     deis_autofree char *blob =
         deis_asprintf("http://%s/v2/%s/blobs/%s", s->registry, r->app, digest);
-    rc = registry_call(http, "GET", blob, &config, err);
+    rc = registry_call(from, "GET", blob, &config, err);
     if (rc < 0) {
         return rc;
     }
@@ -199,17 +248,21 @@ static int find_manifest(const struct settings *s, struct deis_httpc *http, cons
 static int forget_in_registry(const struct settings *s, const struct record *r,
                               struct deis_err *err)
 {
-    struct deis_httpc *http = deis_httpc_new();
+    struct registry from;
     deis_autofree char *digest = NULL;
 
-    int rc = find_manifest(s, http, r, &digest, err);
+    int rc = registry_open(s, &from, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = find_manifest(s, &from, r, &digest, err);
     if (rc == DEIS_OK) {
         deis_autoanswer struct deis_httpc_answer answer = { 0 };
         deis_autofree char *url =
             deis_asprintf("http://%s/v2/%s/manifests/%s", s->registry, r->app, digest);
-        rc = registry_call(http, "DELETE", url, &answer, err);
+        rc = registry_call(&from, "DELETE", url, &answer, err);
     }
-    deis_httpc_free(http);
+    registry_close(&from);
     return rc == DEIS_NOT_FOUND ? DEIS_OK : rc;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Images that builds made: removed from the Docker Engine and from the registry by their labels, so
- * that never another one goes that has the same tag. Blocking. thread: any
+ * Images that builds made: pushed to the registry, removed from there and from the Docker Engine by
+ * their labels, so that never another one goes that has the same tag. Blocking. thread: any
  */
 #ifndef DEIS_BUILDER_IMAGE_H
 #define DEIS_BUILDER_IMAGE_H
@@ -13,6 +13,9 @@
 #define IMAGE_LABEL_APP   "deis.app"
 #define IMAGE_LABEL_BUILD "deis.build"
 
+/* Push what is tagged <registry>/<app>:<tag>. *ret_image, yours, is the reference by digest. */
+int image_push(const struct settings *s, struct deis_docker *docker, const char *app,
+               const char *tag, char **ret_image, struct deis_err *err) deis_must_check;
 /* Remove the image of one build, wherever it got to. Nothing there is success. */
 int image_forget_build(const struct settings *s, struct deis_docker *docker, const struct record *r,
                        struct deis_err *err) deis_must_check;

@@ -13,9 +13,7 @@ static int add_service(struct survey *s, const struct deis_etcd_kv *kv, struct d
     struct deis_str component;
     struct deis_service where;
 
-    /* The registry has nothing that is sealed, and does not use the bus. */
-    if (!deis_str_split(&instance, '/', &component) || !instance.ptr ||
-        deis_str_eq_cstr(component, "registry-proxy")) {
+    if (!deis_str_split(&instance, '/', &component) || !instance.ptr) {
         return 0;
     }
     int r = deis_service_parse(kv->value, &where, err);

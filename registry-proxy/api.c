@@ -2,6 +2,7 @@
 /* The OCI distribution API: what each route and method does. */
 #include "registry-proxy/registry.h"
 
+#include "lib/crypto/registry_login.h"
 #include "lib/model/model.h"
 #include "lib/net/log.h"
 #include "lib/wire/url.h"
@@ -286,10 +287,33 @@ static void dispatch_upload(struct registry *r, struct deis_http_req *req,
     }
 }
 
+/* May the sender use the registry? Else it is answered. A name in Host is a web page's trick; the
+ * Docker Engine, asked by others to fetch something here, has no password. */
+static bool admit(struct registry *r, struct deis_http_req *req, const struct registry_target *t)
+{
+    const struct deis_h1_header *h = deis_h1_find(deis_http_head(req), "Authorization");
+
+    deis_http_set(req, "Docker-Distribution-Api-Version", "registry/2.0");
+    if (!registry_host_fits(deis_http_head(req)->host)) {
+        api_error(req, 403, "DENIED", "the registry is asked by its address, not by a name");
+        return false;
+    }
+    if (t->route != REGISTRY_HEALTH &&
+        !deis_registry_admits(r->keys, h ? h->value : DEIS_STR_NONE)) {
+        deis_http_set(req, "WWW-Authenticate", "Basic realm=\"deis\", charset=\"UTF-8\"");
+        api_error(req, 401, "UNAUTHORIZED", "the registry is for the platform's own parts");
+        return false;
+    }
+    return true;
+}
+
 static void on_head(struct deis_http_req *req, void *arg)
 {
     struct registry_target t = target_of(req);
 
+    if (!admit(arg, req, &t)) {
+        return;
+    }
     if (t.route == REGISTRY_UPLOAD && (is_method(req, "PATCH") || is_method(req, "PUT"))) {
         upload_head(arg, req, &t);
     }
@@ -305,11 +329,6 @@ static void on_request(struct deis_http_req *req, void *arg)
     struct registry *r = arg;
     struct registry_target t = target_of(req);
 
-    deis_http_set(req, "Docker-Distribution-Api-Version", "registry/2.0");
-    if (!registry_host_fits(deis_http_head(req)->host)) {
-        api_error(req, 403, "DENIED", "the registry is asked by its address, not by a name");
-        return;
-    }
     switch (t.route) {
     case REGISTRY_NONE: api_error(req, 404, "NAME_UNKNOWN", "no such path"); return;
     case REGISTRY_BAD_NAME:

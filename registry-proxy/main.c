@@ -25,6 +25,8 @@
 
 static const struct deis_conf_row rows[] = {
     ROW("etcd", DEIS_CONF_TEXT, etcd, "http://127.0.0.1:2379", "etcd endpoints, comma separated"),
+    ROW("cluster-key", DEIS_CONF_TEXT, cluster_key, "/etc/deis/cluster.key",
+        "file with the key that all services share: who holds it may use the registry"),
     ROW("instance", DEIS_CONF_TEXT, instance, "", "name of this instance; empty: the host's name"),
     ROW("http", DEIS_CONF_TEXT, http, "127.0.0.1:5555", "where the registry listens"),
     ROW("data", DEIS_CONF_TEXT, data, "/data", "folder of blobs and manifests"),
@@ -76,7 +78,8 @@ static int start(struct service *s, struct deis_err *err)
     r->loop = deis_loop_new();
     r->workers = deis_workers_new(r->loop, WORKERS, WORKERS_QUEUE);
     r->uploads = deis_map_new(upload_free);
-    r->store = blob_store_open(r->conf.data, err);
+    r->keys = deis_keys_open(r->conf.cluster_key, err);
+    r->store = r->keys ? blob_store_open(r->conf.data, err) : NULL;
     if (!r->store) {
         return err->code;
     }
@@ -87,6 +90,7 @@ static int start(struct service *s, struct deis_err *err)
     }
     gethostname(host, sizeof(host) - 1);
     s->directory = deis_directory_start(s->etcd, r->loop);
+    deis_directory_follow_keys(s->directory, r->keys);
     deis_directory_register(s->directory, "registry-proxy",
                             r->conf.instance[0] != '\0' ? r->conf.instance : host, &where);
     s->apps = app_watch_start(r, s->etcd);
@@ -116,6 +120,7 @@ static void stop(struct service *s)
     app_watch_free(s->apps);
     deis_map_free(r->uploads);
     blob_store_free(r->store);
+    deis_keys_free(r->keys);
     deis_etcd_free(s->etcd);
     deis_loop_free(r->loop);
     deis_conf_free(rows, DEIS_COUNT(rows), &r->conf);

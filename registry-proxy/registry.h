@@ -7,12 +7,14 @@
 #include "registry-proxy/core/route.h"
 
 #include "lib/base/map.h"
+#include "lib/crypto/keys.h"
 #include "lib/net/httpd.h"
 
 #include <stdatomic.h>
 
 struct registry_conf {
     char *etcd;
+    char *cluster_key;
     char *instance;
     char *http;
     char *data;
@@ -29,6 +31,7 @@ struct registry {
     struct deis_workers *workers;
     struct deis_httpd *httpd;
     struct blob_store *store;
+    struct deis_keys *keys;   /* who has one of them may use the registry */
     struct deis_map *uploads; /* id -> struct upload */
     struct deis_timer *upload_timer;
     struct deis_timer *sweep_timer;

@@ -3,6 +3,7 @@
 
 #include "scheduler/core/container_spec.h"
 
+#include "lib/crypto/registry_login.h"
 #include "lib/net/log.h"
 
 #include <pthread.h>
@@ -85,6 +86,22 @@ static void forget_network(struct runtime *rt)
     pthread_mutex_unlock(&rt->network_lock);
 }
 
+/* Nobody else than our own registry learns the password. */
+static int pull(struct runtime *rt, const char *image, struct deis_err *err)
+{
+    const char *registry = rt->ctx->settings->registry;
+    char password[65];
+    const struct deis_docker_transfer login = { .user = DEIS_REGISTRY_USER, .password = password };
+
+    if (strncmp(image, registry, strlen(registry)) != 0 || image[strlen(registry)] != '/') {
+        return deis_docker_pull(rt->ctx->docker, image, NULL, err);
+    }
+    deis_registry_password(rt->ctx->keys, password);
+    int r = deis_docker_pull(rt->ctx->docker, image, &login, err);
+    explicit_bzero(password, sizeof(password));
+    return r;
+}
+
 int runtime_fetch(struct runtime *rt, const char *image, struct deis_err *err)
 {
     deis_autojson json_t *info = NULL;
@@ -92,7 +109,7 @@ int runtime_fetch(struct runtime *rt, const char *image, struct deis_err *err)
 
     if (r == DEIS_NOT_FOUND) {
         *err = (struct deis_err)DEIS_ERR_INIT;
-        r = deis_docker_pull(rt->ctx->docker, image, err);
+        r = pull(rt, image, err);
     }
     return r < 0 ? deis_err_wrap(err, "image '%.200s'", image) : 0;
 }

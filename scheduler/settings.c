@@ -29,6 +29,8 @@ const struct deis_conf_row settings_rows[] = {
         "the Engine's folder, for the logs of containers"),
     ROW("network", NULL, DEIS_CONF_TEXT, network, "deis-apps", 0,
         "Docker network that containers of apps are put on"),
+    ROW("registry", NULL, DEIS_CONF_TEXT, registry, "127.0.0.1:5555", 0,
+        "address of the registry-proxy, which is told who we are"),
     ROW("components", NULL, DEIS_CONF_TEXT, components, "deis.component", 0,
         "label of containers that are started again when they have ended; empty: none"),
     ROW("pids-limit", NULL, DEIS_CONF_U32, pids_limit, "512", 0,

@@ -17,6 +17,7 @@ struct settings {
     char *docker_socket;
     char *docker_root;
     char *network;
+    char *registry;
     char *components;
     uint32_t pids_limit;
     bool engine;

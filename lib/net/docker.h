@@ -106,14 +106,24 @@ struct deis_docker_build {
 
 int deis_docker_build(struct deis_docker *d, const struct deis_docker_build *b, char **ret_image_id,
                       struct deis_err *err) deis_must_check;
-/* Push repo:tag; on_text (may be NULL) gets a line for each step. *ret_digest ("sha256:...") is
- * yours. Errors inside the 200 stream are errors. */
+
+/* How an image is moved; all of it may be left out. */
+struct deis_docker_transfer {
+    const char *user; /* whom the registry knows; NULL: nobody in particular */
+    const char *password;
+    void (*on_text)(struct deis_str text, void *arg); /* gets a line for each step */
+    bool (*cancelled)(void *arg);
+    void *arg;
+};
+
+/* Push repo:tag. *ret_digest ("sha256:...") is yours. Errors inside the 200 stream are errors. t
+ * may be NULL. */
 int deis_docker_push(struct deis_docker *d, const char *repo, const char *tag,
-                     void (*on_text)(struct deis_str text, void *arg), void *arg, char **ret_digest,
+                     const struct deis_docker_transfer *t, char **ret_digest,
                      struct deis_err *err) deis_must_check;
-/* Pull a reference ("repo:tag" or "repo@sha256:..."). */
+/* Pull a reference ("repo:tag" or "repo@sha256:..."). t may be NULL. */
 int deis_docker_pull(struct deis_docker *d, const char *reference,
-                     struct deis_err *err) deis_must_check;
+                     const struct deis_docker_transfer *t, struct deis_err *err) deis_must_check;
 int deis_docker_image_inspect(struct deis_docker *d, const char *reference, json_t **ret,
                               struct deis_err *err) deis_must_check;
 int deis_docker_image_remove(struct deis_docker *d, const char *reference,

@@ -2,11 +2,13 @@
 /* Build, push and pull: answers that stream, and that tell of a failure inside of a status 200. */
 #include "lib/base/clock.h"
 #include "lib/net/docker_client.h"
+#include "lib/wire/b64.h"
 
 #include <inttypes.h>
 
 /* Push and pull report as they go; silence for so long means that they hang. */
 #define SILENCE_MAX_MS 180000u
+#define AUTH_MAX       4096 /* the field that tells the Engine who we are to a registry */
 
 struct job {
     struct docker_lines lines;
@@ -204,29 +206,59 @@ static enum deis_code code_of_text(const char *text)
         strstr(text, "does not exist")) {
         return DEIS_NOT_FOUND;
     }
-    if (strstr(text, "denied") || strstr(text, "unauthorized")) {
+    if (strstr(text, "denied") || strstr(text, "unauthorized") ||
+        strstr(text, "no basic auth credentials")) {
         return DEIS_DENIED;
     }
     return DEIS_UNAVAILABLE;
 }
 
-static int transfer(struct deis_docker *d, struct job *j, const char *path, struct deis_err *err)
+/* The field is mandatory; its value is base64 for URLs (RFC 4648 section 5) of a JSON object, an
+ * empty one for nobody in particular. */
+static void registry_auth(const struct deis_docker_transfer *t, struct deis_buf *out)
 {
-    /* Mandatory, and base64 of "{}" for nobody in particular. */
-    static const char *const headers[] = { "X-Registry-Auth: e30=", NULL };
-    struct deis_httpc_request req = { .headers = headers };
+    deis_autojson json_t *login =
+        t->user ? json_pack("{s:s, s:s}", "username", t->user, "password", t->password)
+                : json_object();
+    deis_autofree char *text = deis_json_dump(login);
 
+    deis_buf_add_cstr(out, "X-Registry-Auth: ");
+    deis_b64_encode(deis_str(text), out);
+    for (size_t i = 0; i < out->len; i++) {
+        char c = out->data[i];
+        out->data[i] = c == '+' ? '-' : c == '/' ? '_' : c;
+    }
+    explicit_bzero(text, strlen(text));
+}
+
+static int transfer(struct deis_docker *d, struct job *j, const char *path,
+                    const struct deis_docker_transfer *t, struct deis_err *err)
+{
+    static const struct deis_docker_transfer none;
+    deis_autobuf struct deis_buf auth = DEIS_BUF_INIT(AUTH_MAX);
+
+    t = t ? t : &none;
+    registry_auth(t, &auth);
+    const char *const headers[] = { auth.data, NULL };
+    struct deis_httpc_request req = { .headers = headers };
+    j->on_text = t->on_text;
+    j->text_arg = t->arg;
+    j->cancelled = t->cancelled;
+    j->cancelled_arg = t->arg;
     j->silence_ms = SILENCE_MAX_MS;
     int rc = run(d, j, &req, path, err);
+    explicit_bzero(auth.data, auth.len);
     if (j->failure.code != DEIS_OK) {
         return deis_err_set(err, code_of_text(j->failure.msg), "%s", j->failure.msg);
+    }
+    if (rc == DEIS_UNAVAILABLE && j->refusal.len > 0) { /* it has 500 for what a registry said */
+        err->code = rc = code_of_text(err->msg);
     }
     return rc;
 }
 
 int deis_docker_push(struct deis_docker *d, const char *repo, const char *tag,
-                     void (*on_text)(struct deis_str text, void *arg), void *arg, char **ret_digest,
-                     struct deis_err *err)
+                     const struct deis_docker_transfer *t, char **ret_digest, struct deis_err *err)
 {
     deis_autobuf struct deis_buf path = DEIS_BUF_INIT(16 * 1024);
     struct job j;
@@ -237,9 +269,7 @@ int deis_docker_push(struct deis_docker *d, const char *repo, const char *tag,
     deis_buf_add_cstr(&path, "/push");
     docker_query(&path, "tag", tag);
     job_init(&j);
-    j.on_text = on_text;
-    j.text_arg = arg;
-    int rc = transfer(d, &j, path.data, err);
+    int rc = transfer(d, &j, path.data, t, err);
     if (rc == DEIS_OK && !j.digest) {
         rc = deis_err_set(err, DEIS_UNAVAILABLE, "Docker Engine ended the push without a digest");
     }
@@ -250,7 +280,8 @@ int deis_docker_push(struct deis_docker *d, const char *repo, const char *tag,
     return rc;
 }
 
-int deis_docker_pull(struct deis_docker *d, const char *reference, struct deis_err *err)
+int deis_docker_pull(struct deis_docker *d, const char *reference,
+                     const struct deis_docker_transfer *t, struct deis_err *err)
 {
     deis_autobuf struct deis_buf path = DEIS_BUF_INIT(16 * 1024);
     struct deis_str repo = deis_str(reference);
@@ -271,7 +302,7 @@ int deis_docker_pull(struct deis_docker *d, const char *reference, struct deis_e
     deis_buf_add_cstr(&path, "&tag=");
     deis_buf_add_urlencoded(&path, tag, false);
     job_init(&j);
-    int rc = transfer(d, &j, path.data, err);
+    int rc = transfer(d, &j, path.data, t, err);
     job_clear(&j);
     return rc;
 }

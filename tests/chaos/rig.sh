@@ -76,10 +76,10 @@ command_of() { # SERVICE: its command line, one word a line
     controller) echo "$bin/deis-controller $common --http 127.0.0.1:$api_port --bus tcp://127.0.0.1:$bus_controller
         --registry $registry" ;;
     logger) echo "$bin/deis-logger $common --bus tcp://127.0.0.1:$bus_logger --data $work/data/logger" ;;
-    registry-proxy) echo "$bin/deis-registry-proxy --etcd $etcd_url --instance chaos --http $registry
+    registry-proxy) echo "$bin/deis-registry-proxy $common --http $registry
         --data $work/data/registry-proxy" ;;
     scheduler) echo "$bin/deis-scheduler $common --bus tcp://127.0.0.1:$bus_scheduler --data-dir $work/data/scheduler
-        --machine-id $machine --network $network --docker-root $docker_root --components=" ;;
+        --machine-id $machine --network $network --registry $registry --docker-root $docker_root --components=" ;;
     builder) echo "unshare --mount --pid --fork --kill-child --mount-proc setpriv --reuid 7001 --regid 7000
         --groups $docker_gid --pdeathsig KILL /mnt/bin/deis-builder serve $common --ssh 127.0.0.1:$git_port
         --data $work/data/builder --registry $registry" ;;
@@ -133,7 +133,7 @@ is_up() {
     etcd) curl -sf -m 1 "$etcd_url/health" ;;
     controller) [ "$(curl -s -o /dev/null -w '%{http_code}' -m 1 "$api_url/v1/")" = 401 ] ;;
     logger) listens "$bus_logger" ;;
-    registry-proxy) curl -sf -m 1 "http://$registry/v2/" ;;
+    registry-proxy) curl -sf -m 1 "http://$registry/healthz" ;;
     scheduler) listens "$bus_scheduler" ;;
     builder) listens "$git_port" ;;
     router) curl -sf -m 1 "http://127.0.0.1:$metrics_port/healthz" ;;

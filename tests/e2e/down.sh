@@ -6,7 +6,7 @@ none_left() {
     [ -z "$(docker ps -aq --filter label=deis.app=demo)" ] || { echo "a container is left"; return 1; }
     [ -z "$(docker images -q --filter label=deis.app=demo)" ] || { echo "an image is left"; return 1; }
     [ ! -e "$data/builder/repos/demo.git" ] || { echo "the repository is left"; return 1; }
-    ! curl -sf "http://127.0.0.1:5555/v2/demo/tags/list" | grep -q git- || { echo "the registry has it still"; return 1; }
+    [ ! -e "$data/registry-proxy/repos/demo" ] || { echo "the registry has it still"; return 1; }
     [ "$(status_of demo)" = 404 ] || { echo "the route is left"; return 1; }
     local keys
     keys=$(docker exec -e ETCDCTL_API=3 deis-etcd etcdctl get --prefix /deis/ --keys-only | grep -v '^/deis/\(audit\|outcomes\)/' | grep -w demo)

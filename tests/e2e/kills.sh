@@ -9,7 +9,7 @@ is_back() { # COMPONENT OLD-PID: another process runs and answers
     [ "$p" != 0 ] && [ "$p" != "$2" ] || return 1
     case $1 in
     controller) curl -sf -m 1 http://127.0.0.1:8000/healthz ;;
-    registry-proxy) curl -sf -m 1 http://127.0.0.1:5555/v2/ ;;
+    registry-proxy) curl -sf -m 1 http://127.0.0.1:5555/healthz ;;
     router) test "$(status_of demo)" = 200 ;;
     builder) # as a router connects to it
         timeout 1 bash -c 'exec 3<>/dev/tcp/127.0.0.1/2223 && printf "PROXY UNKNOWN\r\n" >&3 && head -c 4 <&3' 2>/dev/null | grep -q SSH- ;;

@@ -383,7 +383,7 @@ static void push__failed_deploy_is_explained_and_undone(void **state)
 
     struct stand_in_deploy d = stand_in_last(world.controller);
     struct deis_err err = DEIS_ERR_INIT;
-    assert_int_equal(deis_docker_pull(world.docker, d.image, &err), DEIS_NOT_FOUND);
+    assert_int_equal(world_pull(&world, d.image, &err), DEIS_NOT_FOUND);
 
     assert_int_equal(push("app", &out), 0);
     assert_says(&out, "deployed to Deis");

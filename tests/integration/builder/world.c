@@ -6,6 +6,7 @@
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
+#include "lib/crypto/registry_login.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -313,11 +314,25 @@ static void start_registry(struct world *w)
         return;
     }
     must(mkdir(WORLD_DIR "/registry", 0700), "registry");
-    const char *argv[] = { bin("deis-registry-proxy"), "--http", w->registry,        "--data",
-                           WORLD_DIR "/registry",      "--etcd", w->etcd_server.url, NULL };
+    const char *argv[] = {
+        bin("deis-registry-proxy"), "--http", w->registry,        "--data",
+        WORLD_DIR "/registry",      "--etcd", w->etcd_server.url, "--cluster-key",
+        WORLD_DIR "/cluster.key",   NULL
+    };
     w->registry_pid = start_server(argv, WORLD_DIR "/registry.log", false);
     snprintf(number, sizeof(number), "%u", port);
     world_await("the registry-proxy listens", port_answers, number);
+}
+
+int world_pull(const struct world *w, const char *image, struct deis_err *err)
+{
+    struct deis_keys *keys = deis_keys_fixed(&w->key);
+    char password[65];
+    const struct deis_docker_transfer login = { .user = DEIS_REGISTRY_USER, .password = password };
+
+    deis_registry_password(keys, password);
+    deis_keys_free(keys);
+    return deis_docker_pull(w->docker, image, &login, err);
 }
 
 void world_start_builder(struct world *w)

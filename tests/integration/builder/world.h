@@ -86,6 +86,8 @@ const char *world_ref(const char *app, const char *branch);
 /* How many images of the Engine, with all those of single steps too, have this label
  * ("deis.app=blog"). */
 size_t world_images(const struct world *w, const char *label, bool all);
+/* Pull from the registry as an agent does. */
+int world_pull(const struct world *w, const char *image, struct deis_err *err);
 /* The stand-in goes away, or comes back. */
 void world_stop_controller(struct world *w);
 void world_start_controller(struct world *w);

@@ -8,6 +8,7 @@
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
+#include "lib/crypto/registry_login.h"
 #include "lib/net/docker.h"
 
 #include <pthread.h>
@@ -629,7 +630,16 @@ static void push_and_pull__through_our_registry(void **state)
     deis_autofree char *repo = deis_asprintf("%s/itest", address);
     deis_autofree char *tagged = deis_asprintf("%s:1", repo);
     deis_autofree char *tag_path = deis_asprintf("/images/%s/tag?repo=%s&tag=1", fx->image, repo);
-    const char *const argv[] = { "--http", address, "--data", folder, "--etcd", no_etcd, NULL };
+    deis_autofree char *key_path = program_write_key(folder);
+    const char *const argv[] = { "--http", address,         "--data", folder, "--etcd",
+                                 no_etcd,  "--cluster-key", key_path, NULL };
+    struct deis_keys *keys = deis_keys_open(key_path, &err);
+    char password[65];
+    struct deis_docker_transfer login = {
+        .user = DEIS_REGISTRY_USER,
+        .password = password,
+        .on_text = count_text,
+    };
     deis_autofree char *digest = NULL;
     deis_autojson json_t *info = NULL;
     unsigned lines = 0;
@@ -637,21 +647,25 @@ static void push_and_pull__through_our_registry(void **state)
     program_start(&registry, "deis-registry-proxy", argv);
     program_wait_port(port);
     OK(deis_docker_call(fx->docker, "POST", tag_path, NULL, 0, NULL, why));
-    OK(deis_docker_push(fx->docker, repo, "1", count_text, &lines, &digest, why));
+    assert_non_null(keys);
+    deis_registry_password(keys, password);
+    deis_keys_free(keys);
+    login.arg = &lines;
+    OK(deis_docker_push(fx->docker, repo, "1", &login, &digest, why));
     assert_true(strncmp(digest, "sha256:", 7) == 0);
     assert_true(lines > 0);
     OK(deis_docker_image_remove(fx->docker, tagged, why));
     deis_autofree char *pinned = deis_asprintf("%s@%s", repo, digest);
     OK(deis_docker_image_remove(fx->docker, pinned, why));
 
-    OK(deis_docker_pull(fx->docker, pinned, why));
+    OK(deis_docker_pull(fx->docker, pinned, &login, why));
     OK(deis_docker_image_inspect(fx->docker, pinned, &info, why));
     OK(deis_docker_image_remove(fx->docker, pinned, why));
-    OK(deis_docker_pull(fx->docker, tagged, why));
+    OK(deis_docker_pull(fx->docker, tagged, &login, why));
     OK(deis_docker_image_remove(fx->docker, tagged, why));
     OK(deis_docker_image_remove(fx->docker, pinned, why));
     deis_autofree char *absent = deis_asprintf("%s:none", repo);
-    assert_int_equal(deis_docker_pull(fx->docker, absent, &err), DEIS_NOT_FOUND);
+    assert_int_equal(deis_docker_pull(fx->docker, absent, &login, &err), DEIS_NOT_FOUND);
     program_stop(&registry, SIGTERM);
     program_remove_folder(folder);
 }
@@ -668,13 +682,13 @@ static void push_and_pull__fail_with_the_registry(void **state)
     snprintf(repo, sizeof(repo), "127.0.0.1:1/deis-itest-%d", (int)getpid());
     snprintf(path, sizeof(path), "/images/%s/tag?repo=%s&tag=1", fx->image, repo);
     OK(deis_docker_call(fx->docker, "POST", path, NULL, 0, NULL, why));
-    assert_int_equal(deis_docker_push(fx->docker, repo, "1", NULL, NULL, &digest, &err),
+    assert_int_equal(deis_docker_push(fx->docker, repo, "1", NULL, &digest, &err),
                      DEIS_UNAVAILABLE);
     assert_null(digest);
     assert_non_null(strstr(err.msg, "127.0.0.1:1"));
     snprintf(path, sizeof(path), "%s:1", repo);
     OK(deis_docker_image_remove(fx->docker, path, why));
-    assert_int_equal(deis_docker_pull(fx->docker, path, &err), DEIS_UNAVAILABLE);
+    assert_int_equal(deis_docker_pull(fx->docker, path, NULL, &err), DEIS_UNAVAILABLE);
 }
 
 int main(void)

@@ -200,6 +200,40 @@ static void registry__tags_are_listed_in_pages(void **state)
     assert_true(world_says(w, "\"pages\""));
 }
 
+static void registry__strangers_get_nothing(void **state)
+{
+    struct world *w = *state;
+    static const char *const paths[] = { "/v2/", "/v2/_catalog", "/v2/shut/tags/list",
+                                         "/v2/shut/manifests/v1" };
+    deis_autobuf struct deis_buf login = DEIS_BUF_INIT(1024);
+    struct deis_key other = { .bytes = { 1 } };
+    struct deis_keys *keys = deis_keys_fixed(&other);
+    char digest[72];
+    char path[512];
+
+    deis_registry_authorize(keys, &login);
+    deis_keys_free(keys);
+    world_put_image(w, "shut", "v1", "{\"shut\":1}", "layer of shut", NULL, digest);
+    world_put_blob(w, "shut", "a blob of shut", digest);
+    deis_autofree char *blob = deis_asprintf("/v2/shut/blobs/%s", digest);
+    snprintf(path, sizeof(path), "%s", world_open_upload(w, "shut"));
+    for (size_t i = 0; i < DEIS_COUNT(paths); i++) {
+        assert_int_equal(world_call_as(w, NULL, "GET", paths[i], NULL, NULL), 401);
+        assert_int_equal(world_call_as(w, login.data, "GET", paths[i], NULL, NULL), 401);
+    }
+    assert_true(strncmp(world_header(w, "WWW-Authenticate"), "Basic realm=", 12) == 0);
+    assert_int_equal(world_call_as(w, NULL, "GET", blob, NULL, NULL), 401);
+    assert_int_equal(world_call_as(w, NULL, "POST", "/v2/shut/blobs/uploads/", NULL, NULL), 401);
+    assert_int_equal(world_call_as(w, NULL, "PATCH", path, NULL, "theirs"), 401);
+    assert_int_equal(world_call_as(w, NULL, "DELETE", "/v2/shut/manifests/v1", NULL, NULL), 401);
+    assert_int_equal(world_call_as(w, NULL, "GET", "/healthz", NULL, NULL), 200);
+    /* A page of the user's browser that leads a name to this machine. */
+    assert_int_equal(world_call(w, "PATCH", path, "Host: rebound.example.com", "theirs"), 403);
+    assert_int_equal(world_call(w, "GET", path, NULL, NULL), 204);
+    assert_string_equal(world_header(w, "Range"), "0-0"); /* nothing was written */
+    assert_int_equal(world_call(w, "DELETE", path, NULL, NULL), 204);
+}
+
 static void registry__names_that_are_no_names_are_refused(void **state)
 {
     struct world *w = *state;
@@ -237,6 +271,7 @@ int main(void)
         cmocka_unit_test(registry__a_manifest_needs_all_its_parts),
         cmocka_unit_test(registry__a_manifest_is_given_and_deleted),
         cmocka_unit_test(registry__tags_are_listed_in_pages),
+        cmocka_unit_test(registry__strangers_get_nothing),
         cmocka_unit_test(registry__names_that_are_no_names_are_refused),
     };
 

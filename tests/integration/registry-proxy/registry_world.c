@@ -18,9 +18,9 @@
 void world_start(struct world *w, const char *const *more)
 {
     deis_autofree char *address = deis_asprintf("127.0.0.1:%u", w->port);
-    const char *argv[32] = { "--http",     address,      "--data", w->folder,       "--etcd",
-                             w->etcd_url,  "--instance", "test",   "--gc-interval", "1s",
-                             "--gc-grace", "1h",         NULL };
+    const char *argv[32] = { "--http",     address,      "--data",        w->folder,       "--etcd",
+                             w->etcd_url,  "--instance", "test",          "--gc-interval", "1s",
+                             "--gc-grace", "1h",         "--cluster-key", w->key_path,     NULL };
     size_t n = 0;
 
     while (argv[n]) {
@@ -44,6 +44,10 @@ struct world *world_new(const char *etcd_url)
         w->etcd_url = w->etcd.url;
     }
     w->folder = program_temp_folder();
+    w->key_path = program_write_key(w->folder);
+    struct deis_err err = DEIS_ERR_INIT;
+    w->keys = deis_keys_open(w->key_path, &err);
+    assert_non_null(w->keys);
     w->port = test_free_port();
     w->http = deis_httpc_new();
     world_start(w, NULL);
@@ -59,6 +63,8 @@ int world_free(struct world *w)
     if (w->etcd.port != 0) {
         test_etcd_clear(&w->etcd);
     }
+    deis_keys_free(w->keys);
+    free(w->key_path);
     program_remove_folder(w->folder);
     free(w);
     return status;
@@ -67,8 +73,17 @@ int world_free(struct world *w)
 int world_call(struct world *w, const char *method, const char *path, const char *header,
                const char *body)
 {
+    deis_autobuf struct deis_buf login = DEIS_BUF_INIT(1024);
+
+    deis_registry_authorize(w->keys, &login);
+    return world_call_as(w, login.data, method, path, header, body);
+}
+
+int world_call_as(struct world *w, const char *login, const char *method, const char *path,
+                  const char *header, const char *body)
+{
     deis_autofree char *url = deis_asprintf("http://127.0.0.1:%u%s", w->port, path);
-    const char *const headers[] = { header, NULL };
+    const char *const headers[] = { login ? login : header, login ? header : NULL, NULL };
     const struct deis_httpc_request req = {
         .method = method,
         .url = url,

@@ -7,6 +7,7 @@
 #include "tests/support/etcd_server.h"
 #include "tests/support/program.h"
 
+#include "lib/crypto/registry_login.h"
 #include "lib/net/httpc.h"
 
 #define WORLD_IMAGE_TYPE "application/vnd.oci.image.manifest.v1+json"
@@ -16,6 +17,8 @@ struct world {
     struct test_etcd etcd;
     const char *etcd_url;
     char *folder;
+    char *key_path;
+    struct deis_keys *keys;
     uint16_t port;
     struct deis_httpc *http;
     struct deis_httpc_answer answer; /* of the last call */
@@ -31,6 +34,9 @@ void world_start(struct world *w, const char *const *more);
 /* Status of the answer. header: one more line, or NULL. */
 int world_call(struct world *w, const char *method, const char *path, const char *header,
                const char *body);
+/* The same with another field that tells who asks; login NULL: none. */
+int world_call_as(struct world *w, const char *login, const char *method, const char *path,
+                  const char *header, const char *body);
 /* A header of the last answer, "" when it has none. Valid until the next call of this function. */
 const char *world_header(struct world *w, const char *name);
 /* Is this text in the last answer's body? */

@@ -24,8 +24,11 @@ static int half_an_upload(struct world *w, const char *path)
     struct sockaddr_in a = { .sin_family = AF_INET,
                              .sin_port = htons(w->port),
                              .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    deis_autobuf struct deis_buf login = DEIS_BUF_INIT(1024);
+    deis_registry_authorize(w->keys, &login);
     deis_autofree char *text = deis_asprintf(
-        "PATCH %s HTTP/1.1\r\nHost: registry\r\nContent-Length: 1000\r\n\r\nhalf", path);
+        "PATCH %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\nContent-Length: 1000\r\n\r\nhalf", path,
+        login.data);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
@@ -255,8 +258,8 @@ static void storage__a_folder_in_use_is_refused(void **state)
 {
     struct world *w = *state;
     struct program second = { 0 };
-    const char *const argv[] = { "--http", "127.0.0.1:0", "--data", w->folder,
-                                 "--etcd", w->etcd_url,   NULL };
+    const char *const argv[] = { "--http",    "127.0.0.1:0",   "--data",    w->folder, "--etcd",
+                                 w->etcd_url, "--cluster-key", w->key_path, NULL };
     char path[512];
 
     snprintf(path, sizeof(path), "%s", world_open_upload(w, "twice"));
@@ -329,6 +332,8 @@ static void storage__docker_pushes_and_pulls(void **state)
     deis_autofree char *id = NULL;
     deis_autofree char *digest = NULL;
     static const char *const labels[] = { "deis.test=registry", NULL };
+    char password[65];
+    const struct deis_docker_transfer login = { .user = DEIS_REGISTRY_USER, .password = password };
     struct tar tar = { 0 };
 
     if (deis_docker_ping(docker, &err) < 0) {
@@ -349,12 +354,17 @@ static void storage__docker_pushes_and_pulls(void **state)
         .timeout_ms = 60000,
     };
     expect_ok(deis_docker_build(docker, &build, &id, &err), &err);
-    expect_ok(deis_docker_push(docker, repo, "v1", NULL, NULL, &digest, &err), &err);
+    deis_registry_password(w->keys, password);
+    assert_int_equal(deis_docker_push(docker, repo, "v1", NULL, &digest, &err), DEIS_DENIED);
+    err = (struct deis_err)DEIS_ERR_INIT;
+    expect_ok(deis_docker_push(docker, repo, "v1", &login, &digest, &err), &err);
     expect_ok(deis_docker_image_remove(docker, tag, &err), &err);
     deis_autofree char *pinned = deis_asprintf("%s@%s", repo, digest);
     deis_autojson json_t *seen = NULL;
     assert_int_equal(deis_docker_image_inspect(docker, pinned, &seen, &err), DEIS_NOT_FOUND);
-    expect_ok(deis_docker_pull(docker, pinned, &err), &err);
+    assert_int_equal(deis_docker_pull(docker, pinned, NULL, &err), DEIS_DENIED);
+    err = (struct deis_err)DEIS_ERR_INIT;
+    expect_ok(deis_docker_pull(docker, pinned, &login, &err), &err);
     expect_ok(deis_docker_image_inspect(docker, pinned, &seen, &err), &err);
     assert_string_equal(json_string_value(json_object_get(seen, "Id")), id);
     expect_ok(deis_docker_image_remove(docker, pinned, &err), &err);
