@@ -10,6 +10,7 @@
 #include "client/core/profile.h"
 #include "client/core/request.h"
 
+#include "lib/net/file.h"
 #include "lib/net/httpc.h"
 
 #define CLIENT_VERSION "1.13.4" /* of the Deis client whose contract this one keeps */
@@ -108,15 +109,6 @@ struct attach {
 /* Run a command with stdin and stdout connected to it; sets exit_status: that of the command, or
  * 255 when it was lost. */
 int attach_run(struct client *c, const struct attach *a) deis_must_check;
-
-/* --- files.c --- */
-int file_read(const char *path, size_t max, struct deis_buf *ret,
-              struct deis_err *err) deis_must_check;
-/* All of stdin, as file_read(). */
-int file_read_stdin(size_t max, struct deis_buf *ret, struct deis_err *err) deis_must_check;
-/* Replaces the file at once. */
-int file_write(const char *path, struct deis_str text, unsigned mode,
-               struct deis_err *err) deis_must_check;
 
 /* --- run.c --- */
 /* Run a program (15 words at most) and collect one of its outputs (the other is dropped).

@@ -35,7 +35,7 @@ int builds_list(struct client *c, const struct options *o)
 /* What -p says, or ./Procfile; *ret NULL when there is neither. */
 static int read_procfile(struct client *c, const char *given, json_t **ret)
 {
-    struct deis_buf text;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(PROCFILE_MAX);
     struct deis_err err;
 
     *ret = NULL;
@@ -43,13 +43,12 @@ static int read_procfile(struct client *c, const char *given, json_t **ret)
         int r = procfile_parse(deis_str(given), ret, &err);
         return r < 0 ? client_fail_err(c, &err) : 0;
     }
-    int r = file_read("Procfile", PROCFILE_MAX, &text, &err);
+    int r = deis_file_read("Procfile", &text, &err);
     if (r == DEIS_NOT_FOUND) {
         return 0;
     }
     if (r == 0) {
         r = procfile_parse(deis_buf_str(&text), ret, &err);
-        deis_buf_clear(&text);
     }
     return r < 0 ? client_fail_err(c, &err) : 0;
 }

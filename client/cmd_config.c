@@ -7,6 +7,7 @@
 #include "lib/wire/b64.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TEXT_MAX ((size_t)16 << 20)
@@ -85,7 +86,7 @@ static int change_values(struct client *c, const char *what, const char *app, js
 static int encode_ssh_key(struct client *c, json_t *values)
 {
     const char *value = json_string_value(json_object_get(values, "SSH_KEY"));
-    deis_autobuf struct deis_buf file = DEIS_BUF_INIT(0);
+    deis_autobuf struct deis_buf file = DEIS_BUF_INIT(FILE_MAX);
     deis_autobuf struct deis_buf encoded = DEIS_BUF_INIT(2 * FILE_MAX);
     struct deis_err err;
 
@@ -93,7 +94,7 @@ static int encode_ssh_key(struct client *c, json_t *values)
         return 0;
     }
     struct deis_str key = deis_str(value);
-    if (file_read(value, FILE_MAX, &file, &err) == 0) {
+    if (deis_file_read(value, &file, &err) == 0) {
         key = deis_buf_str(&file);
     }
     if (!pairs_is_private_key(key)) {
@@ -116,10 +117,10 @@ static int add_file(struct client *c, const char *arg, json_t *values)
 {
     deis_autofree char *key = NULL;
     deis_autofree char *path = NULL;
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(0);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(FILE_MAX);
     struct deis_err err;
 
-    if (pairs_from_file(arg, &key, &path, &err) < 0 || file_read(path, FILE_MAX, &text, &err) < 0 ||
+    if (pairs_from_file(arg, &key, &path, &err) < 0 || deis_file_read(path, &text, &err) < 0 ||
         pairs_set_read(values, key, deis_buf_str(&text), &err) < 0) {
         return client_fail_err(c, &err);
     }
@@ -129,13 +130,13 @@ static int add_file(struct client *c, const char *arg, json_t *values)
 
 static int add_stdin(struct client *c, const char *key, json_t *values)
 {
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(0);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(FILE_MAX);
     struct deis_err err;
 
     if (!pairs_is_key(deis_str(key))) {
         return client_fail(c, "--stdin '%s' must be the name of a variable", key ? key : "");
     }
-    if (file_read_stdin(FILE_MAX, &text, &err) < 0 ||
+    if (deis_fd_read(STDIN_FILENO, "stdin", &text, &err) < 0 ||
         pairs_set_read(values, key, deis_buf_str(&text), &err) < 0) {
         return client_fail_err(c, &err);
     }
@@ -181,14 +182,14 @@ int config_unset(struct client *c, const struct options *o)
 int config_push(struct client *c, const struct options *o)
 {
     deis_autobuf struct deis_buf note = DEIS_BUF_INIT(TEXT_MAX);
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(0);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(FILE_MAX);
     const char *app = NULL;
     struct deis_err err;
 
     if (session_app(c, o, &app) < 0) {
         return -1;
     }
-    if (file_read(options_get(o, OPTION_PATH, ".env"), FILE_MAX, &text, &err) < 0) {
+    if (deis_file_read(options_get(o, OPTION_PATH, ".env"), &text, &err) < 0) {
         return client_fail_err(c, &err);
     }
     deis_autojson json_t *values = pairs_env_file(deis_buf_str(&text), &note);
@@ -209,12 +210,12 @@ static bool may_overwrite(const char *key, const json_t *local, const json_t *re
 static int merge(struct client *c, json_t *remote, json_t **ret)
 {
     deis_autobuf struct deis_buf note = DEIS_BUF_INIT(TEXT_MAX);
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(0);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(FILE_MAX);
     struct deis_err err;
     const char *key = NULL;
     json_t *value = NULL;
 
-    if (file_read(".env", FILE_MAX, &text, &err) < 0) {
+    if (deis_file_read(".env", &text, &err) < 0) {
         return client_fail_err(c, &err);
     }
     json_t *merged = pairs_env_file(deis_buf_str(&text), &note);
@@ -227,6 +228,19 @@ static int merge(struct client *c, json_t *remote, json_t **ret)
     }
     *ret = merged;
     return 0;
+}
+
+/* An .env that is there keeps its mode, and a link to one stays a link. */
+static int write_env(struct deis_str text, struct deis_err *err)
+{
+    deis_autofree char *target = realpath(".env", NULL);
+    mode_t mask = umask(0);
+    struct stat st;
+
+    umask(mask);
+    bool there = target && stat(target, &st) == 0;
+    return deis_file_replace(target ? target : ".env", text,
+                             there ? st.st_mode & 0777 : 0755 & ~mask, err);
 }
 
 int config_pull(struct client *c, const struct options *o)
@@ -255,7 +269,7 @@ int config_pull(struct client *c, const struct options *o)
         remote = values;
     }
     pairs_format_env(remote, &text);
-    if (file_write(".env", deis_buf_str(&text), 0755, &err) < 0) {
+    if (write_env(deis_buf_str(&text), &err) < 0) {
         return client_fail_err(c, &err);
     }
     return 0;

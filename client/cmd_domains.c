@@ -117,8 +117,8 @@ static int add_for_names(struct client *c, const char *cert, const char *key, co
 int certs_add(struct client *c, const struct options *o)
 {
     const char *names = options_get(o, OPTION_SUBJECT_ALT_NAME, NULL);
-    deis_autobuf struct deis_buf cert = DEIS_BUF_INIT(0);
-    deis_autobuf struct deis_buf key = DEIS_BUF_INIT(0);
+    deis_autobuf struct deis_buf cert = DEIS_BUF_INIT(PEM_MAX);
+    deis_autobuf struct deis_buf key = DEIS_BUF_INIT(PEM_MAX);
     struct deis_err err;
 
     if (session_load(c) < 0) {
@@ -126,8 +126,8 @@ int certs_add(struct client *c, const struct options *o)
     }
     printf("Adding SSL endpoint... ");
     term_spin_start();
-    if (file_read(o->words[0], PEM_MAX, &cert, &err) < 0 ||
-        file_read(o->words[1], PEM_MAX, &key, &err) < 0) {
+    if (deis_file_read(o->words[0], &cert, &err) < 0 ||
+        deis_file_read(o->words[1], &key, &err) < 0) {
         term_spin_stop();
         return client_fail_err(c, &err);
     }

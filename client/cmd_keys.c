@@ -51,16 +51,11 @@ int keys_list(struct client *c, const struct options *o)
 
 static int key_read(const char *path, struct key *ret, struct deis_err *err)
 {
-    struct deis_buf text;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(KEY_MAX);
 
     *ret = (struct key){ 0 };
-    int r = file_read(path, KEY_MAX, &text, err);
-    if (r < 0) {
-        return r;
-    }
-    r = pubkey_id(path, deis_buf_str(&text), &ret->id, err);
-    if (r < 0) {
-        deis_buf_clear(&text);
+    int r = deis_file_read(path, &text, err);
+    if (r < 0 || (r = pubkey_id(path, deis_buf_str(&text), &ret->id, err)) < 0) {
         return r;
     }
     ret->path = deis_strdup(path);

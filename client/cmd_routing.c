@@ -82,12 +82,12 @@ static int add_setting(struct client *c, const char *arg, json_t *settings)
 {
     deis_autofree char *name = NULL;
     deis_autofree char *value = NULL;
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(0);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(FILE_MAX);
     struct deis_err err;
     bool file;
 
     if (routing_pair(arg, &name, &value, &file, &err) < 0 ||
-        (file && file_read(value, FILE_MAX, &text, &err) < 0)) {
+        (file && deis_file_read(value, &text, &err) < 0)) {
         return client_fail_err(c, &err);
     }
     json_t *kept = file ? json_stringn(text.data ? text.data : "", text.len) : json_string(value);

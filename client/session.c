@@ -25,7 +25,7 @@ static int find_profile(struct client *c)
 
 int session_load_if_any(struct client *c)
 {
-    struct deis_buf text;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(PROFILE_MAX);
     struct deis_err err;
 
     if (c->logged_in) {
@@ -34,7 +34,7 @@ int session_load_if_any(struct client *c)
     if (find_profile(c) < 0) {
         return -1;
     }
-    int r = file_read(c->profile_path, PROFILE_MAX, &text, &err);
+    int r = deis_file_read(c->profile_path, &text, &err);
     if (r == DEIS_NOT_FOUND) {
         c->profile.response_limit = PROFILE_LIMIT_DEFAULT;
         c->profile.ssh_port = PROFILE_SSH_PORT;
@@ -43,7 +43,6 @@ int session_load_if_any(struct client *c)
     if (r == 0) {
         r = profile_parse(deis_buf_str(&text), &c->profile, &err);
         explicit_bzero(text.data, text.len);
-        deis_buf_clear(&text);
     }
     if (r < 0) {
         return client_fail(c, "%s: %s", c->profile_path, err.msg);
@@ -77,7 +76,7 @@ int session_save(struct client *c)
         return client_fail_err(c, &err);
     }
     deis_autofree char *text = profile_format(&c->profile);
-    if (file_write(c->profile_path, deis_str(text), 0600, &err) < 0) {
+    if (deis_file_replace(c->profile_path, deis_str(text), 0600, &err) < 0) {
         return client_fail_err(c, &err);
     }
     explicit_bzero(text, strlen(text));

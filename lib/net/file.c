@@ -6,28 +6,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int deis_file_read(const char *path, struct deis_buf *out, struct deis_err *err)
+int deis_fd_read(int fd, const char *name, struct deis_buf *out, struct deis_err *err)
 {
-    deis_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) {
-        return deis_err_errno(err, errno, "can't open '%s'", path);
-    }
     for (;;) {
         char data[16384];
         ssize_t n = read(fd, data, sizeof(data));
         if (n < 0 && errno != EINTR) {
-            return deis_err_errno(err, errno, "can't read '%s'", path);
+            return deis_err_errno(err, errno, "can't read '%s'", name);
         }
         if (n == 0) {
             return DEIS_OK;
         }
         deis_buf_add(out, data, n > 0 ? (size_t)n : 0);
         if (deis_buf_failed(out)) {
-            return deis_err_set(err, DEIS_LIMIT, "'%s' is larger than %zu bytes", path,
+            return deis_err_set(err, DEIS_LIMIT, "'%s' is larger than %zu bytes", name,
                                 out->max_bytes);
         }
     }
+}
+
+int deis_file_read(const char *path, struct deis_buf *out, struct deis_err *err)
+{
+    deis_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? deis_err_errno(err, errno, "can't open '%s'", path)
+                  : deis_fd_read(fd, path, out, err);
 }
 
 int deis_write_all(int fd, struct deis_str text)
@@ -62,7 +65,7 @@ int deis_file_replace(const char *path, struct deis_str text, unsigned mode, str
     deis_autoclose int fd = mkostemp(fresh, O_CLOEXEC);
 
     if (fd < 0) {
-        return deis_err_errno(err, errno, "can't create '%s'", fresh);
+        return deis_err_errno(err, errno, "can't write '%s'", path);
     }
     if (fchmod(fd, mode) < 0 || deis_write_all(fd, text) < 0 || fsync(fd) < 0 ||
         rename(fresh, path) < 0 || sync_folder(path) < 0) {

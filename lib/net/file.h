@@ -8,6 +8,9 @@
 /* Append a file's contents to out, whose limit holds: DEIS_LIMIT when they do not fit.
  * DEIS_NOT_FOUND: there is no such file. */
 int deis_file_read(const char *path, struct deis_buf *out, struct deis_err *err) deis_must_check;
+/* The same of what is open already, up to its end. name: what it is called in messages. */
+int deis_fd_read(int fd, const char *name, struct deis_buf *out,
+                 struct deis_err *err) deis_must_check;
 /* Put text in the place of the file: at any instant, a power cut included, there is the old
  * contents or the new. The new file has exactly this mode. */
 int deis_file_replace(const char *path, struct deis_str text, unsigned mode,

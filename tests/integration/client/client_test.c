@@ -152,6 +152,38 @@ static void client__app_and_its_remote(void **state)
     person_clear(&other);
 }
 
+static void mode_is(const struct person *p, const char *name, mode_t want)
+{
+    deis_autofree char *path = deis_asprintf("%s/%s", p->folder, name);
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, want);
+}
+
+/* It holds what must not be read by others than those whom its owner lets. */
+static void client__an_env_file_keeps_its_mode(void **state)
+{
+    struct person p = person_new(*state, "puller");
+    deis_autofree char *link = deis_asprintf("%s/.env", p.folder);
+    mode_t mask = umask(077);
+
+    person_register(&p);
+    WORKS(&p, "created date", "create", "date");
+    WORKS(&p, "A      1", "config:set", "A=1");
+    WORKS(&p, "", "config:pull");
+    umask(mask);
+    mode_is(&p, ".env", 0700);
+    assert_int_equal(unlink(link), 0);
+    person_write(p.folder, "secret.env", "", 0600);
+    assert_int_equal(symlink("secret.env", link), 0);
+    WORKS(&p, "", "config:pull", "-o");
+    mode_is(&p, "secret.env", 0600);
+    RUN(&p, env, "cat", "secret.env");
+    assert_string_equal(env.out.data, "A=1\n");
+    person_clear(&p);
+}
+
 static void client__config(void **state)
 {
     struct person p = person_new(*state, "setter");
@@ -178,6 +210,7 @@ static void client__config(void **state)
     text_has(&merged.out, "A: overwrite mine with 1? (y/N) ");
     RUN(&p, env2, "sort", ".env");
     assert_string_equal(env2.out.data, "A=1\nB=mine\nD=4\n");
+    mode_is(&p, ".env", 0644);
     FAILS(&p, "Could not parse SSH private key:\n nokey", "config:set", "SSH_KEY=nokey");
     FAILS(&p, "404 NOT FOUND", "config", "-a", "nowhere");
     WORKS(&p,
@@ -420,6 +453,7 @@ int main(void)
         cmocka_unit_test(client__keys),
         cmocka_unit_test(client__app_and_its_remote),
         cmocka_unit_test(client__config),
+        cmocka_unit_test(client__an_env_file_keeps_its_mode),
         cmocka_unit_test(client__build_processes_and_releases),
         cmocka_unit_test(client__logs_and_their_tail),
         cmocka_unit_test(client__administrator),

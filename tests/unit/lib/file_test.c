@@ -39,11 +39,28 @@ static void file__failure_leaves_the_old_one(void **state)
     assert_non_null(strstr(err.msg, "/proc/self/none"));
 }
 
+static void file__a_descriptor_is_read_to_its_end(void **state)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(16);
+    struct deis_err err = DEIS_ERR_INIT;
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(deis_write_all(ends[1], DEIS_STR("piped")), 0);
+    assert_int_equal(deis_fd_read(ends[1], "a pipe's wrong end", &text, &err), DEIS_SYSTEM);
+    assert_non_null(strstr(err.msg, "wrong end"));
+    close(ends[1]);
+    assert_int_equal(deis_fd_read(ends[0], "a pipe", &text, &err), 0);
+    assert_string_equal(text.data, "piped");
+    close(ends[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(file__gives_back_what_was_written),
         cmocka_unit_test(file__failure_leaves_the_old_one),
+        cmocka_unit_test(file__a_descriptor_is_read_to_its_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
