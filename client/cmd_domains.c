@@ -114,6 +114,17 @@ static int add_for_names(struct client *c, const char *cert, const char *key, co
     return 0;
 }
 
+static int read_pem(const char *path, struct deis_buf *ret, struct deis_err *err)
+{
+    int r = deis_file_read(path, ret, err);
+
+    if (r == 0 &&
+        (ret->len == 0 || strlen(ret->data) < ret->len || !deis_str_is_utf8(deis_buf_str(ret)))) {
+        r = deis_err_set(err, DEIS_INVALID, "'%s' is no PEM file", path);
+    }
+    return r;
+}
+
 int certs_add(struct client *c, const struct options *o)
 {
     const char *names = options_get(o, OPTION_SUBJECT_ALT_NAME, NULL);
@@ -126,8 +137,7 @@ int certs_add(struct client *c, const struct options *o)
     }
     printf("Adding SSL endpoint... ");
     term_spin_start();
-    if (deis_file_read(o->words[0], &cert, &err) < 0 ||
-        deis_file_read(o->words[1], &key, &err) < 0) {
+    if (read_pem(o->words[0], &cert, &err) < 0 || read_pem(o->words[1], &key, &err) < 0) {
         term_spin_stop();
         return client_fail_err(c, &err);
     }

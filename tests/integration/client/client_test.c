@@ -184,6 +184,18 @@ static void client__an_env_file_keeps_its_mode(void **state)
     person_clear(&p);
 }
 
+static void client__a_certificate_is_a_text(void **state)
+{
+    struct person p = person_new(*state, "sealer");
+
+    person_register(&p);
+    person_write(p.folder, "empty.pem", "", 0644);
+    person_write(p.folder, "cert.der", "0\x82\x03\xff", 0644);
+    FAILS(&p, "'empty.pem' is no PEM file", "certs:add", "empty.pem", "empty.pem");
+    FAILS(&p, "'cert.der' is no PEM file", "certs:add", "cert.der", "empty.pem");
+    person_clear(&p);
+}
+
 static void client__config(void **state)
 {
     struct person p = person_new(*state, "setter");
@@ -454,6 +466,7 @@ int main(void)
         cmocka_unit_test(client__app_and_its_remote),
         cmocka_unit_test(client__config),
         cmocka_unit_test(client__an_env_file_keeps_its_mode),
+        cmocka_unit_test(client__a_certificate_is_a_text),
         cmocka_unit_test(client__build_processes_and_releases),
         cmocka_unit_test(client__logs_and_their_tail),
         cmocka_unit_test(client__administrator),
