@@ -70,7 +70,7 @@ static bool went_back(struct agent *a, int64_t revision)
     }
     if (!a->held) {
         deis_error("etcd is older than what this agent has seen: units that it does not know keep "
-                   "running; remove the saved file and restart the agent to stop them",
+                   "running; to stop them, stop the agent, remove the saved file, start the agent",
                    KV_S("file", a->saved_path), KV_I("seen", a->revision), KV_I("found", revision));
     }
     a->held = true;
