@@ -223,6 +223,8 @@ static void send_batch(struct shipped *l)
                   &deis__log_appended__descriptor, SEND_MAX_MS, on_appended, l);
 }
 
+/* Its lines count as handed over once the spool's file is finished, not before: an agent that is
+ * killed in between begins anew. */
 static void spool_batch(struct shipped *l)
 {
     struct deis_err err = DEIS_ERR_INIT;
@@ -231,7 +233,7 @@ static void spool_batch(struct shipped *l)
         deis_error("lines of a removed container are lost", KV_S("app", l->app),
                    KV_I("lines", l->batch->count), KV_ERR(&err));
     }
-    acknowledged(l);
+    logbatch_free(DEIS_TAKE(l->batch));
 }
 
 /* Read what is there and hand it over. No batch is under way. */

@@ -109,12 +109,32 @@ int logspool_add(struct logspool *s, const char *container, const struct logbatc
     record[2] = (uint8_t)(len >> 8);
     record[3] = (uint8_t)len;
     deis__log_append__pack(&b->message, record + 4);
+    off_t before = lseek(fd, 0, SEEK_END);
     ssize_t n = write(fd, record, len + 4);
     if (n != (ssize_t)(len + 4)) {
-        return deis_err_errno(err, n < 0 ? errno : ENOSPC, "can't write '%s'", path);
+        int code = deis_err_errno(err, n < 0 ? errno : ENOSPC, "can't write '%s'", path);
+        /* What follows half a record could not be told from its rest. */
+        if (n > 0 && (before < 0 || ftruncate(fd, before) < 0)) {
+            (void)unlink(path);
+        }
+        return code;
     }
     s->bytes += len + 4;
     return 0;
+}
+
+/* A process that was killed before it had finished has left a file of the same lines. */
+static void forget_former(struct logspool *s, const char *path)
+{
+    deis_autofree char *sent = s->name ? path_of(s, s->name, "") : NULL;
+    struct stat st;
+
+    if (sent && strcmp(sent, path) == 0) {
+        forget_file(s);
+    }
+    if (stat(path, &st) == 0 && unlink(path) == 0) {
+        s->bytes -= s->bytes < (uint64_t)st.st_size ? s->bytes : (uint64_t)st.st_size;
+    }
 }
 
 void logspool_finish(struct logspool *s, const char *container)
@@ -126,6 +146,7 @@ void logspool_finish(struct logspool *s, const char *container)
     if (fd < 0) {
         return; /* nothing was left */
     }
+    forget_former(s, whole);
     if (fsync(fd) < 0 || rename(part, whole) < 0) {
         deis_error("can't finish a spool file", KV_S("file", part));
     }
