@@ -17,30 +17,29 @@ need_packages() {
     [ -n "$missing" ] || return 0
     [ "$(id -u)" = 0 ] || die "these packages are missing and only root can install them:$missing"
     say "installing Debian packages:$missing"
-    # A service that Debian's packages start by themselves would take ports that are not theirs here.
-    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d.deis
-    chmod +x /usr/sbin/policy-rc.d.deis
-    [ -e /usr/sbin/policy-rc.d ] || mv /usr/sbin/policy-rc.d.deis /usr/sbin/policy-rc.d
     log=$(mktemp)
     # shellcheck disable=SC2086
-    if { apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -q --no-install-recommends $missing; } >"$log" 2>&1; then
-        ok=1
-    else
-        ok=0
-    fi
-    if [ -e /usr/sbin/policy-rc.d.deis ]; then
-        rm -f /usr/sbin/policy-rc.d.deis
-    else
-        rm -f /usr/sbin/policy-rc.d
-    fi
-    [ "$ok" = 1 ] || {
+    install_quietly $missing >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         rm -f "$log"
         die "apt-get could not install the packages"
     }
     rm -f "$log"
 }
+
+# install_quietly PACKAGE...: a service that Debian's packages start by themselves would take ports that are not theirs
+# here. Debian asks policy-rc.d; ours goes whatever happens, also that of a run that was killed.
+install_quietly() (
+    policy=/usr/sbin/policy-rc.d
+    ! grep -qs '^# of deis' "$policy" || rm -f "$policy"
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        trap 'exit 130' INT TERM
+        printf '#!/bin/sh\n# of deis, while it installs packages\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
+    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+)
 
 docker_answers() { curl -sf -m 5 --unix-socket /var/run/docker.sock http://docker/_ping >/dev/null 2>&1; }
 
@@ -52,7 +51,7 @@ start_docker() {
         systemctl start docker || die "systemctl could not start the Docker Engine"
     else
         mkdir -p "$1"
-        note_network "$1/network"
+        [ -d "$1/network" ] || note_network "$1/network" # else an Engine of ours ended without being asked to
         setsid dockerd </dev/null >"$1/dockerd.log" 2>&1 &
         echo $! >"$1/dockerd.pid"
     fi
@@ -69,13 +68,15 @@ start_docker() {
 
 # note_network FOLDER: what is there of all that an Engine makes in the network and leaves there when it ends.
 note_network() {
-    mkdir -p "$1"
-    ! grep -q ' /run/docker/netns/default ' /proc/self/mounts || : >"$1/mount"
-    ! ip link show docker0 >/dev/null 2>&1 || : >"$1/docker0"
-    cat /proc/sys/net/ipv4/ip_forward >"$1/ip_forward"
+    rm -rf "$1.new"
+    mkdir -p "$1.new"
+    ! grep -q ' /run/docker/netns/default ' /proc/self/mounts || : >"$1.new/mount"
+    ! ip link show docker0 >/dev/null 2>&1 || : >"$1.new/docker0"
+    cat /proc/sys/net/ipv4/ip_forward >"$1.new/ip_forward"
     for tool in iptables ip6tables; do
-        ! command -v "$tool-save" >/dev/null || "$tool-save" >"$1/$tool" 2>/dev/null || true
+        ! command -v "$tool-save" >/dev/null || "$tool-save" >"$1.new/$tool" 2>/dev/null || true
     done
+    mv "$1.new" "$1"
 }
 
 # forget_rules TOOL BEFORE: remove the Engine's chains, and the rules that name them or its bridge; its policy too.
