@@ -1,20 +1,10 @@
 # SPDX-License-Identifier: MIT
 # The programs of a running platform replaced by those of this source tree. deploy/quickstart sources it.
 
-# The ports and the domain are the running platform's.
 find_platform() {
-    [ -n "$(ids deis.component)" ] || die "no platform runs here; deploy/quickstart starts one"
+    [ -n "$platform" ] || die "no platform runs here; deploy/quickstart starts one"
     running router || die "the container deis-router does not run; start it, or the platform, first"
-    [ -e "$data/.deis-data" ] || die "$data is not the platform's data folder; give it with --data"
-    args=$(docker inspect -f '{{join .Args " "}}' deis-router)
-    http_port=$(printf '%s\n' "$args" | sed -n 's/.*--http [^ ]*:\([0-9]*\).*/\1/p')
-    ssh_port=$(printf '%s\n' "$args" | sed -n 's/.*--ssh [^ ]*:\([0-9]*\).*/\1/p')
-    https_port=$(printf '%s\n' "$args" | sed -n 's/.*--https [^ ]*:\([0-9]*\).*/\1/p')
-    https_port=${https_port:--}
-    domain=$("$root/build/release/bin/deisctl" config platform get domain) || die "etcd does not say which domain the platform has"
-    controller=deis.$domain
-    api=http://$controller
-    [ "$http_port" = 80 ] || api=$api:$http_port
+    [ -e "$data/.deis-data" ] || die "$data is not the platform's data folder"
 }
 
 # is_old COMPONENT: its container runs another image than the one just built, or the component was named.
@@ -32,8 +22,6 @@ remove_ended_routers() {
         docker rm "$id" >/dev/null
     done
 }
-
-has_left() { docker logs "$1" 2>&1 | grep -q "another process has taken over"; }
 
 # The new router takes the sockets from the old one, which ends by itself: no connection is lost. It keeps
 # its container until the next upgrade, for its log.

@@ -14,7 +14,7 @@ none_left() {
 }
 check "no container, route, repository, image or key of the app is left" until_true 30 none_left
 none_left || true
-check "quickstart --down" "$root/deploy/quickstart" --down
+check "quickstart --down finds the data by itself" env -u DEIS_DATA "$root/deploy/quickstart" --down
 footprint >"$work/after"
 processes >"$work/processes.after"
 check "nothing is left behind" diff "$work/before" "$work/after"

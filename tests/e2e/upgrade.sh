@@ -25,3 +25,11 @@ check "it ends with its last connection" until_true 20 has_ended
 check "deisctl status" deisctl status
 check "an upgrade of nothing replaces nothing and clears up" "$root/deploy/quickstart" --upgrade
 check "the container of the router before is gone" test -z "$(docker ps -aq --filter name=deis-router-leaving-)"
+
+# What an upgrade leaves that is cut before the new router is there.
+docker update --restart no deis-router >/dev/null
+docker rename deis-router deis-router-leaving-cut
+check "an upgrade that was cut is taken up" "$root/deploy/quickstart" --upgrade
+check "the router has its name and its restart policy again" run_with "true always" \
+    docker inspect -f '{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}' deis-router
+check "and serves" has_status 200 demo
