@@ -5,6 +5,7 @@
 #include "router/core/challenges.h"
 #include "router/core/http_head.h"
 #include "router/gate.h"
+#include "router/gzip.h"
 #include "router/h2.h"
 
 #include "lib/base/clock.h"
@@ -42,6 +43,9 @@ static void release_buffers(struct exchange *x)
     bytes_release(pool, &x->request_trailers);
     splicer_close(&x->worker->pipes, &x->body_pipe);
     splicer_close(&x->worker->pipes, &x->answer_pipe);
+    if (x->gzip) {
+        gzip_end(x);
+    }
 }
 
 void exchange_free(struct exchange *x)
@@ -295,6 +299,9 @@ void exchange_start(struct exchange *x, size_t head_len)
     }
     if (app->settings && !gate_pass(x)) {
         return;
+    }
+    if (gzip_is_on(x)) {
+        gzip_note_request(x);
     }
     if (is_too_plain(x)) {
         redirect(x, name);

@@ -17,6 +17,8 @@
 
 #include <sys/uio.h>
 
+struct gzip;
+
 enum { EXCHANGE_ATTEMPTS = 4 };
 
 enum out_framing {
@@ -57,6 +59,8 @@ struct exchange {
     bool idempotent;
     bool upgrade;
     bool json;
+    bool gzip_on;                  /* the app's answers are compressed, */
+    bool gzip_taken;               /* the one to this request, too */
     uint64_t retry_after_s;        /* for a page of ours; 0: none */
     bool request_done;             /* all of it was read */
     struct bytes request_trailers; /* as lines */
@@ -93,7 +97,8 @@ struct exchange {
     uint64_t answer_left;
     struct deis_h1_chunked answer_chunked;
     enum out_framing out;
-    unsigned interim; /* 1xx answers passed on */
+    unsigned interim;  /* 1xx answers passed on */
+    struct gzip *gzip; /* compresses its body; NULL: it is not */
     struct bytes to_client;
     struct splicer answer_pipe;
     struct bytes trailers; /* of the answer, as lines */

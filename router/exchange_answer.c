@@ -3,6 +3,7 @@
 #include "router/core/http_head.h"
 #include "router/exchange.h"
 #include "router/gate.h"
+#include "router/gzip.h"
 #include "router/h2.h"
 #include "router/sock.h"
 #include "router/tls.h"
@@ -50,6 +51,11 @@ static bool forward_answer(struct exchange *x, size_t head_len, char *data, size
         break;
     case DEIS_H1_UNTIL_CLOSE: break;
     }
+    if (x->gzip) {
+        struct deis_str piece = gzip_piece(x, data, len, done);
+        data = (char *)(uintptr_t)piece.ptr;
+        len = piece.len;
+    }
     x->bytes_out += len;
     if (x->out == OUT_CHUNKED) {
         count += exchange_chunk(iov + count, line, data, len, done);
@@ -90,6 +96,10 @@ static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
     x->reusable = head->keep_alive || x->up->h2;
     x->keep_s = http_keep_alive_timeout(head, KEEP_ALIVE_MAX_S);
     x->keep_alive = x->keep_alive && x->request_done && !w->draining;
+    char changed[GZIP_TEXT_MAX];
+    if (x->gzip_on) {
+        gzip_start(x, changed);
+    }
     switch (head->framing) {
     case DEIS_H1_NO_BODY: x->out = OUT_NONE; break;
     case DEIS_H1_LENGTH: x->out = OUT_LENGTH; break;

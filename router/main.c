@@ -67,9 +67,12 @@ void router_set_policy(const struct router *r, struct route_model *m)
                                        .controller_whitelist = s->controller_whitelist,
                                        .controller_connect_ms = s->controller_connect_ms,
                                        .controller_read_ms = s->controller_read_ms };
+    struct deis_gzip gzip;
     struct deis_err err;
 
+    settings_gzip(s, &gzip);
     route_model_set_limits(m, &limits);
+    route_model_set_gzip(m, &gzip);
     route_model_set_defaults(m, &defaults, &err);
     if (err.code < 0) {
         deis_warn("setting ignored", KV_ERR(&err));

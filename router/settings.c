@@ -67,6 +67,22 @@ static const struct deis_conf_row rows[] = {
       "requests of one client address to an app a minute, if it sets no rateLimit; 0 = any number" },
     { "app-burst", "rateBurst", DEIS_CONF_U32, AT(app_burst), "0", DEIS_CONF_LIVE,
       "of these at once; 0 = a sixth, 10 at least" },
+    { "gzip", "gzip", DEIS_CONF_TEXT, AT(gzip), "off", DEIS_CONF_LIVE,
+      "compress answers of apps that don't say: on or off" },
+    { "gzip-comp-level", "gzipCompLevel", DEIS_CONF_TEXT, AT(gzip_comp_level), "5", DEIS_CONF_LIVE,
+      "1 (quick) to 9 (small)" },
+    { "gzip-min-length", "gzipMinLength", DEIS_CONF_TEXT, AT(gzip_min_length), "256",
+      DEIS_CONF_LIVE, "bytes that an answer must have to be compressed, if its length is known" },
+    { "gzip-types", "gzipTypes", DEIS_CONF_TEXT, AT(gzip_types), NULL, DEIS_CONF_LIVE,
+      "media types that are compressed, beside text/html; * = all (default: those of text)" },
+    { "gzip-vary", "gzipVary", DEIS_CONF_TEXT, AT(gzip_vary), "on", DEIS_CONF_LIVE,
+      "tell caches of both forms by Vary: on or off" },
+    { "gzip-http-version", "gzipHttpVersion", DEIS_CONF_TEXT, AT(gzip_http_version), "1.1",
+      DEIS_CONF_LIVE, "of a client, at least: 1.1 or 1.0" },
+    { "gzip-proxied", "gzipProxied", DEIS_CONF_TEXT, AT(gzip_proxied), "any", DEIS_CONF_LIVE,
+      "answers to requests that came through a proxy (Via): any or off" },
+    { "gzip-disable", "gzipDisable", DEIS_CONF_TEXT, AT(gzip_disable), NULL, DEIS_CONF_LIVE,
+      "parts of User-Agent, with commas between: such clients get nothing compressed" },
     { "enforce-https", "enforceHTTPS", DEIS_CONF_TEXT, AT(enforce_https), NULL, DEIS_CONF_LIVE,
       "send plain requests to HTTPS: true or false (default: as --hsts)" },
     { "hsts", "hsts/enabled", DEIS_CONF_BOOL, AT(hsts), "false", DEIS_CONF_LIVE,
@@ -118,6 +134,39 @@ static void drop_if(char **field, const char *none)
     }
 }
 
+/* Is this value of a text good? NULL: the default. */
+static int check(struct deis_str key, const char *value, struct deis_err *err)
+{
+    struct deis_gzip any;
+
+    if (deis_str_eq_cstr(key, "enforceHTTPS") && value && truth(value) < 0) {
+        return deis_err_set(err, DEIS_INVALID, "must be true or false, not '%.32s'", value);
+    }
+    if (deis_str_eq_cstr(key, "proxyRealIpCidr")) {
+        return edge_check_cidrs(value, err);
+    }
+    deis_gzip_default(&any);
+    int code = deis_gzip_set(&any, key, value, err);
+    return code == DEIS_NOT_FOUND ? DEIS_OK : code;
+}
+
+static const char *text_of(const struct settings *s, const struct deis_conf_row *row)
+{
+    return *(char *const *)(const void *)((const char *)s + row->offset);
+}
+
+static int check_texts(const struct settings *s, struct deis_err *err)
+{
+    for (size_t i = 0; i < DEIS_COUNT(rows); i++) {
+        const struct deis_conf_row *row = &rows[i];
+        if (row->type == DEIS_CONF_TEXT && row->etcd_key &&
+            check(deis_str(row->etcd_key), text_of(s, row), err) < 0) {
+            return deis_err_wrap(err, "--%s", row->flag);
+        }
+    }
+    return DEIS_OK;
+}
+
 int settings_load(int argc, char **argv, struct settings *ret, struct deis_err *err)
 {
     char host[256] = "router";
@@ -137,11 +186,8 @@ int settings_load(int argc, char **argv, struct settings *ret, struct deis_err *
     if (!ret->cert != !ret->key || (ret->cert && !ret->https)) {
         return deis_err_set(err, DEIS_INVALID, "--cert and --key go together, with --https");
     }
-    if (ret->enforce_https && truth(ret->enforce_https) < 0) {
-        return deis_err_set(err, DEIS_INVALID, "--enforce-https must be true or false");
-    }
-    if (edge_check_cidrs(ret->proxy_real_ip_cidr, err) < 0) {
-        return deis_err_wrap(err, "--proxy-real-ip-cidr");
+    if (check_texts(ret, err) < 0) {
+        return err->code;
     }
     drop_if(&ret->ssh, "-");
     drop_if(&ret->metrics, "-");
@@ -161,11 +207,8 @@ int settings_load(int argc, char **argv, struct settings *ret, struct deis_err *
 
 int settings_apply(struct settings *s, struct deis_str key, const char *value, struct deis_err *err)
 {
-    if (deis_str_eq_cstr(key, "enforceHTTPS") && value && truth(value) < 0) {
-        return deis_err_set(err, DEIS_INVALID, "must be true or false, not '%.32s'", value);
-    }
-    if (deis_str_eq_cstr(key, "proxyRealIpCidr") && edge_check_cidrs(value, err) < 0) {
-        return DEIS_INVALID;
+    if (check(key, value, err) < 0) {
+        return err->code;
     }
     return deis_conf_apply(rows, DEIS_COUNT(rows), s, key, value, err);
 }
@@ -173,6 +216,18 @@ int settings_apply(struct settings *s, struct deis_str key, const char *value, s
 bool settings_enforce_https(const struct settings *s)
 {
     return s->enforce_https ? truth(s->enforce_https) == 1 : s->hsts;
+}
+
+void settings_gzip(const struct settings *s, struct deis_gzip *ret)
+{
+    deis_gzip_default(ret);
+    for (size_t i = 0; i < DEIS_COUNT(rows); i++) {
+        const struct deis_conf_row *row = &rows[i];
+        if (row->type == DEIS_CONF_TEXT && row->etcd_key) {
+            /* They were checked, and others are none of these. */
+            (void)!deis_gzip_set(ret, deis_str(row->etcd_key), text_of(s, row), NULL);
+        }
+    }
 }
 
 void settings_clear(struct settings *s)

@@ -4,6 +4,7 @@
 #define DEIS_ROUTER_SETTINGS_H
 
 #include "lib/conf/conf.h"
+#include "lib/model/gzip.h"
 
 struct settings {
     char *etcd;
@@ -42,6 +43,14 @@ struct settings {
     uint32_t hsts_max_age; /* seconds */
     bool hsts_subdomains;
     bool hsts_preload;
+    char *gzip; /* this and the next: texts of lib/model/gzip.h; NULL: the default */
+    char *gzip_comp_level;
+    char *gzip_min_length;
+    char *gzip_types;
+    char *gzip_vary;
+    char *gzip_http_version;
+    char *gzip_proxied;
+    char *gzip_disable;
     bool proxy_protocol;
     bool ssh_proxy_protocol;
     uint32_t address_connections;
@@ -58,6 +67,8 @@ int settings_apply(struct settings *s, struct deis_str key, const char *value,
                    struct deis_err *err) deis_must_check;
 /* Are plain requests sent to HTTPS? */
 bool settings_enforce_https(const struct settings *s);
+/* Which answers are compressed. */
+void settings_gzip(const struct settings *s, struct deis_gzip *ret);
 void settings_clear(struct settings *s);
 
 #endif

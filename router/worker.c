@@ -4,6 +4,7 @@
 #include "router/client.h"
 #include "router/core/pages.h"
 #include "router/exchange.h"
+#include "router/gzip.h"
 #include "router/h2.h"
 #include "router/shed.h"
 #include "router/tunnel.h"
@@ -385,6 +386,7 @@ static void worker_free(struct worker *w)
     unit_h2_shared_free(w->unit_h2_shared);
     client_pool_clear(w);
     exchange_pool_clear(w);
+    gzip_pool_free(w->gzips);
     bufpool_clear(&w->pool);
     splicer_pool_clear(&w->pipes);
     access_log_clear(&w->log);

@@ -28,6 +28,7 @@
 struct client;
 struct edge;
 struct exchange;
+struct gzip_pool;
 struct h2_conn;
 struct h2_shared;
 struct unit_h2_shared;
@@ -76,7 +77,9 @@ struct worker_counters {
     _Atomic uint64_t ejections;
     _Atomic uint64_t proxy_failed; /* connections of load balancers without a good PROXY header */
     _Atomic uint64_t h2_connections;
-    _Atomic uint64_t h2_abuses; /* HTTP/2 connections ended for what they cost */
+    _Atomic uint64_t h2_abuses;    /* HTTP/2 connections ended for what they cost */
+    _Atomic uint64_t gzip_answers; /* compressed */
+    _Atomic uint64_t gzip_refused; /* for lack of a compressor */
     atomic_int connections;
     atomic_int tunnels;
 };
@@ -144,6 +147,7 @@ struct worker {
     struct h2_conn *h2_conns;
     struct h2_shared *h2_shared; /* NULL until it is needed */
     struct unit_h2_shared *unit_h2_shared;
+    struct gzip_pool *gzips; /* NULL until it is needed */
     struct client *free_clients;
     unsigned free_client_count;
     struct exchange *free_exchanges;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "deisctl/core/setting.h"
 
+#include "lib/model/gzip.h"
 #include "lib/model/routing.h"
 
 enum kind {
@@ -54,6 +55,16 @@ static int check(enum kind kind, const char *name, struct deis_str value, struct
     return good ? DEIS_OK : DEIS_INVALID;
 }
 
+static int check_gzip(struct deis_str name, struct deis_str value, struct deis_err *err)
+{
+    deis_autofree char *text = deis_str_dup(value);
+    struct deis_gzip any;
+
+    deis_gzip_default(&any);
+    int code = deis_gzip_set(&any, name, text, err);
+    return code == DEIS_INVALID ? deis_err_wrap(err, "router/%.*s", DEIS_STR_ARG(name)) : DEIS_OK;
+}
+
 int setting_check(const char *component, struct deis_str name, struct deis_str value,
                   struct deis_err *err)
 {
@@ -64,5 +75,5 @@ int setting_check(const char *component, struct deis_str name, struct deis_str v
             return r < 0 ? deis_err_wrap(err, "%s/%s", component, settings[i].name) : r;
         }
     }
-    return DEIS_OK;
+    return strcmp(component, "router") == 0 ? check_gzip(name, value, err) : DEIS_OK;
 }

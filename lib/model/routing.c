@@ -29,6 +29,7 @@ static const struct setting settings[] = {
     { "rateLimit", COUNT, 1, 1000000 },
     { "rateBurst", COUNT, 1, 100000 },
     { "h2c", CHOICE, 0, 0 },
+    { "gzip", CHOICE, 0, 0 },
     { "page.403", PAGE, 1, DEIS_ROUTING_PAGE_MAX },
     { "page.413", PAGE, 1, DEIS_ROUTING_PAGE_MAX },
     { "page.429", PAGE, 1, DEIS_ROUTING_PAGE_MAX },
@@ -46,7 +47,7 @@ static const char *const page_names[DEIS_PAGE_COUNT] = {
 };
 
 const char deis_routing_names[] =
-    "affinityArg, bodySize, connectTimeout, enforceHTTPS, h2c, hsts, maintenance, maxConnections, "
+    "affinityArg, bodySize, connectTimeout, enforceHTTPS, gzip, h2c, hsts, maintenance, maxConnections, "
     "maxRequests, page.403, page.413, page.429, page.502, page.503, page.504, page.maintenance, rateBurst, "
     "rateLimit, slowStart, sticky, timeout, weight.<type>.<number>, whitelist";
 
@@ -304,6 +305,7 @@ static void take(struct deis_routing *r, const json_t *obj)
     r->maintenance = choice_of(obj, "maintenance") == DEIS_YES;
     r->enforce_https = choice_of(obj, "enforceHTTPS");
     r->hsts = choice_of(obj, "hsts");
+    r->gzip = choice_of(obj, "gzip");
     r->sticky = choice_of(obj, "sticky") == DEIS_YES;
     r->h2c = choice_of(obj, "h2c") == DEIS_YES;
     r->has_body_max = json_object_get(obj, "bodySize") != NULL;

@@ -49,6 +49,7 @@ struct deis_routing {
     bool maintenance;
     enum deis_choice enforce_https;
     enum deis_choice hsts;
+    enum deis_choice gzip; /* compress answers */
     bool sticky;
     bool h2c; /* the units speak HTTP/2 without TLS */
     bool has_body_max;

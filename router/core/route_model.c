@@ -60,6 +60,7 @@ struct route_model *route_model_new(struct route_registry *registry)
     m->domain = deis_strdup("localhost");
     m->subdomain = deis_strdup("deis");
     m->limits = (struct route_limits){ UINT64_C(100) << 20, 1300000 };
+    deis_gzip_default(&m->gzip);
     m->hosts_dirty = true;
     return m;
 }
@@ -108,6 +109,14 @@ void route_model_set_limits(struct route_model *m, const struct route_limits *li
     if (limits->body_max != m->limits.body_max ||
         limits->answer_timeout_ms != m->limits.answer_timeout_ms) {
         m->limits = *limits;
+        m->limits_dirty = true;
+    }
+}
+
+void route_model_set_gzip(struct route_model *m, const struct deis_gzip *gzip)
+{
+    if (!deis_gzip_equal(gzip, &m->gzip)) {
+        m->gzip = *gzip;
         m->limits_dirty = true;
     }
 }

@@ -28,6 +28,7 @@ void route_model_free(struct route_model *m);
 void route_model_set_domain(struct route_model *m, const char *domain);
 void route_model_set_subdomain(struct route_model *m, const char *subdomain);
 void route_model_set_limits(struct route_model *m, const struct route_limits *limits);
+void route_model_set_gzip(struct route_model *m, const struct deis_gzip *gzip);
 /* Takes a ref. */
 void route_model_set_https(struct route_model *m, struct route_https *https);
 

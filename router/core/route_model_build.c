@@ -201,6 +201,7 @@ struct route_table *route_model_build(struct route_model *m, uint64_t generation
                                m->https, indexes, apps, count);
         route_hosts_unref(more);
     }
+    t->gzip = m->gzip;
     route_model_forget_added(m);
     route_table_unref(m->last);
     m->last = route_table_ref(t);

@@ -52,11 +52,12 @@ struct route_model {
     char *domain;
     char *subdomain;
     struct route_limits limits;
+    struct deis_gzip gzip;
     bool hosts_dirty;             /* names or the set of apps */
     char *added[MODEL_ADDED_MAX]; /* hosts that are new, if nothing else of them has changed */
     size_t added_count;
     size_t leaving;    /* units that are to go */
-    bool limits_dirty; /* or https */
+    bool limits_dirty; /* or https, or gzip */
     struct route_https *https;
     struct m_app *dirty; /* apps to be made anew */
     struct route_table *last;

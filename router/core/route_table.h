@@ -12,6 +12,7 @@
 #include "router/core/route_policy.h"
 
 #include "lib/base/map.h"
+#include "lib/model/gzip.h"
 
 #include <stdatomic.h>
 
@@ -103,6 +104,7 @@ struct route_table {
     struct route_limits limits;
     struct route_hosts *hosts;
     struct route_https *https; /* NULL: there is none */
+    struct deis_gzip gzip;     /* which answers are compressed; before sharing only */
     size_t app_count;
     struct route_group *groups[];
 };

@@ -70,7 +70,7 @@ describe('Q routing of an app', () => {
     const bad = {
       colour: 'red', Maintenance: true, 'weight.web': 1, 'page.200': 'x', '': true, ['x'.repeat(5000)]: 1, __proto__x: 1,
       maintenance: 'yes', sticky: 1, timeout: '0.5', connectTimeout: '2m', bodySize: '-1', slowStart: [], maxRequests: 1.5,
-      rateLimit: 0, rateBurst: '1e3', affinityArg: 'a=b', whitelist: '10.0.0.0/33', 'page.503': '', 'weight.web.1': 101, h2c: {},
+      rateLimit: 0, rateBurst: '1e3', affinityArg: 'a=b', whitelist: '10.0.0.0/33', 'page.503': '', 'weight.web.1': 101, h2c: {}, gzip: 9,
     };
     for (const [name, value] of Object.entries(bad)) {
       const got = (await set(app, { maxRequests: 7, [name]: value })).is(400);

@@ -26,6 +26,10 @@ static void values(void **state)
     assert_int_equal(check("router", "maxConnections", "0"), 0);
     assert_int_equal(check("router", "maxConnections", "many"), DEIS_INVALID);
     assert_int_equal(check("router", "rateBurst", "1000000"), DEIS_INVALID);
+    assert_int_equal(check("router", "gzip", "on"), 0);
+    assert_int_equal(check("router", "gzip", "perhaps"), DEIS_INVALID);
+    assert_int_equal(check("router", "gzipTypes", "text/css application/x"), 0);
+    assert_int_equal(check("router", "gzipTypes", "css"), DEIS_INVALID);
     assert_int_equal(check("controller", "wildcardDomains", "on"), 0);
     assert_int_equal(check("controller", "wildcardDomains", "2"), DEIS_INVALID);
 }
@@ -34,6 +38,7 @@ static void others_are_not_judged(void **state)
 {
     assert_int_equal(check("router", "bodySize", "what"), 0);
     assert_int_equal(check("builder", "affinityArg", "a=b"), 0);
+    assert_int_equal(check("builder", "gzip", "perhaps"), 0);
     assert_int_equal(check("router", "controller", "x"), 0);
 }
 

@@ -75,6 +75,8 @@ static void values(void **state)
     value_is("maintenance", "false", "false");
     value_is("maintenance", "\"yes\"", NULL);
     value_is("maintenance", "1", NULL);
+    value_is("gzip", "\"off\"", "false");
+    value_is("gzip", "9", NULL);
     value_is("timeout", "\"500ms\"", NULL);
     value_is("timeout", "\"90\"", "\"90\"");
     value_is("timeout", "30", "30");
