@@ -4,9 +4,11 @@
 #include "controller/apps.h"
 #include "controller/core/appconfig.h"
 #include "controller/core/names.h"
+#include "controller/logs.h"
 #include "controller/quota.h"
 #include "controller/users.h"
 
+#include "lib/net/log.h"
 #include "lib/wire/json_scan.h"
 
 #define TRIES     8
@@ -118,6 +120,17 @@ void handle_apps_get(struct api *a)
     api_json(a, 200, apps_show(a->ctl, a->app));
 }
 
+/* The logger may not have been there when an earlier app of this name was destroyed, or have got
+ * lines of it since. They are not for who has the name now. */
+static void forget_former_log(struct ctl *ctl, const char *id)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (logs_delete(ctl, id, &err) < 0) {
+        deis_warn("log of an earlier app of this name not deleted", KV_S("app", id), KV_ERR(&err));
+    }
+}
+
 /* Write the app with its first release. DEIS_CONFLICT: the name is taken (or its owner just left).
  */
 static int create_write(struct api *a, const char *id, json_t *structure, json_t **ret,
@@ -150,6 +163,7 @@ static int create_write(struct api *a, const char *id, json_t *structure, json_t
     change_put_text(&c, deis_key(key, "index/owner/%s/%s", a->user, id), "{}");
     int r = change_commit(a->ctl, &c, err);
     if (r == DEIS_OK) {
+        forget_former_log(a->ctl, id);
         applog_write(a->ctl, id, "%s", summary);
         *ret = DEIS_TAKE(app_doc);
     }

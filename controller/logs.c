@@ -3,18 +3,19 @@
 
 #include "controller/logline.h"
 
-#define CALL_MS 10000
+#define CALL_MS   10000
+#define DELETE_MS 3000 /* who asks for it can do without */
 
 static int call_logger(struct ctl *ctl, const char *method, const ProtobufCMessage *request,
-                       const ProtobufCMessageDescriptor *answer, ProtobufCMessage **ret,
-                       struct deis_err *err)
+                       const ProtobufCMessageDescriptor *answer, uint64_t wait_ms,
+                       ProtobufCMessage **ret, struct deis_err *err)
 {
     char address[DEIS_KEY_MAX];
 
     if (!deis_directory_find(ctl->directory, "logger", NULL, "bus", address)) {
         return deis_err_set(err, DEIS_UNAVAILABLE, "no logger is known");
     }
-    return deis_bus_call_sync(ctl->bus, address, method, NULL, request, answer, CALL_MS, ret, err);
+    return deis_bus_call_sync(ctl->bus, address, method, NULL, request, answer, wait_ms, ret, err);
 }
 
 int logs_delete(struct ctl *ctl, const char *app, struct deis_err *err)
@@ -23,8 +24,8 @@ int logs_delete(struct ctl *ctl, const char *app, struct deis_err *err)
     char *name = deis_strdup(app);
 
     request.app = name;
-    int r =
-        call_logger(ctl, "logger.delete", &request.base, &deis__log_deleted__descriptor, NULL, err);
+    int r = call_logger(ctl, "logger.delete", &request.base, &deis__log_deleted__descriptor,
+                        DELETE_MS, NULL, err);
     free(name);
     return r;
 }
@@ -45,8 +46,8 @@ int logs_read(struct ctl *ctl, const char *app, uint32_t lines, const char *proc
         request.lines = lines;
         request.cursor = cursor;
         request.process = filter;
-        int r =
-            call_logger(ctl, "logger.read", &request.base, &deis__log_lines__descriptor, &msg, err);
+        int r = call_logger(ctl, "logger.read", &request.base, &deis__log_lines__descriptor,
+                            CALL_MS, &msg, err);
         if (r < 0 || !msg) {
             return r < 0 ? r : deis_err_set(err, DEIS_PROTOCOL, "the logger's answer is empty");
         }

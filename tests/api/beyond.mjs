@@ -192,6 +192,17 @@ describe('E beside the checklist', () => {
     assert.ok(!w.platform.lines.some((line) => line.app === app && line.text.includes('initial release')), 'its log is gone');
   });
 
+  it('E-23 an app has no lines of an earlier one of its name', async () => {
+    const app = await w.app('ivo');
+    await w.platform.logged(app, 'ivo created initial release');
+    (await w.delete(`apps/${app}`, 'ivo')).is(204);
+    w.platform.lines.push({ app, process: 'web.1', time_ms: 1767323045000, text: Buffer.from('of ivo, sent late') });
+    (await w.post('apps', 'eve', { id: app })).is(201);
+    await w.platform.logged(app, 'eve created initial release');
+    const log = (await w.get(`apps/${app}/logs`, 'eve')).is(200).text;
+    assert.doesNotMatch(log, /ivo/);
+  });
+
   it('E-12 a deploy outlives its controller', async () => {
     const app = await w.built();
     let release;
