@@ -51,7 +51,8 @@ int git_remove_remote(struct client *c, const char *app)
     if (r < 0) {
         return client_fail_err(c, &err);
     }
-    deis_autofree char *name = remote_name(deis_buf_str(&said), app);
+    deis_autofree char *host = profile_host(c->profile.controller);
+    deis_autofree char *name = remote_name(deis_buf_str(&said), host ? host : "", app);
     deis_buf_clear(&said);
     if (status != 0) {
         return client_fail(c, "exit status %d", status);

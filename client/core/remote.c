@@ -32,34 +32,37 @@ static char *app_of_url(struct deis_str url)
     return deis_str_dup(dot >= 0 ? deis_str_first(last, (size_t)dot) : last);
 }
 
+/* Of "deis\tssh://git@deis.example.net:2222/blog.git (fetch)". */
+static struct deis_str url_of(struct deis_str line)
+{
+    struct deis_str url = deis_str_skip(line, (size_t)(deis_str_find(line, '\t') + 1));
+    ptrdiff_t blank = deis_str_find(url, ' ');
+
+    return blank >= 0 ? deis_str_first(url, (size_t)blank) : url;
+}
+
 char *remote_app(struct deis_str listing, const char *host)
 {
     deis_autofree char *name = deis_str_dup(without_port(host));
     struct deis_str line;
 
-    /* "deis\tssh://git@deis.example.net:2222/blog.git (fetch)" */
     while (deis_str_split(&listing, '\n', &line)) {
-        ptrdiff_t tab = deis_str_find(line, '\t');
-        if (tab < 0) {
-            continue;
-        }
-        struct deis_str url = deis_str_skip(line, (size_t)tab + 1);
-        ptrdiff_t blank = deis_str_find(url, ' ');
-        url = blank >= 0 ? deis_str_first(url, (size_t)blank) : url;
-        if (contains(url, name)) {
-            return app_of_url(url);
+        if (deis_str_find(line, '\t') >= 0 && contains(url_of(line), name)) {
+            return app_of_url(url_of(line));
         }
     }
     return NULL;
 }
 
-char *remote_name(struct deis_str listing, const char *app)
+char *remote_name(struct deis_str listing, const char *host, const char *app)
 {
+    deis_autofree char *server = deis_str_dup(without_port(host));
     struct deis_str line;
 
     while (deis_str_split(&listing, '\n', &line)) {
         ptrdiff_t tab = deis_str_find(line, '\t');
-        if (tab > 0 && contains(line, app)) {
+        deis_autofree char *its_app = app_of_url(url_of(line));
+        if (tab > 0 && contains(url_of(line), server) && strcmp(its_app, app) == 0) {
             return deis_str_dup(deis_str_first(line, (size_t)tab));
         }
     }

@@ -10,8 +10,8 @@ char *remote_url(const char *host, uint16_t ssh_port, const char *app);
 /* The app of the first remote whose URL names the host: the last part of its path up to the first
  * dot. Yours; NULL when there is none. */
 char *remote_app(struct deis_str listing, const char *host);
-/* Name of the first remote whose line has the app's name. Yours, or NULL. */
-char *remote_name(struct deis_str listing, const char *app);
+/* Name of the first remote whose URL names the host and is this app's. Yours, or NULL. */
+char *remote_name(struct deis_str listing, const char *host, const char *app);
 /* Last part of a folder's path in lower case: the app when no remote tells. Yours. */
 char *remote_app_of_folder(const char *path);
 

@@ -67,7 +67,7 @@ static void read_files(struct deis_str text, struct deis_buf *out)
         free(id);
     }
     free(remote_app(text, "deis.example.net"));
-    free(remote_name(text, "blog"));
+    free(remote_name(text, "deis.example.net", "blog"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -140,10 +140,13 @@ static void remote__app_of_the_controllers_remote(void **state)
 
 static void remote__name_of_an_apps_remote(void **state)
 {
-    deis_autofree char *name = remote_name(DEIS_STR(LISTING), "blog");
+    deis_autofree char *name = remote_name(DEIS_STR(LISTING), "deis.example.net", "blog");
 
     assert_string_equal(name, "prod");
-    assert_null(remote_name(DEIS_STR(LISTING), "shop"));
+    assert_null(remote_name(DEIS_STR(LISTING), "deis.example.net", "shop"));
+    /* it will be removed: not one of a forge, nor that of an app with a longer name */
+    assert_null(remote_name(DEIS_STR(LISTING), "deis.example.net", "code"));
+    assert_null(remote_name(DEIS_STR(LISTING), "deis.example.net", "blo"));
 }
 
 static void remote__folder_as_app(void **state)
