@@ -293,26 +293,32 @@ static int sync_app(struct log_store *s, struct app_log *a, struct deis_err *err
     return 0;
 }
 
-/* Keep few descriptors: close the one that was written longest ago. */
-static void limit_open(struct log_store *s)
+/* The open one that was written longest ago, of those whose lines went to a sync; or NULL. */
+static struct app_log *longest_idle(const struct log_store *s)
 {
     size_t cursor = 0;
     struct deis_str name;
     void *value;
     struct app_log *oldest = NULL;
 
-    if (s->open_fds < OPEN_APPS_MAX) {
-        return;
-    }
     while (deis_map_next(s->apps, &cursor, &name, &value)) {
         struct app_log *a = value;
         if (a->fd >= 0 && !a->dirty && (!oldest || a->used_ms < oldest->used_ms)) {
             oldest = a;
         }
     }
+    return oldest;
+}
+
+/* Keep few descriptors; more while many apps write at once. */
+static void limit_open(struct log_store *s)
+{
     struct deis_err err = DEIS_ERR_INIT;
-    if (oldest && sync_app(s, oldest, &err) == 0) { /* its sync may still be under way */
-        close_app(s, oldest);
+    struct app_log *idle;
+
+    while (s->open_fds >= OPEN_APPS_MAX && (idle = longest_idle(s)) != NULL &&
+           sync_app(s, idle, &err) == 0) { /* its sync may still be under way */
+        close_app(s, idle);
     }
 }
 

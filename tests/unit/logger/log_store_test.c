@@ -208,6 +208,39 @@ static void store__without_descriptors_lines_are_synced_at_once(void **state)
     assert_int_equal(count, 0);
 }
 
+static size_t open_descriptors(void)
+{
+    size_t count = 0;
+
+    for (int fd = 0; fd < 1024; fd++) {
+        count += fcntl(fd, F_GETFD) >= 0;
+    }
+    return count;
+}
+
+/* A burst of many apps needs many for a moment, not for ever. */
+static void store__descriptors_are_given_back(void **state)
+{
+    struct fixture *f = *state;
+    size_t before = open_descriptors();
+    int *fds = NULL;
+    char app[16];
+
+    for (int i = 0; i < 150; i++) {
+        snprintf(app, sizeof(app), "app-%d", i);
+        assert_int_equal(append(f, app, "line"), 0);
+    }
+    size_t count = log_store_take_dirty(f->store, &fds);
+    assert_int_equal(count, 150);
+    for (size_t i = 0; i < count; i++) {
+        close(fds[i]);
+    }
+    free(fds);
+    assert_int_equal(append(f, "one-more", "line"), 0);
+    assert_in_range(open_descriptors(), before, before + 64);
+    expect_log(f, "app-0", "line|");
+}
+
 static void store__a_torn_end_is_mended_at_start(void **state)
 {
     struct fixture *f = *state;
@@ -265,6 +298,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(store__without_descriptors_lines_are_synced_at_once, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(store__descriptors_are_given_back, setup, teardown),
         cmocka_unit_test_setup_teardown(store__a_torn_end_is_mended_at_start, setup, teardown),
         cmocka_unit_test_setup_teardown(sources__are_remembered_for_a_day, setup, teardown),
         cmocka_unit_test_setup_teardown(sources__damaged_lines_are_passed_over, setup, teardown),
