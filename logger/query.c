@@ -13,6 +13,7 @@
 #define LINES_DEFAULT    100
 #define WAIT_MAX_MS      60000
 #define WAITERS_MAX      1024
+#define LOST_NOTE_MAX    80
 
 struct waiter {
     struct waiter *next;
@@ -39,9 +40,11 @@ static void add_entry(const struct record *r, void *arg)
     e->time_ms = r->time_ms;
     e->process = deis_str_dup(r->process);
     if (r->lost > 0) {
-        char *text = deis_asprintf("[%" PRIu64 " bytes of output were lost here] %.*s", r->lost,
-                                   DEIS_STR_ARG(r->text));
-        e->text = (ProtobufCBinaryData){ strlen(text), (uint8_t *)text };
+        struct deis_buf text = DEIS_BUF_INIT(RECORD_TEXT_MAX + LOST_NOTE_MAX);
+        deis_buf_addf(&text, "[%" PRIu64 " bytes of output were lost here] ", r->lost);
+        deis_buf_add_str(&text, r->text);
+        e->text.len = text.len;
+        e->text.data = (uint8_t *)deis_buf_take(&text, NULL);
     } else {
         e->text = (ProtobufCBinaryData){ r->text.len, (uint8_t *)deis_str_dup(r->text) };
     }

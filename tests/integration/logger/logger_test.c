@@ -388,6 +388,36 @@ static void logger__a_folder_in_use_is_refused(void **state)
     assert_int_equal(program_stop(&second, 0), 1 << 8); /* it ends by itself */
 }
 
+/* A line is bytes, after a gap, too. */
+static void logger__a_line_after_a_gap_is_whole(void **state)
+{
+    static char source[] = "gap-source", app[] = "gap", process[] = "web.1";
+    static uint8_t text[] = "before\0after";
+    struct fixture *f = *state;
+    Deis__LogLine line = DEIS__LOG_LINE__INIT;
+    Deis__LogLine *list[] = { &line };
+    Deis__LogAppend msg = DEIS__LOG_APPEND__INIT;
+    struct deis_err err = DEIS_ERR_INIT;
+    const char want[] = "[7 bytes of output were lost here] before\0after";
+
+    line.position = 1;
+    line.lost = 7;
+    line.app = app;
+    line.process = process;
+    line.text = (ProtobufCBinaryData){ sizeof(text) - 1, text };
+    msg.source = source;
+    msg.lines = list;
+    msg.n_lines = 1;
+    assert_int_equal(deis_bus_call_sync(f->bus, f->address, "logger.append", NULL, &msg.base,
+                                        &deis__log_appended__descriptor, CALL_MS, NULL, &err),
+                     0);
+    Deis__LogLines *lines = read_log(f, "gap", "", 1, "", 0);
+    assert_int_equal(lines->n_entries, 1);
+    assert_int_equal(lines->entries[0]->text.len, sizeof(want) - 1);
+    assert_memory_equal(lines->entries[0]->text.data, want, sizeof(want) - 1);
+    deis__log_lines__free_unpacked(lines, NULL);
+}
+
 static void logger__bad_names_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -415,6 +445,7 @@ int main(void)
         cmocka_unit_test(logger__a_follower_sees_a_log_begin_anew),
         cmocka_unit_test(logger__it_ends_in_order_while_lines_come_in),
         cmocka_unit_test(logger__a_folder_in_use_is_refused),
+        cmocka_unit_test(logger__a_line_after_a_gap_is_whole),
         cmocka_unit_test(logger__bad_names_are_refused),
     };
 
