@@ -54,6 +54,7 @@ void exchange_free(struct exchange *x)
 
     release_buffers(x);
     bytes_release(&w->pool, &x->in);
+    free(x->text);
     if (w->free_exchange_count >= FREE_MAX) {
         free(x);
         return;
@@ -139,11 +140,16 @@ static void set_request_id(struct exchange *x, const struct deis_h1_head *head)
     x->request_id = deis_str_n(x->own_id, 32);
 }
 
+/* A plain GET or HEAD. Asked for an upgrade, an answer of ours would seem to grant it. */
+static bool is_question(const struct exchange *x)
+{
+    return x->request_done && !x->upgrade && (x->head_only || deis_str_eq_cstr(x->method, "GET"));
+}
+
 /* 200 for load balancers that check the router by a host name which is no app's. */
 static bool is_health_check(const struct exchange *x)
 {
-    return deis_str_eq_cstr(x->target, "/health-check") && x->request_done &&
-           (deis_str_eq_cstr(x->method, "GET") || x->head_only);
+    return deis_str_eq_cstr(x->target, "/health-check") && is_question(x);
 }
 
 /* An answer of the router's own, complete, at the start of worker->out. False: it is over. */
@@ -174,10 +180,7 @@ static const char *challenge_answer(const struct exchange *x)
 {
     const struct route_https *https = x->worker->table->https;
 
-    if (!https || !https->challenges || !x->request_done) {
-        return NULL;
-    }
-    return x->head_only || deis_str_eq_cstr(x->method, "GET")
+    return https && https->challenges && is_question(x)
                ? challenges_find(https->challenges, x->target)
                : NULL;
 }
@@ -237,6 +240,12 @@ static bool is_too_plain(const struct exchange *x)
         return false;
     }
     return x->app->settings ? gate_enforces_https(x->app->settings, h->enforce) : h->enforce;
+}
+
+/* WebSockets of HTTP/2 become upgrades of HTTP/1.1, which not all units speak. */
+static bool is_beyond_units(const struct exchange *x)
+{
+    return x->upgrade && x->client->stream && x->app->settings && x->app->settings->r.h2c;
 }
 
 uint64_t exchange_body_max(const struct exchange *x)
@@ -307,6 +316,8 @@ void exchange_start(struct exchange *x, size_t head_len)
         redirect(x, name);
     } else if (deis_str_eq_cstr(head->method, "TRACE")) {
         (void)exchange_fail(x, PAGE_METHOD);
+    } else if (is_beyond_units(x)) {
+        (void)exchange_fail(x, PAGE_NOT_IMPLEMENTED);
     } else if (x->framing == DEIS_H1_LENGTH && x->length > exchange_body_max(x)) {
         x->json = http_wants_json(head);
         (void)exchange_fail(x, PAGE_TOO_LARGE);
@@ -350,8 +361,12 @@ bool exchange_fail(struct exchange *x, enum page page)
     struct worker *w = x->worker;
     size_t body;
 
-    x->page = page;
     exchange_drop_up(x, false);
+    if (x->tunnel) {
+        exchange_end(x, CLIENT_RESET);
+        return false;
+    }
+    x->page = page;
     bytes_release(&w->pool, &x->to_unit);
     if (x->head_out) {
         exchange_end(x, x->out == OUT_CLOSE ? CLIENT_RESET : CLIENT_CLOSE);
@@ -372,7 +387,7 @@ bool exchange_fail(struct exchange *x, enum page page)
 
 void exchange_client_gone(struct exchange *x)
 {
-    x->page = PAGE_CLIENT_GONE;
+    x->page = x->tunnel ? PAGE_NONE : PAGE_CLIENT_GONE; /* that is how most tunnels end */
     exchange_end(x, CLIENT_CLOSE);
 }
 
@@ -417,9 +432,11 @@ static void exchange_log(struct exchange *x)
             atomic_fetch_add_explicit(&s->bytes_in, x->body_bytes, memory_order_relaxed);
         }
         atomic_fetch_add_explicit(&s->bytes_out, x->bytes_out, memory_order_relaxed);
-        atomic_fetch_add_explicit(&s->latency[latency_bucket(now_us - x->start_us)], 1,
-                                  memory_order_relaxed);
-        atomic_fetch_add_explicit(&s->latency_us, now_us - x->start_us, memory_order_relaxed);
+        if (!x->tunnel) {
+            atomic_fetch_add_explicit(&s->latency[latency_bucket(now_us - x->start_us)], 1,
+                                      memory_order_relaxed);
+            atomic_fetch_add_explicit(&s->latency_us, now_us - x->start_us, memory_order_relaxed);
+        }
     }
     if (w->log.fd < 0 && !(w->log.to_ring && x->app)) {
         return;
@@ -448,7 +465,9 @@ void exchange_uncount(struct exchange *x)
 {
     struct route_stats *s = x->app->stats;
 
-    atomic_fetch_sub_explicit(&s->in_flight, 1, memory_order_relaxed);
+    if (!x->tunnel) {
+        atomic_fetch_sub_explicit(&s->in_flight, 1, memory_order_relaxed);
+    }
     if (x->upgrade) {
         atomic_fetch_sub_explicit(&s->connections, 1, memory_order_relaxed);
     }
@@ -462,6 +481,9 @@ void exchange_end(struct exchange *x, enum client_end end)
     exchange_drop_up(x, false);
     exchange_log(x);
     exchange_drop_endpoint(x);
+    if (x->tunnel) {
+        atomic_fetch_sub_explicit(&x->worker->counters.tunnels, 1, memory_order_relaxed);
+    }
     if (x->app) {
         if (!x->turned_away) {
             exchange_uncount(x);
@@ -506,6 +528,9 @@ static enum wait awaited(const struct exchange *x)
     if (exchange_holds_answer(x) || x->answer_done) {
         return WAIT_CLIENT;
     }
+    if (x->tunnel) {
+        return WAIT_STREAM;
+    }
     if (x->up && !x->up->connected) {
         return WAIT_CONNECT;
     }
@@ -526,6 +551,10 @@ void exchange_wait(struct exchange *x)
 
 void exchange_on_deadline(struct exchange *x)
 {
+    if (x->tunnel) {
+        exchange_end(x, CLIENT_RESET);
+        return;
+    }
     switch (awaited(x)) {
     case WAIT_CLIENT:
         x->page = PAGE_CLIENT_STALLED;
@@ -538,6 +567,7 @@ void exchange_on_deadline(struct exchange *x)
     case WAIT_HEAD:
     case WAIT_ANSWER:
     case WAIT_LINGER:
+    case WAIT_STREAM:
     case WAIT_UPSTREAM:
     case WAIT_TUNNEL:
     case WAIT_COUNT: (void)exchange_fail(x, PAGE_ANSWER_TIMEOUT); break;

@@ -36,9 +36,10 @@ struct exchange {
     struct event client_writable;
     bool writable_set;
     struct bytes in; /* head, body bytes, pipelined requests */
+    char *text;      /* of the views below, when the head is gone; else NULL */
     size_t scanned;  /* by the parser */
 
-    /* the request; views point into in */
+    /* the request; views point into in, or text */
     struct deis_str method;
     struct deis_str target;
     struct deis_str host;
@@ -91,6 +92,7 @@ struct exchange {
     bool head_out; /* its head went to the client */
     bool answer_done;
     bool reusable; /* up may be kept */
+    bool tunnel;   /* a WebSocket over HTTP/2: both bodies are bytes as they come */
     unsigned keep_s;
     int status;
     enum deis_h1_framing answer_framing;
@@ -177,6 +179,14 @@ void exchange_splice_body(struct exchange *x);
 void exchange_await_client(struct exchange *x);
 /* Bytes that the body may have. */
 uint64_t exchange_body_max(const struct exchange *x);
+/* To a stream: a 101, or another answer that would grant the upgrade which it asked for. rest: what
+ * the unit sent behind it. */
+bool exchange_answer_upgrade(struct exchange *x, char *rest, size_t rest_len);
+/* Copy what the log line needs of the head to a place of its own, yours, where the views point from
+ * now on. */
+char *exchange_move_texts(struct exchange *x);
+/* Bytes of the client's; len 0: there are no more. */
+bool exchange_forward_tunnel(struct exchange *x, char *data, size_t len);
 /* Set the deadline that fits what is awaited. */
 void exchange_wait(struct exchange *x);
 

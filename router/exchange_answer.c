@@ -166,6 +166,14 @@ static bool start_tunnel(struct exchange *x, const char *rest, size_t rest_len)
     return false;
 }
 
+/* To clients of HTTP/2 each 2xx would grant what they ask for by CONNECT (RFC 8441 section 5). */
+static bool is_about_upgrade(const struct exchange *x)
+{
+    int status = x->worker->answer.status;
+
+    return status == 101 || (x->client->stream && x->upgrade && status < 300);
+}
+
 /* Bytes up to and with the final head. data lies in scratch, or in x->head. */
 static void take_heads(struct exchange *x, char *data, size_t len)
 {
@@ -190,11 +198,11 @@ static void take_heads(struct exchange *x, char *data, size_t len)
         x->head_scanned = 0;
         data += used;
         len -= used;
-        if (w->answer.status == 101) {
+        if (w->answer.status == 101 && !x->client->stream) {
             (void)start_tunnel(x, data, len);
             return;
         }
-        if (w->answer.status >= 200) {
+        if (w->answer.status == 101 || w->answer.status >= 200) {
             break;
         }
         if (!pass_interim(x)) {
@@ -205,7 +213,7 @@ static void take_heads(struct exchange *x, char *data, size_t len)
      */
     struct bytes head = x->head;
     x->head = (struct bytes){ NULL, 0, 0, 0 };
-    if (start_answer(x, data, len)) {
+    if (is_about_upgrade(x) ? exchange_answer_upgrade(x, data, len) : start_answer(x, data, len)) {
         exchange_wait(x);
     }
     bytes_release(&w->pool, &head);

@@ -143,6 +143,9 @@ static bool may_splice(struct exchange *x)
 /* len 0: the stream ends here. */
 static bool forward_body(struct exchange *x, char *data, size_t len)
 {
+    if (x->tunnel) {
+        return exchange_forward_tunnel(x, data, len);
+    }
     switch (x->framing) {
     case DEIS_H1_CHUNKED: return forward_chunked(x, data, len);
     case DEIS_H1_UNTIL_CLOSE: x->request_done = len == 0; return send_chunk(x, data, len);

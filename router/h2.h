@@ -59,6 +59,8 @@ void h2_stream_interim(struct h2_stream *s, const struct deis_h1_head *head);
  * extra: one more line. Both may be of no length. */
 void h2_stream_head(struct h2_stream *s, const struct deis_h1_head *head, struct deis_str hsts,
                     struct deis_str extra);
+/* The upgrade that it asked for is granted (RFC 8441 section 5); head: the unit's 101. */
+void h2_stream_accept(struct h2_stream *s, const struct deis_h1_head *head);
 /* A whole answer as text of HTTP/1.1. */
 void h2_stream_answer(struct h2_stream *s, struct deis_str text, struct deis_str method);
 /* Body bytes of the answer. False: the exchange is over. */

@@ -26,7 +26,7 @@ struct h2_conn {
     struct h2_stream *due_last;
     struct h2_stream *current; /* that is looked after; NULL when that ended it */
     struct h2_stream *heading; /* whose header block is coming in */
-    nghttp2_rcbuf *pseudo[4];  /* values of its pseudo-fields */
+    nghttp2_rcbuf *pseudo[5];  /* values of its pseudo-fields */
     unsigned pseudo_count;
     struct bytes out; /* what the socket did not take */
     size_t filled;    /* of worker->out */

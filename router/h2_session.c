@@ -4,7 +4,7 @@
 #include "router/h2_fields.h"
 
 enum {
-    SETTINGS_COUNT = 4,
+    SETTINGS_COUNT = 5,
     ACKS_MAX = 200, /* of pings and settings that a client does not fetch */
 };
 
@@ -302,6 +302,7 @@ bool h2_session_open(struct h2_conn *conn)
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_HEAD_MAX },
         { NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
+        { NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 }, /* RFC 8441 section 3 */
     };
     struct worker *w = conn->worker;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A request of HTTP/2 and its answer: the client's side of one exchange. */
 #include "router/core/http_head.h"
+#include "router/core/websocket.h"
 #include "router/h2_conn.h"
 #include "router/h2_fields.h"
 
@@ -123,9 +124,11 @@ void h2_stream_done(struct h2_stream *s)
     bool complete = x->answer_done && (s->end_sent || !s->provided);
 
     if (!s->closed && !conn->closing && !(complete && s->ended)) {
-        /* Section 8.1: an early answer ends with NO_ERROR. */
+        /* Section 8.1: an early answer ends with NO_ERROR; RFC 8441 section 5: what is no orderly
+         * end of a tunnel, with CANCEL. */
+        uint32_t broken = x->tunnel ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR;
         (void)nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, s->id,
-                                        complete ? NGHTTP2_NO_ERROR : NGHTTP2_INTERNAL_ERROR);
+                                        complete ? NGHTTP2_NO_ERROR : broken);
     }
     h2_stream_free(s);
     h2_conn_due(conn);
@@ -205,13 +208,18 @@ static bool finish_head(struct h2_stream *s)
 {
     struct exchange *x = s->side.exchange;
     struct bytes *in = &x->in;
+    struct worker *w = s->conn->worker;
+    char key[WEBSOCKET_KEY_LEN + 1] = "";
 
-    if (!bytes_reserve(&s->conn->worker->pool, in,
-                       h2_head_room(&s->head, DEIS_STR_NONE, DEIS_STR_NONE))) {
+    if (!bytes_reserve(&w->pool, in, h2_head_room(&s->head, DEIS_STR_NONE, DEIS_STR_NONE))) {
         s->head.status = 431;
         return false;
     }
-    bool finished = h2_head_finish(&s->head, in->data, s->ended ? (int64_t)s->body.len : -1);
+    if (s->head.websocket) {
+        websocket_key((const uint64_t[]){ worker_random(w), worker_random(w) }, key);
+    }
+    bool finished =
+        h2_head_finish(&s->head, in->data, s->ended ? (int64_t)s->body.len : -1, deis_str(key));
     in->len = (uint32_t)s->head.len;
     return finished;
 }
@@ -229,7 +237,8 @@ static void start(struct h2_stream *s)
         exchange_refuse(x, page_of_status(s->head.status));
         return;
     }
-    if (s->body.len > 0 && s->body.len <= HEAD_BODY_MAX &&
+    bool has_body = !s->head.websocket; /* its bytes wait until it is accepted */
+    if (has_body && s->body.len > 0 && s->body.len <= HEAD_BODY_MAX &&
         bytes_add(&w->pool, &x->in, s->body.data, s->body.len)) {
         took_body(s, s->body.len);
     }
@@ -238,7 +247,7 @@ static void start(struct h2_stream *s)
         exchange_refuse(x, page_of_status(status));
         return;
     }
-    if (!s->ended && !s->head.has_length) {
+    if (has_body && !s->ended && !s->head.has_length) {
         w->request.framing = DEIS_H1_UNTIL_CLOSE;
     }
     exchange_start(x, used);
@@ -400,6 +409,26 @@ void h2_stream_head(struct h2_stream *s, const struct deis_h1_head *head, struct
     s->provided = head->framing != DEIS_H1_NO_BODY || !s->ended;
     (void)nghttp2_submit_response(s->conn->session, s->id, fields, count,
                                   s->provided ? &provider : NULL);
+    h2_conn_due(s->conn);
+}
+
+void h2_stream_accept(struct h2_stream *s, const struct deis_h1_head *head)
+{
+    nghttp2_data_provider provider = { .source.ptr = NULL, .read_callback = read_answer };
+    nghttp2_nv fields[FIELDS_MAX];
+    char digits[3];
+    size_t count = answer_fields(fields, head, digits, DEIS_STR_NONE);
+    size_t kept = 0;
+
+    memcpy(digits, "200", sizeof(digits));
+    for (size_t i = 0; i < count; i++) {
+        struct deis_str name = deis_str_n((const char *)fields[i].name, fields[i].namelen);
+        if (!deis_str_ieq_cstr(name, "sec-websocket-accept")) {
+            fields[kept++] = fields[i];
+        }
+    }
+    s->provided = true;
+    (void)nghttp2_submit_response(s->conn->session, s->id, fields, kept, &provider);
     h2_conn_due(s->conn);
 }
 

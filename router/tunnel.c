@@ -20,23 +20,14 @@ struct tunnel {
 };
 
 /* What the log line needs outlives the exchange. */
-static void copy_line(struct tunnel *t, const struct exchange *x)
+static void take_line(struct tunnel *t, struct exchange *x)
 {
-    struct deis_str parts[] = { x->method, x->target, x->host, x->request_id, x->from.client };
-    struct deis_str *views[] = { &t->line.method, &t->line.target, &t->line.host,
-                                 &t->line.request_id, &t->line.client };
-    size_t len = 0;
-
-    for (size_t i = 0; i < DEIS_COUNT(parts); i++) {
-        len += parts[i].len;
-    }
-    t->text = deis_realloc_array(NULL, len + 1, 1);
-    char *p = t->text;
-    for (size_t i = 0; i < DEIS_COUNT(parts); i++) {
-        memcpy(p, parts[i].ptr, parts[i].len);
-        *views[i] = deis_str_n(p, parts[i].len);
-        p += parts[i].len;
-    }
+    t->text = exchange_move_texts(x);
+    t->line.method = x->method;
+    t->line.target = x->target;
+    t->line.host = x->host;
+    t->line.request_id = x->request_id;
+    t->line.client = x->from.client;
 }
 
 static void on_done(struct relay *r, void *arg)
@@ -80,7 +71,7 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
     x->counted = false;
     t->start_us = x->start_us;
     t->connect_us = x->connect_us;
-    copy_line(t, x);
+    take_line(t, x);
     t->relay.idle = &w->waits[WAIT_TUNNEL];
     t->relay.scratch = w->scratch;
     t->relay.scratch_len = WORKER_SCRATCH;

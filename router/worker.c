@@ -25,10 +25,10 @@ enum {
 };
 
 static const uint64_t wait_ms[WAIT_COUNT] = {
-    [WAIT_HANDSHAKE] = 10000, [WAIT_IDLE] = 75000,   [WAIT_HEAD] = 30000,
-    [WAIT_BODY] = 75000,      [WAIT_CLIENT] = 75000, [WAIT_CONNECT] = 1000,
-    [WAIT_ANSWER] = 1300000,  [WAIT_LINGER] = 2000,  [WAIT_UPSTREAM] = 60000,
-    [WAIT_TUNNEL] = 1300000,
+    [WAIT_HANDSHAKE] = 10000, [WAIT_IDLE] = 75000,     [WAIT_HEAD] = 30000,
+    [WAIT_BODY] = 75000,      [WAIT_CLIENT] = 75000,   [WAIT_CONNECT] = 1000,
+    [WAIT_ANSWER] = 1300000,  [WAIT_LINGER] = 2000,    [WAIT_UPSTREAM] = 60000,
+    [WAIT_TUNNEL] = 1300000,  [WAIT_STREAM] = 1300000,
 };
 
 void worker_look_at_clock(struct worker *w)
@@ -252,13 +252,19 @@ static void take_orders(struct worker *w)
     }
 }
 
+static void set_answer_timeout(struct worker *w, uint64_t ms)
+{
+    w->waits[WAIT_ANSWER].ms = ms;
+    w->waits[WAIT_STREAM].ms = ms;
+    w->waits[WAIT_TUNNEL].ms = ms;
+}
+
 static void adopt(struct worker *w, struct route_table *t)
 {
     struct route_table *old = w->table;
 
     w->table = t;
-    w->waits[WAIT_ANSWER].ms = t->limits.answer_timeout_ms;
-    w->waits[WAIT_TUNNEL].ms = t->limits.answer_timeout_ms;
+    set_answer_timeout(w, t->limits.answer_timeout_ms);
     upstream_sweep(w, false);
     atomic_store(&w->generation, t->generation);
     route_table_unref(old);
@@ -356,8 +362,7 @@ static void init_waits(struct worker *w)
     }
     w->waits[WAIT_UPSTREAM].on_expired = upstream_on_deadline;
     w->waits[WAIT_TUNNEL].on_expired = tunnel_on_deadline;
-    w->waits[WAIT_ANSWER].ms = w->table->limits.answer_timeout_ms;
-    w->waits[WAIT_TUNNEL].ms = w->table->limits.answer_timeout_ms;
+    set_answer_timeout(w, w->table->limits.answer_timeout_ms);
 }
 
 static struct event_base *new_base(void)

@@ -44,6 +44,7 @@ enum wait {
     WAIT_CONNECT,   /* to a unit */
     WAIT_ANSWER,    /* silence of a unit */
     WAIT_LINGER,    /* a client that is being closed */
+    WAIT_STREAM,    /* silence on an upgraded stream of HTTP/2 */
     /* up to here it is a client that waits */
     WAIT_UPSTREAM, /* an idle connection to a unit */
     WAIT_TUNNEL,   /* silence on an upgraded connection */

@@ -63,6 +63,8 @@ static void add_pseudo(struct h2_head *h, struct deis_str name, struct deis_str 
         slot = &h->authority;
     } else if (deis_str_eq_cstr(name, ":scheme")) {
         slot = &h->scheme;
+    } else if (deis_str_eq_cstr(name, ":protocol")) {
+        slot = &h->protocol;
     }
     if (!slot || slot->ptr || h->line_written || value.len == 0 || !is_one_line(value) ||
         has_blank(value)) {
@@ -77,12 +79,30 @@ static bool is_scheme(struct deis_str s)
     return deis_str_ieq_cstr(s, "https") || deis_str_ieq_cstr(s, "http");
 }
 
-/* Section 8.3.1; CONNECT (section 8.5) has neither :scheme nor :path. */
+/* What is asked for by CONNECT, plain (section 8.5) or extended (RFC 8441 section 4). False: it is
+ * refused. */
+static bool take_connect(struct h2_head *h)
+{
+    if (!deis_str_eq_cstr(h->method, "CONNECT")) {
+        if (h->protocol.ptr) {
+            refuse(h, 400);
+        }
+        return !h->protocol.ptr;
+    }
+    if (!h->protocol.ptr || !deis_str_ieq_cstr(h->protocol, "websocket")) {
+        refuse(h, 501);
+        return false;
+    }
+    h->websocket = true;
+    h->method = DEIS_STR("GET");
+    return true;
+}
+
+/* Section 8.3.1. */
 void h2_head_write_line(struct h2_head *h, char *text)
 {
     h->line_written = true;
-    if (deis_str_eq_cstr(h->method, "CONNECT")) {
-        refuse(h, 501);
+    if (!take_connect(h)) {
         return;
     }
     if (!h->method.ptr || !is_scheme(h->scheme) || !h->path.ptr ||
@@ -167,6 +187,9 @@ void h2_head_add(struct h2_head *h, char *text, struct deis_str name, struct dei
     if (h->status != 0 || (deis_str_eq_cstr(name, "host") && is_known_host(h, text, value))) {
         return;
     }
+    if (h->websocket && deis_str_eq_cstr(name, "sec-websocket-key")) {
+        return;
+    }
     bool is_cookie = deis_str_eq_cstr(name, "cookie");
     if (is_cookie && h->cookie_end > 0) {
         add_crumb(h, text, value);
@@ -177,6 +200,10 @@ void h2_head_add(struct h2_head *h, char *text, struct deis_str name, struct dei
         return;
     }
     h->has_length = h->has_length || deis_str_eq_cstr(name, "content-length");
+    if (h->websocket && h->has_length) {
+        refuse(h, 400);
+        return;
+    }
     put(h, text, name);
     PUT(h, text, ": ");
     put(h, text, value);
@@ -184,7 +211,7 @@ void h2_head_add(struct h2_head *h, char *text, struct deis_str name, struct dei
     PUT(h, text, "\r\n");
 }
 
-bool h2_head_finish(struct h2_head *h, char *text, int64_t body)
+bool h2_head_finish(struct h2_head *h, char *text, int64_t body, struct deis_str key)
 {
     if (!h->line_written && h->status == 0) {
         h2_head_write_line(h, text);
@@ -192,7 +219,11 @@ bool h2_head_finish(struct h2_head *h, char *text, int64_t body)
     if (h->status != 0) {
         return false;
     }
-    if (!h->has_length && body > 0) {
+    if (h->websocket) {
+        PUT(h, text, "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ");
+        put(h, text, key);
+        PUT(h, text, "\r\n");
+    } else if (!h->has_length && body > 0) {
         /* A known length spares the app a chunked body. */
         char digits[24];
         int n = snprintf(digits, sizeof(digits), "%lld", (long long)body);

@@ -9,8 +9,8 @@
 
 #include "lib/wire/h1.h"
 
-/* Bytes that the text may be longer than names and values together: line, Host, the final length.
- */
+/* Bytes that the text may be longer than names and values together: line, Host, and at the end the
+ * length or what makes it the opening handshake of a WebSocket. */
 #define H2_HEAD_EXTRA 128
 /* The longest text; more is answered with 431. */
 #define H2_HEAD_MAX 32768
@@ -22,6 +22,7 @@ struct h2_head {
     struct deis_str scheme;
     struct deis_str authority;
     struct deis_str path;
+    struct deis_str protocol;
     size_t host_at; /* where Host's value stands in the text; 0: nowhere yet */
     size_t host_len;
     size_t len;        /* of the text */
@@ -29,7 +30,8 @@ struct h2_head {
     size_t fields;
     bool line_written;
     bool has_length;
-    int status; /* what to answer; 0: nothing is wrong so far */
+    bool websocket; /* an extended CONNECT (RFC 8441); known once the line is written */
+    int status;     /* what to answer; 0: nothing is wrong so far */
 };
 
 /* Room that the text needs for one field more, or (name of no length) for the end. */
@@ -50,7 +52,9 @@ bool h2_head_is_pseudo(struct deis_str name);
  *
  * Refused: unknown, repeated or late pseudo-fields (section 8.3), names that are not in lower case,
  * bytes that would end a line, fields that speak of the connection (section 8.2.2), a Host that
- * differs from :authority (section 8.3.1). Crumbs of Cookie are joined (section 8.2.3).
+ * differs from :authority (section 8.3.1), CONNECT for anything but WebSocket. Crumbs of Cookie are
+ * joined (section 8.2.3). A WebSocket (RFC 8441 section 4) has no length and no key of the
+ * client's.
  */
 void h2_head_add(struct h2_head *h, char *text, struct deis_str name, struct deis_str value);
 
@@ -60,8 +64,9 @@ void h2_head_write_line(struct h2_head *h, char *text);
 
 /*
  * The head is complete: end the text. body: bytes of the whole body when that has come already, -1
- * when more is to come. False: h->status says what to answer.
+ * when more is to come. key: the Sec-WebSocket-Key of a WebSocket, which becomes a GET that asks
+ * for the upgrade (RFC 8441 section 5). False: h->status says what to answer.
  */
-bool h2_head_finish(struct h2_head *h, char *text, int64_t body);
+bool h2_head_finish(struct h2_head *h, char *text, int64_t body, struct deis_str key);
 
 #endif

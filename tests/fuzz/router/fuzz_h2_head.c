@@ -8,6 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
+
 enum { FIELDS_MAX = 200 };
 
 static const struct deis_h1_limits limits = DEIS_H1_LIMITS_DEFAULT;
@@ -58,6 +60,12 @@ static bool was_sent(size_t count, const struct deis_h1_header *h)
         deis_str_eq_cstr(h->name, "content-length")) {
         return true;
     }
+    if (parsed.upgrade &&
+        (deis_str_eq_cstr(h->name, "connection") ||
+         (deis_str_eq_cstr(h->name, "upgrade") && deis_str_eq_cstr(h->value, "websocket")) ||
+         (deis_str_eq_cstr(h->name, "sec-websocket-key") && deis_str_eq_cstr(h->value, KEY)))) {
+        return true;
+    }
     for (size_t i = 0; i < count; i++) {
         if (deis_str_eq(fields[i].name, h->name) &&
             deis_str_eq(deis_str_trim(fields[i].value), deis_str_trim(h->value))) {
@@ -84,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(head.status != 0 || head.len <= H2_HEAD_MAX);
         h2_head_add(&head, text, fields[i].name, fields[i].value);
     }
-    if (!h2_head_finish(&head, text, (int)data[0] - 1)) {
+    if (!h2_head_finish(&head, text, (int)data[0] - 1, DEIS_STR(KEY))) {
         check(head.status >= 400 && head.status < 600);
         return 0;
     }
@@ -95,7 +103,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     check(used == head.len);
-    check(parsed.framing != DEIS_H1_CHUNKED && !parsed.upgrade && parsed.minor == 1);
+    check(parsed.framing != DEIS_H1_CHUNKED && parsed.minor == 1);
+    check(parsed.upgrade == head.websocket);
+    check(!head.websocket || parsed.framing == DEIS_H1_NO_BODY);
     check(!parsed.connection_names_fields);
     for (size_t i = 0; i < parsed.header_count; i++) {
         check(was_sent(count, &parsed.headers[i]));

@@ -21,13 +21,14 @@ HOST = 'app.site.test'
 
 class H2(unittest.TestCase):
     flags = ('--h2c',)
+    unit = rig.Origin
 
     @classmethod
     def setUpClass(cls):
         cls.ca = tls_test.Authority()
         cls.https = rig.free_port()
         cls.pair = cls.ca.issue('*.site.test')
-        cls.origin = rig.Origin()
+        cls.origin = cls.unit()
         cls.dead = rig.free_port()
         cls.router = rig.Static([(HOST, cls.origin.port), ('down.site.test', cls.dead)], '--https', '127.0.0.1:%d' % cls.https,
                                 '--cert', cls.pair[0], '--key', cls.pair[1], '--cluster-key', '/nonexistent',
@@ -642,6 +643,8 @@ class Chance(H2):
             more = {'content_length': str(rng.choice((0, 1, 10, 5000)))} if rng.random() < .2 else {}
             fields = c.usual(rng.choice(('GET', 'POST', 'HEAD', 'PUT', 'TRACE')), rng.choice(self.PATHS), **more)
             if rng.random() < .1:
+                fields = [(':method', 'CONNECT'), (':protocol', 'websocket')] + fields[1:3] + [(':path', '/ws')]
+            if rng.random() < .1:
                 rng.shuffle(fields)
             ids.append(c.open(fields, end=rng.random() < .5))
         elif what < .65:
@@ -679,7 +682,8 @@ class Chance(H2):
         for i in range(150):
             self.one(rng)
         self.assertTrue(self.router.is_well())
-        for name in ('deis_router_connections', 'deis_router_buffer_bytes', 'deis_router_app_in_flight{app="%s"}' % HOST):
+        for name in ('deis_router_connections', 'deis_router_tunnels', 'deis_router_buffer_bytes',
+                     'deis_router_app_in_flight{app="%s"}' % HOST, 'deis_router_app_connections{app="%s"}' % HOST):
             rig.wait_for(lambda: self.router.metric(name) == 0, name + ' is 0')
 
 

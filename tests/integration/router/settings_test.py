@@ -266,6 +266,30 @@ class Settings(unittest.TestCase):
         self.assertEqual(self.websocket().answer()[0], 101)
         self.assertEqual(self.websocket().answer()[0], 503)
 
+    def test_websockets_over_http2_are_upgraded_connections(self):
+        self.units('web')
+        self.set({'maxConnections': 2})
+        c = h2.plain(self.router.http, 'blog.example.com')
+        self.addCleanup(c.close)
+        fields = [(':method', 'CONNECT'), (':protocol', 'websocket'), (':scheme', 'http'), (':path', '/ws'), (':authority', c.host)]
+        first = c.open(fields, end=False)
+        self.assertEqual(c.head(first).status, 200)
+        self.assertEqual(self.websocket().answer()[0], 101)
+        a = c.answer(c.open(fields, end=False))
+        self.assertEqual(a.status, 503)
+        self.assertIn(b'H22', a.body)
+        self.assertEqual(self.websocket().answer()[0], 503)
+        c.data(first, rig.ws_frame(b'', 8, b'mask'))
+        c.answer(first)
+        rig.wait_for(lambda: self.count('connections') == 1, 'one has ended')
+        second = c.open(fields, end=False)
+        self.assertEqual(c.head(second).status, 200)
+        # They are upgrades of HTTP/1.1 to the units: not to those that speak HTTP/2.
+        self.set({'h2c': True})
+        a = c.answer(c.open(fields, end=False))
+        self.assertEqual(a.status, 501)
+        self.assertIn(b'H26', a.body)
+
     def test_an_upgrade_counts_from_its_request_on(self):
         """However many ask at once, no more are let in; who gets another answer is not counted after it."""
         origin, = self.units('web')

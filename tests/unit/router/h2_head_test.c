@@ -12,7 +12,7 @@ static const char *head_of(const char *const *fields, int64_t body)
     for (size_t i = 0; fields[i]; i += 2) {
         h2_head_add(&head, text, deis_str(fields[i]), deis_str(fields[i + 1]));
     }
-    if (!h2_head_finish(&head, text, body)) {
+    if (!h2_head_finish(&head, text, body, DEIS_STR("dGhlIHNhbXBsZSBub25jZQ=="))) {
         assert_int_not_equal(head.status, 0);
         return NULL;
     }
@@ -57,6 +57,29 @@ static void head__becomes_text(void **state)
     }
 }
 
+#define WEBSOCKET                                                                                  \
+    ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":authority", "a.test",    \
+        ":path", "/ws"
+
+static void websocket__becomes_an_upgrade(void **state)
+{
+    static const char *const fields[] = { WEBSOCKET,           "sec-websocket-version", "13",
+                                          "sec-websocket-key", "of the client's",       NULL };
+    static const char *const with_length[] = { WEBSOCKET, "content-length", "0", NULL };
+    static const char *const with_get[] = { USUAL, NULL };
+
+    /* Whatever has come of its body belongs to what follows the handshake. */
+    assert_string_equal(head_of(fields, 5), "GET /ws HTTP/1.1\r\nhost: a.test\r\n"
+                                            "sec-websocket-version: 13\r\n"
+                                            "connection: upgrade\r\nupgrade: websocket\r\n"
+                                            "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    assert_true(head.websocket);
+    assert_null(head_of(with_length, 0));
+    assert_int_equal(head.status, 400);
+    assert_non_null(head_of(with_get, 0));
+    assert_false(head.websocket);
+}
+
 static void cookies__are_joined(void **state)
 {
     static const char *const side_by_side[] = { USUAL,    "cookie", "a=1",    "cookie", "b=2",
@@ -91,6 +114,12 @@ static void head__that_is_malformed_is_refused(void **state)
         { { USUAL, ":status", "200" }, 400 },
         { { USUAL, ":protocol", "websocket" }, 400 },
         { { ":method", "CONNECT", ":authority", "a:1" }, 501 },
+        { { ":method", "CONNECT", ":protocol", "connect-udp", ":scheme", "https", ":authority", "a",
+            ":path", "/" },
+          501 },
+        { { ":method", "CONNECT", ":protocol", "websocket", ":authority", "a:1" }, 400 },
+        { { ":protocol", "websocket", ":scheme", "https", ":authority", "a", ":path", "/" }, 400 },
+        { { WEBSOCKET, ":protocol", "websocket" }, 400 },
         { { USUAL, "Accept", "x" }, 400 },
         { { USUAL, "a:b", "x" }, 400 },
         { { USUAL, "", "x" }, 400 },
@@ -163,11 +192,9 @@ static void head__has_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(head__becomes_text),
-        cmocka_unit_test(cookies__are_joined),
-        cmocka_unit_test(head__that_is_malformed_is_refused),
-        cmocka_unit_test(nul__ends_no_value),
-        cmocka_unit_test(head__has_limits),
+        cmocka_unit_test(head__becomes_text),  cmocka_unit_test(websocket__becomes_an_upgrade),
+        cmocka_unit_test(cookies__are_joined), cmocka_unit_test(head__that_is_malformed_is_refused),
+        cmocka_unit_test(nul__ends_no_value),  cmocka_unit_test(head__has_limits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
