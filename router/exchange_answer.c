@@ -96,9 +96,8 @@ static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
     x->reusable = head->keep_alive || x->up->h2;
     x->keep_s = http_keep_alive_timeout(head, KEEP_ALIVE_MAX_S);
     x->keep_alive = x->keep_alive && x->request_done && !w->draining;
-    char changed[GZIP_TEXT_MAX];
     if (x->gzip_on) {
-        gzip_start(x, changed);
+        gzip_start(x);
     }
     switch (head->framing) {
     case DEIS_H1_NO_BODY: x->out = OUT_NONE; break;
@@ -300,7 +299,9 @@ static void read_body(struct exchange *x)
         exchange_splice_answer(x);
         return;
     }
-    ssize_t n = upstream_recv(x->up, w->scratch, exchange_answer_room(x));
+    size_t room = exchange_answer_room(x);
+    ssize_t n =
+        upstream_recv(x->up, w->scratch, x->gzip && room > GZIP_READ_MAX ? GZIP_READ_MAX : room);
 
     if (n < 0 && sock_would_block()) {
         return;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The client's side of a request that is under way: its body, its going away; writing to it. */
 #include "router/exchange.h"
-#include "router/gzip.h"
 #include "router/h2.h"
 #include "router/sock.h"
 #include "router/tls.h"
@@ -323,9 +322,7 @@ ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int co
 
 size_t exchange_answer_room(const struct exchange *x)
 {
-    size_t room = x->client->stream ? h2_stream_room(x->client->stream) : WORKER_SCRATCH;
-
-    return x->gzip && room > GZIP_READ_MAX ? GZIP_READ_MAX : room;
+    return x->client->stream ? h2_stream_room(x->client->stream) : WORKER_SCRATCH;
 }
 
 bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count)

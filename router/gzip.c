@@ -22,7 +22,8 @@ struct gzip {
 struct gzip_pool {
     struct gzip *idle;
     unsigned idle_count;
-    unsigned count; /* at work */
+    unsigned count;           /* at work */
+    char text[GZIP_TEXT_MAX]; /* of the head that is being sent */
     Bytef out[OUT_MAX];
 };
 
@@ -48,7 +49,7 @@ static struct gzip *gzip_new(int level)
 /* NULL: as many are at work as may be. */
 static struct gzip *take(struct worker *w, int level)
 {
-    struct gzip_pool *pool = w->gzips ? w->gzips : (w->gzips = deis_alloc(sizeof(*pool)));
+    struct gzip_pool *pool = w->gzips;
     struct gzip *g = pool->idle;
 
     if (pool->count >= GZIP_AT_ONCE) {
@@ -101,22 +102,18 @@ void gzip_note_request(struct exchange *x)
     x->gzip_taken = gzip_is_taken(&w->table->gzip, &w->request);
 }
 
-static void not_modified(struct exchange *x, char *text)
-{
-    struct worker *w = x->worker;
-
-    exchange_parse_again(x);
-    gzip_edit_not_modified(&w->answer, &w->request, w->table->gzip.vary, text);
-}
-
-void gzip_start(struct exchange *x, char text[GZIP_TEXT_MAX])
+void gzip_start(struct exchange *x)
 {
     struct worker *w = x->worker;
     const struct deis_gzip *rules = &w->table->gzip;
     enum gzip_verdict verdict = gzip_judge(rules, &w->answer, x->gzip_taken, x->head_only);
 
+    if (!w->gzips) {
+        w->gzips = deis_alloc(sizeof(*w->gzips));
+    }
     if (w->answer.status == 304) {
-        not_modified(x, text);
+        exchange_parse_again(x);
+        gzip_edit_not_modified(&w->answer, &w->request, rules->vary, w->gzips->text);
         return;
     }
     if (verdict == GZIP_COMPRESS && !x->head_only) {
@@ -125,7 +122,7 @@ void gzip_start(struct exchange *x, char text[GZIP_TEXT_MAX])
         atomic_fetch_add_explicit(x->gzip ? &w->counters.gzip_answers : &w->counters.gzip_refused,
                                   1, memory_order_relaxed);
     }
-    gzip_edit(&w->answer, verdict, rules->vary, text);
+    gzip_edit(&w->answer, verdict, rules->vary, w->gzips->text);
 }
 
 struct deis_str gzip_piece(struct exchange *x, const char *data, size_t len, bool last)

@@ -28,9 +28,9 @@ static inline bool gzip_is_on(const struct exchange *x)
 
 /* It is on: keep what the answer needs to know of the request, worker->request. */
 void gzip_note_request(struct exchange *x);
-/* It is on: worker->answer is to be sent. Changes its head; text must live as long as that. Begins
- * to compress if that is to be done. */
-void gzip_start(struct exchange *x, char text[GZIP_TEXT_MAX]);
+/* It is on: worker->answer is to be sent. Changes its head, whose views are good until the next
+ * call, and begins to compress if that is to be done. */
+void gzip_start(struct exchange *x);
 /* What goes to the client for these bytes of the body; last: its end. Valid until the next call. */
 struct deis_str gzip_piece(struct exchange *x, const char *data, size_t len, bool last);
 void gzip_end(struct exchange *x);

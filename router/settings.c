@@ -145,7 +145,6 @@ static int check(struct deis_str key, const char *value, struct deis_err *err)
     if (deis_str_eq_cstr(key, "proxyRealIpCidr")) {
         return edge_check_cidrs(value, err);
     }
-    deis_gzip_default(&any);
     int code = deis_gzip_set(&any, key, value, err);
     return code == DEIS_NOT_FOUND ? DEIS_OK : code;
 }

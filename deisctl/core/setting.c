@@ -59,8 +59,6 @@ static int check_gzip(struct deis_str name, struct deis_str value, struct deis_e
 {
     deis_autofree char *text = deis_str_dup(value);
     struct deis_gzip any;
-
-    deis_gzip_default(&any);
     int code = deis_gzip_set(&any, name, text, err);
     return code == DEIS_INVALID ? deis_err_wrap(err, "router/%.*s", DEIS_STR_ARG(name)) : DEIS_OK;
 }
