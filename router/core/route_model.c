@@ -4,10 +4,10 @@
 
 #include "router/core/route_model_priv.h"
 
-void route_model_forget_added(struct route_model *m)
+void route_model_forget_changed(struct route_model *m)
 {
-    while (m->added_count > 0) {
-        free(m->added[--m->added_count]);
+    while (m->changed_count > 0) {
+        free(m->changed[--m->changed_count]);
     }
 }
 
@@ -78,7 +78,7 @@ void route_model_free(struct route_model *m)
     deis_map_free(m->states);
     deis_map_free(m->lost);
     deis_map_free(m->hosts);
-    route_model_forget_added(m);
+    route_model_forget_changed(m);
     route_policy_free(m->policy);
     free(m->domain);
     free(m->subdomain);
@@ -213,26 +213,30 @@ void route_model_set_defaults(struct route_model *m, const struct route_defaults
     }
 }
 
+static void host_touch(struct route_model *m, struct deis_str host)
+{
+    m->hosts_dirty = m->hosts_dirty || m->changed_count == MODEL_CHANGED_MAX;
+    if (!m->hosts_dirty) {
+        m->changed[m->changed_count++] = deis_str_dup(host);
+    }
+}
+
 void route_model_set_host(struct route_model *m, const char *host, const char *app)
 {
     char name[ROUTE_HOST_MAX + 1];
     size_t len = route_host_normalise(deis_str(host), name);
     struct deis_str key = { name, len };
+    const char *old = len > 0 ? deis_map_get(m->hosts, key) : NULL;
 
-    if (len == 0) {
+    if (len == 0 || (app && old ? strcmp(old, app) == 0 : app == old)) {
         return;
     }
-    const char *old = deis_map_get(m->hosts, key);
-    if (app && !old && !m->hosts_dirty && m->added_count < MODEL_ADDED_MAX) {
+    if (app) {
         deis_map_set(m->hosts, key, deis_strdup(app));
-        m->added[m->added_count++] = deis_str_dup(key);
-    } else if (app && (!old || strcmp(old, app) != 0)) {
-        deis_map_set(m->hosts, key, deis_strdup(app));
-        m->hosts_dirty = true;
-    } else if (!app && old) {
+    } else {
         deis_map_remove(m->hosts, key);
-        m->hosts_dirty = true;
     }
+    host_touch(m, key);
 }
 
 static void unit_unlink(struct route_model *m, struct m_unit *u)

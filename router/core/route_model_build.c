@@ -132,16 +132,49 @@ static void add_names(struct route_model *m, struct route_hosts *hosts)
     deis_buf_clear(&name);
 }
 
-/* The hosts of the last table and those that were added. Yours. */
-static struct route_hosts *more_hosts(struct route_model *m)
+/* The app whose name it is, or NULL. */
+static const struct m_app *named_app(const struct route_model *m, struct deis_str host)
+{
+    const struct m_app *controller = deis_map_get(m->apps, DEIS_STR(ROUTE_CONTROLLER));
+    char domain[ROUTE_HOST_MAX + 1];
+    size_t len = route_host_normalise(deis_str(m->domain), domain);
+
+    if (len == 0 || host.len < len + 2 || !deis_str_ends(host, domain) ||
+        host.ptr[host.len - len - 1] != '.') {
+        return NULL;
+    }
+    struct deis_str label = deis_str_first(host, host.len - len - 1);
+    if (controller && controller->known && deis_str_eq_cstr(label, m->subdomain)) {
+        return controller;
+    }
+    const struct m_app *a = deis_map_get(m->apps, label);
+    return a && a->known && a->kind == ROUTE_APP ? a : NULL;
+}
+
+/* As add_names() would decide; NULL: nobody's. */
+static const struct m_app *owner_of(const struct route_model *m, struct deis_str host)
+{
+    const struct m_app *a = named_app(m, host);
+
+    if (!a) {
+        const char *name = deis_map_get(m->hosts, host);
+        a = name ? deis_map_get(m->apps, deis_str(name)) : NULL;
+    }
+    return a && a->known ? a : NULL;
+}
+
+/* The hosts of the last table with what has changed. Yours. */
+static struct route_hosts *changed_hosts(const struct route_model *m)
 {
     struct route_hosts *hosts = route_hosts_copy(m->last->hosts);
 
-    for (size_t i = 0; i < m->added_count; i++) {
-        struct deis_str key = deis_str(m->added[i]);
-        struct m_app *a = deis_map_get(m->apps, deis_str(deis_map_get(m->hosts, key)));
-        if (a && a->known) {
-            (void)route_hosts_add(hosts, key, a->index);
+    for (size_t i = 0; i < m->changed_count; i++) {
+        struct deis_str host = deis_str(m->changed[i]);
+        const struct m_app *owner = owner_of(m, host);
+        if (owner) {
+            route_hosts_set(hosts, host, owner->index);
+        } else {
+            route_hosts_remove(hosts, host);
         }
     }
     return hosts;
@@ -178,7 +211,7 @@ struct route_table *route_model_build(struct route_model *m, uint64_t generation
     struct route_table *t;
     size_t count = 0;
 
-    if (!m->hosts_dirty && m->added_count == 0 && !m->dirty && !m->limits_dirty) {
+    if (!m->hosts_dirty && m->changed_count == 0 && !m->dirty && !m->limits_dirty) {
         return NULL;
     }
     while (m->dirty) {
@@ -196,13 +229,14 @@ struct route_table *route_model_build(struct route_model *m, uint64_t generation
     if (m->hosts_dirty) {
         t = build_all(m, generation);
     } else {
-        struct route_hosts *more = m->added_count > 0 ? more_hosts(m) : NULL;
-        t = route_table_change(m->last, generation, &m->limits, more ? more : m->last->hosts,
-                               m->https, indexes, apps, count);
-        route_hosts_unref(more);
+        struct route_hosts *hosts =
+            m->changed_count > 0 ? changed_hosts(m) : route_hosts_ref(m->last->hosts);
+        t = route_table_change(m->last, generation, &m->limits, hosts, m->https, indexes, apps,
+                               count);
+        route_hosts_unref(hosts);
     }
     t->gzip = m->gzip;
-    route_model_forget_added(m);
+    route_model_forget_changed(m);
     route_table_unref(m->last);
     m->last = route_table_ref(t);
     m->hosts_dirty = false;

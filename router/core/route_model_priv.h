@@ -10,7 +10,7 @@
 
 enum {
     MODEL_ENDPOINTS_MAX = 10000,
-    MODEL_ADDED_MAX = 64, /* more new hosts at once are worth a table made anew */
+    MODEL_CHANGED_MAX = 512, /* more hosts at once are worth a map made anew */
 };
 
 struct m_place {
@@ -53,9 +53,9 @@ struct route_model {
     char *subdomain;
     struct route_limits limits;
     struct deis_gzip gzip;
-    bool hosts_dirty;             /* names or the set of apps */
-    char *added[MODEL_ADDED_MAX]; /* hosts that are new, if nothing else of them has changed */
-    size_t added_count;
+    bool hosts_dirty;                 /* names or the set of apps */
+    char *changed[MODEL_CHANGED_MAX]; /* hosts, if no others have changed */
+    size_t changed_count;
     size_t leaving;    /* units that are to go */
     bool limits_dirty; /* or https, or gzip */
     struct route_https *https;
@@ -63,8 +63,8 @@ struct route_model {
     struct route_table *last;
 };
 
-/* route_model.c: m->added is empty then. */
-void route_model_forget_added(struct route_model *m);
+/* route_model.c: m->changed is empty then. */
+void route_model_forget_changed(struct route_model *m);
 /* route_model_build.c: no table to come has this version of an app; NULL is fine. */
 void route_model_release_app(struct route_app *a);
 

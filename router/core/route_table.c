@@ -3,24 +3,6 @@
 
 #include "router/core/rate.h"
 
-struct host_slot {
-    uint32_t hash;
-    uint32_t name; /* offset in names */
-    uint32_t app;
-    uint32_t len; /* 0 = free */
-};
-
-struct route_hosts {
-    atomic_uint refs;
-    size_t count;
-    size_t mask;
-    struct host_slot *slots;
-    char *names;
-    size_t names_len;
-    size_t names_cap;
-    size_t wildcards; /* names that begin with "*." */
-};
-
 void route_endpoint_ref(struct route_endpoint *e)
 {
     atomic_fetch_add(&e->refs, 1);
@@ -134,157 +116,6 @@ struct route_app *route_app_new(const char *name, enum route_kind kind, unsigned
     return a;
 }
 
-struct route_hosts *route_hosts_new(size_t expected)
-{
-    struct route_hosts *h = deis_alloc(sizeof(*h));
-    size_t size = 16;
-
-    while (size < expected * 2) {
-        size *= 2;
-    }
-    atomic_init(&h->refs, 1);
-    h->mask = size - 1;
-    h->slots = deis_alloc(size * sizeof(*h->slots));
-    return h;
-}
-
-struct route_hosts *route_hosts_copy(const struct route_hosts *h)
-{
-    struct route_hosts *copy = deis_alloc(sizeof(*copy));
-
-    atomic_init(&copy->refs, 1);
-    copy->count = h->count;
-    copy->mask = h->mask;
-    copy->wildcards = h->wildcards;
-    copy->slots = deis_realloc_array(NULL, h->mask + 1, sizeof(*copy->slots));
-    memcpy(copy->slots, h->slots, (h->mask + 1) * sizeof(*copy->slots));
-    copy->names_len = h->names_len;
-    copy->names_cap = h->names_len + ROUTE_HOST_MAX;
-    copy->names = deis_realloc_array(NULL, copy->names_cap, 1);
-    if (h->names_len > 0) {
-        memcpy(copy->names, h->names, h->names_len);
-    }
-    return copy;
-}
-
-void route_hosts_unref(struct route_hosts *h)
-{
-    if (!h || atomic_fetch_sub(&h->refs, 1) != 1) {
-        return;
-    }
-    free(h->slots);
-    free(h->names);
-    free(h);
-}
-
-static struct host_slot *host_slot_find(const struct route_hosts *h, struct deis_str host,
-                                        uint32_t hash)
-{
-    size_t i = hash & h->mask;
-
-    for (;;) {
-        struct host_slot *s = &h->slots[i];
-        if (s->len == 0 || (s->hash == hash && s->len == host.len &&
-                            memcmp(h->names + s->name, host.ptr, host.len) == 0)) {
-            return s;
-        }
-        i = (i + 1) & h->mask;
-    }
-}
-
-static void hosts_grow(struct route_hosts *h)
-{
-    struct host_slot *old = h->slots;
-    size_t old_size = h->mask + 1;
-
-    h->mask = old_size * 2 - 1;
-    h->slots = deis_alloc(old_size * 2 * sizeof(*h->slots));
-    for (size_t i = 0; i < old_size; i++) {
-        if (old[i].len > 0) {
-            struct deis_str name = { h->names + old[i].name, old[i].len };
-            *host_slot_find(h, name, old[i].hash) = old[i];
-        }
-    }
-    free(old);
-}
-
-bool route_hosts_add(struct route_hosts *h, struct deis_str host, uint32_t app)
-{
-    if (host.len == 0 || host.len > ROUTE_HOST_MAX) {
-        return false;
-    }
-    if ((h->count + 1) * 2 > h->mask + 1) {
-        hosts_grow(h);
-    }
-    uint32_t hash = (uint32_t)deis_hash(host);
-    struct host_slot *s = host_slot_find(h, host, hash);
-    if (s->len > 0) {
-        return false;
-    }
-    if (h->names_len + host.len > h->names_cap) {
-        h->names_cap = (h->names_len + host.len) * 3 / 2 + 256;
-        h->names = deis_realloc_array(h->names, h->names_cap, 1);
-    }
-    memcpy(h->names + h->names_len, host.ptr, host.len);
-    *s = (struct host_slot){ hash, (uint32_t)h->names_len, app, (uint32_t)host.len };
-    h->names_len += host.len;
-    h->count++;
-    h->wildcards += deis_str_starts(host, "*.");
-    return true;
-}
-
-/* The name's own slot, else that of the wildcard one label above: NULL when there is neither. */
-static const struct host_slot *host_slot_match(const struct route_hosts *h, struct deis_str host)
-{
-    const struct host_slot *s = host_slot_find(h, host, (uint32_t)deis_hash(host));
-    char name[ROUTE_HOST_MAX + 1];
-
-    if (s->len > 0) {
-        return s;
-    }
-    ptrdiff_t dot = h->wildcards > 0 ? deis_str_find(host, '.') : -1;
-    if (dot <= 0 || host.len > ROUTE_HOST_MAX) {
-        return NULL;
-    }
-    struct deis_str parent = deis_str_skip(host, (size_t)dot);
-    name[0] = '*';
-    memcpy(name + 1, parent.ptr, parent.len);
-    struct deis_str wildcard = { name, parent.len + 1 };
-    s = host_slot_find(h, wildcard, (uint32_t)deis_hash(wildcard));
-    return s->len > 0 ? s : NULL;
-}
-
-bool route_hosts_find(const struct route_hosts *h, struct deis_str host, uint32_t *ret_app)
-{
-    const struct host_slot *s = host_slot_match(h, host);
-
-    if (!s) {
-        return false;
-    }
-    *ret_app = s->app;
-    return true;
-}
-
-size_t route_hosts_count(const struct route_hosts *h)
-{
-    return h->count;
-}
-
-bool route_hosts_next(const struct route_hosts *h, size_t *cursor, struct deis_str *ret_host,
-                      uint32_t *ret_app)
-{
-    for (; *cursor <= h->mask; (*cursor)++) {
-        const struct host_slot *s = &h->slots[*cursor];
-        if (s->len > 0) {
-            *ret_host = (struct deis_str){ h->names + s->name, s->len };
-            *ret_app = s->app;
-            (*cursor)++;
-            return true;
-        }
-    }
-    return false;
-}
-
 static struct route_table *table_alloc(uint64_t generation, const struct route_limits *limits,
                                        struct route_hosts *hosts, struct route_https *https,
                                        size_t app_count)
@@ -295,8 +126,7 @@ static struct route_table *table_alloc(uint64_t generation, const struct route_l
     atomic_init(&t->refs, 1);
     t->generation = generation;
     t->limits = *limits;
-    atomic_fetch_add(&hosts->refs, 1);
-    t->hosts = hosts;
+    t->hosts = route_hosts_ref(hosts);
     if (https) {
         atomic_fetch_add(&https->refs, 1);
         t->https = https;
@@ -376,9 +206,9 @@ size_t route_host_normalise(struct deis_str host, char out[ROUTE_HOST_MAX + 1])
 
 struct route_app *route_table_find(const struct route_table *t, struct deis_str host)
 {
-    const struct host_slot *s = host_slot_match(t->hosts, host);
+    uint32_t app;
 
-    return s ? route_table_at(t, s->app) : NULL;
+    return route_hosts_find(t->hosts, host, &app) ? route_table_at(t, app) : NULL;
 }
 
 struct route_app *route_table_app(const struct route_table *t, const char *name)

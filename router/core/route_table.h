@@ -9,14 +9,13 @@
 #define DEIS_ROUTER_ROUTE_TABLE_H
 
 #include "router/core/latency.h"
+#include "router/core/route_hosts.h"
 #include "router/core/route_policy.h"
 
 #include "lib/base/map.h"
 #include "lib/model/gzip.h"
 
 #include <stdatomic.h>
-
-#define ROUTE_HOST_MAX 253
 
 /* One address of one unit. Text and address never change; the atomics are shared by all threads. */
 struct route_endpoint {
@@ -75,8 +74,6 @@ struct route_limits {
     uint64_t body_max;          /* bytes of a request body */
     uint64_t answer_timeout_ms; /* silence of the unit while its answer is awaited or streamed */
 };
-
-struct route_hosts;
 
 /* What the listener for HTTPS needs, made by others and embedded in theirs. Never changes. */
 struct route_https {
@@ -157,22 +154,6 @@ struct route_app *route_app_new(const char *name, enum route_kind kind, unsigned
 
 /* Before sharing only. Takes a ref; NULL is fine. */
 void route_app_set_settings(struct route_app *a, struct route_settings *s);
-
-/* --- hosts --- */
-
-struct route_hosts *route_hosts_new(size_t expected);
-/* One that more can be added to, for the price of copying memory. */
-struct route_hosts *route_hosts_copy(const struct route_hosts *h);
-void route_hosts_unref(struct route_hosts *h);
-/* Host (lower case, no port) -> index into apps. "*.example.com" stands for every name with one
- * label more that has no entry of its own (RFC 6125 section 6.4.3), not for example.com. False when
- * the host is taken. Before sharing only. */
-bool route_hosts_add(struct route_hosts *h, struct deis_str host, uint32_t app);
-bool route_hosts_find(const struct route_hosts *h, struct deis_str host, uint32_t *ret_app);
-size_t route_hosts_count(const struct route_hosts *h);
-/* Walk: start with *cursor = 0. */
-bool route_hosts_next(const struct route_hosts *h, size_t *cursor, struct deis_str *ret_host,
-                      uint32_t *ret_app);
 
 void route_https_unref(struct route_https *h); /* NULL is fine */
 

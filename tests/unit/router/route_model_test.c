@@ -152,6 +152,49 @@ static void hosts__added_later_are_as_if_there_from_the_start(void **state)
     }
 }
 
+/* Hosts that come, go and change hands, one table after the other: each is as one that is made from
+ * all that is known then. */
+static void hosts__changed_one_by_one_are_as_if_read_at_once(void **state)
+{
+    static const char *const owners[] = { NULL, "blog", "shop", "nobody" };
+    static const char *const hosts[] = { "a.test",           "b.test",           "*.b.test",
+                                         "blog.example.com", "deis.example.com", "new.example.com",
+                                         "example.com",      ".example.com" };
+    struct world *w = *state;
+    const char *owner[DEIS_COUNT(hosts)] = { NULL };
+    uint64_t x = 88172645463325252u; /* xorshift64 */
+
+    route_model_set_app(w->model, "blog", true);
+    route_model_set_app(w->model, "shop", true);
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000");
+    for (int round = 0; round < 500; round++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        size_t which = (x >> 20) % DEIS_COUNT(hosts);
+        owner[which] = owners[(x >> 40) % DEIS_COUNT(owners)];
+        route_model_set_host(w->model, hosts[which], owner[which]);
+        if (x % 3 == 0) {
+            continue;
+        }
+        struct world fresh = { .registry = w->registry, .model = route_model_new(w->registry) };
+        route_model_set_domain(fresh.model, "example.com");
+        route_model_set_app(fresh.model, "blog", true);
+        route_model_set_app(fresh.model, "shop", true);
+        route_model_set_service(fresh.model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000");
+        for (size_t i = 0; i < DEIS_COUNT(hosts); i++) {
+            route_model_set_host(fresh.model, hosts[i], owner[i]);
+        }
+        (void)build(w);
+        assert_true(build(&fresh));
+        assert_int_equal(route_hosts_count(w->table->hosts), route_hosts_count(fresh.table->hosts));
+        for (size_t i = 0; i < DEIS_COUNT(hosts); i++) {
+            const struct route_app *a = find(w, hosts[i]), *b = find(&fresh, hosts[i]);
+            assert_string_equal(a ? a->name : "", b ? b->name : "");
+        }
+        route_table_unref(fresh.table);
+        route_model_free(fresh.model);
+    }
+}
+
 static void units__that_leave_are_counted(void **state)
 {
     struct world *w = *state;
@@ -395,6 +438,7 @@ int main(void)
         TEST(table__knows_apps_domains_and_the_controller),
         TEST(table__nobody_takes_names_of_others),
         TEST(hosts__added_later_are_as_if_there_from_the_start),
+        TEST(hosts__changed_one_by_one_are_as_if_read_at_once),
         TEST(units__that_leave_are_counted),
         TEST(units__are_routed_while_ready_wanted_and_not_lost),
         TEST(units__before_their_app_is_known_make_no_route),
