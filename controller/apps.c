@@ -81,6 +81,7 @@ void app_view_clear(struct app_view *v)
     json_decref(v->config);
     json_decref(v->build);
     json_decref(v->formation_doc);
+    json_decref(v->routing.doc);
     deis_formation_clear(&v->formation);
     operation_clear(&v->operation);
     *v = (struct app_view){ 0 };
@@ -153,7 +154,7 @@ static bool same_release(const json_t *doc, const json_t *hint)
            json_equal(json_object_get(doc, "build"), json_object_get(hint, "build"));
 }
 
-enum { VIEW_APP, VIEW_FORMATION, VIEW_OPERATION, VIEW_CONFIG, VIEW_BUILD, VIEW_KEYS };
+enum { VIEW_APP, VIEW_FORMATION, VIEW_OPERATION, VIEW_ROUTING, VIEW_CONFIG, VIEW_BUILD, VIEW_KEYS };
 
 int app_view_load(struct ctl *ctl, const char *app, const json_t *hint, struct app_view *ret,
                   struct deis_err *err)
@@ -170,6 +171,7 @@ int app_view_load(struct ctl *ctl, const char *app, const json_t *hint, struct a
     deis_key(keys[VIEW_APP], "apps/%s", app);
     deis_key(keys[VIEW_FORMATION], "formations/%s", app);
     deis_key(keys[VIEW_OPERATION], "operations/%s", app);
+    deis_key(keys[VIEW_ROUTING], "routing/%s", app);
     size_t ahead = hint ? release_keys(app, hint, &keys[VIEW_CONFIG]) : 0;
     int r = store_get_all(ctl, list, VIEW_CONFIG + ahead, docs, revisions, err);
     if (r < 0) {
@@ -180,6 +182,7 @@ int app_view_load(struct ctl *ctl, const char *app, const json_t *hint, struct a
     deis_autojson json_t *build = docs[VIEW_BUILD];
     v.app = docs[VIEW_APP];
     v.formation_doc = docs[VIEW_FORMATION];
+    v.routing = (struct routing_kept){ docs[VIEW_ROUTING], revisions[VIEW_ROUTING] };
     v.app_revision = revisions[VIEW_APP];
     v.formation_revision = revisions[VIEW_FORMATION];
     v.operation_revision = revisions[VIEW_OPERATION];

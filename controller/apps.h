@@ -10,6 +10,7 @@
 #include "controller/core/operation.h"
 #include "controller/core/plan.h"
 #include "controller/core/release.h"
+#include "controller/routings.h"
 
 /* As the API shows it; a new reference. */
 json_t *apps_show(struct ctl *ctl, json_t *doc);
@@ -38,6 +39,7 @@ struct app_view {
     uint64_t generation;        /* the last one used */
     struct operation operation; /* under way; id NULL: none */
     int64_t operation_revision;
+    struct routing_kept routing;
 };
 
 #define app_view_auto __attribute__((cleanup(app_view_clear)))

@@ -5,7 +5,6 @@
 #include "controller/logline.h"
 #include "controller/logs.h"
 #include "controller/rollouts.h"
-#include "controller/routings.h"
 #include "run.pb-c.h"
 
 #include "lib/base/clock.h"
@@ -219,43 +218,64 @@ static uint64_t put_previous(struct change *c, const struct operation *op)
     return op->generation + 1;
 }
 
-/* Is the operation still ours? Reads it with the app. DEIS_CONFLICT: no. *ret_now (NULL is fine):
- * as it is kept, clear it; what is sealed in it may have been sealed anew since it began. */
-static int read_own(struct ctl *ctl, const struct operation *op, json_t **ret_app,
-                    struct operation *ret_now, int64_t revisions[2], struct deis_err *err)
-{
-    char keys[2][DEIS_KEY_MAX];
-    const char *list[] = { keys[0], keys[1] };
-    json_t *docs[2];
+/* What an operation ends on, read together. */
+struct carried {
+    json_t *app;
+    int64_t app_revision;
+    /* As it is kept: what is sealed in it may have been sealed anew since it began. */
+    struct operation operation;
+    int64_t operation_revision;
+    struct routing_kept routing;
+};
 
-    deis_key(keys[0], "apps/%s", op->app);
-    deis_key(keys[1], "operations/%s", op->app);
-    int r = store_get_all(ctl, list, 2, docs, revisions, err);
+#define carried_auto __attribute__((cleanup(carried_clear)))
+
+static void carried_clear(struct carried *s)
+{
+    json_decref(s->app);
+    json_decref(s->routing.doc);
+    operation_clear(&s->operation);
+}
+
+/* Is the operation still ours? DEIS_CONFLICT: no. Clear *ret in any case. */
+static int read_own(struct ctl *ctl, const struct operation *op, struct carried *ret,
+                    struct deis_err *err)
+{
+    enum { APP, OPERATION, ROUTING, KEYS };
+
+    char keys[KEYS][DEIS_KEY_MAX];
+    const char *list[] = { keys[APP], keys[OPERATION], keys[ROUTING] };
+    json_t *docs[KEYS];
+    int64_t revisions[KEYS];
+
+    deis_key(keys[APP], "apps/%s", op->app);
+    deis_key(keys[OPERATION], "operations/%s", op->app);
+    deis_key(keys[ROUTING], "routing/%s", op->app);
+    int r = store_get_all(ctl, list, KEYS, docs, revisions, err);
     if (r < 0) {
         return r;
     }
-    const char *id = json_string_value(json_object_get(docs[1], "id"));
-    const char *boot = json_string_value(json_object_get(docs[1], "boot"));
-    if (!docs[0] || !id || strcmp(id, op->id) != 0 || !boot || strcmp(boot, ctl->boot) != 0) {
-        r = deis_err_set(err, DEIS_CONFLICT, "another controller carries the operation");
-    } else if (ret_now) {
-        deis_autofree char *text = deis_json_dump(docs[1]);
-        r = operation_parse(deis_str(text), ret_now, err);
+    deis_autojson json_t *operation = docs[OPERATION];
+    ret->app = docs[APP];
+    ret->app_revision = revisions[APP];
+    ret->operation_revision = revisions[OPERATION];
+    ret->routing = (struct routing_kept){ docs[ROUTING], revisions[ROUTING] };
+    const char *id = json_string_value(json_object_get(operation, "id"));
+    const char *boot = json_string_value(json_object_get(operation, "boot"));
+    if (!ret->app || !id || strcmp(id, op->id) != 0 || !boot || strcmp(boot, ctl->boot) != 0) {
+        return deis_err_set(err, DEIS_CONFLICT, "another controller carries the operation");
     }
-    if (r == DEIS_OK) {
-        *ret_app = json_incref(docs[0]);
-    }
-    json_decref(docs[0]);
-    json_decref(docs[1]);
-    return r;
+    deis_autofree char *text = deis_json_dump(operation);
+    return operation_parse(deis_str(text), &ret->operation, err);
 }
 
 /* Write what came of it. */
-static int write_end(struct ctl *ctl, const struct operation *op, const json_t *app,
-                     const int64_t revisions[2], struct outcome *o, struct deis_err *err)
+static int write_end(struct ctl *ctl, const struct carried *s, struct outcome *o,
+                     struct deis_err *err)
 {
     char key[DEIS_KEY_MAX];
     change_auto struct change c = { 0 };
+    const struct operation *op = &s->operation;
     uint64_t generation = op->generation;
     int r;
 
@@ -266,7 +286,7 @@ static int write_end(struct ctl *ctl, const struct operation *op, const json_t *
     deis_autofree char *object = deis_asprintf("app/%s", op->app);
     change_begin(&c, op->owner, action, object, o->done ? "done" : "failed", op->request, NULL);
     if (o->done && op->release) {
-        r = routings_follow_release(ctl, &c, app, op->release, op->config, err);
+        r = routings_follow_release(ctl, &c, s->app, &s->routing, op->release, op->config, err);
         if (r < 0) {
             return r;
         }
@@ -276,11 +296,11 @@ static int write_end(struct ctl *ctl, const struct operation *op, const json_t *
     } else {
         generation = put_previous(&c, op);
     }
-    deis_autojson json_t *after = app_after(op, app, o->done, generation);
+    deis_autojson json_t *after = app_after(op, s->app, o->done, generation);
     deis_autofree char *outcome = outcome_format(o);
-    deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", op->app), revisions[0]);
+    deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", op->app), s->app_revision);
     change_put(&c, key, after);
-    deis_etcd_if_mod(c.txn, deis_key(key, "operations/%s", op->app), revisions[1]);
+    deis_etcd_if_mod(c.txn, deis_key(key, "operations/%s", op->app), s->operation_revision);
     deis_etcd_then_delete(c.txn, key);
     change_put_text(&c, deis_key(key, "outcomes/%s", op->id), outcome);
     r = change_commit(ctl, &c, err);
@@ -291,16 +311,10 @@ static int write_end(struct ctl *ctl, const struct operation *op, const json_t *
 static int finish_once(struct ctl *ctl, const struct operation *op, struct outcome *o,
                        struct deis_err *err)
 {
-    deis_autojson json_t *app = NULL;
-    struct operation now = { 0 };
-    int64_t revisions[2];
-    int r = read_own(ctl, op, &app, &now, revisions, err);
+    carried_auto struct carried s = { 0 };
+    int r = read_own(ctl, op, &s, err);
 
-    if (r == DEIS_OK) {
-        r = write_end(ctl, &now, app, revisions, o, err);
-    }
-    operation_clear(&now);
-    return r;
+    return r < 0 ? r : write_end(ctl, &s, o, err);
 }
 
 /* Try until it is written, somebody else has it, or the store stays away for too long. */
@@ -407,10 +421,9 @@ static int destroy_once(struct ctl *ctl, const struct operation *op, struct outc
                         struct deis_err *err)
 {
     char key[DEIS_KEY_MAX];
-    int64_t revisions[2];
     change_auto struct change c = { 0 };
-    deis_autojson json_t *app = NULL;
-    int r = read_own(ctl, op, &app, NULL, revisions, err);
+    carried_auto struct carried s = { 0 };
+    int r = read_own(ctl, op, &s, err);
 
     if (r == DEIS_OK) {
         r = delete_indexed(ctl, op, deis_key(key, "index/domain/%s/", op->app), add_domain, err);
@@ -424,11 +437,11 @@ static int destroy_once(struct ctl *ctl, const struct operation *op, struct outc
     o->at_ms = deis_wall_ms();
     deis_autofree char *outcome = outcome_format(o);
     deis_autofree char *object = deis_asprintf("app/%s", op->app);
-    const char *owner = json_string_value(json_object_get(app, "owner"));
+    const char *owner = json_string_value(json_object_get(s.app, "owner"));
     change_begin(&c, op->owner, "app.destroy", object, "done", op->request, NULL);
-    deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", op->app), revisions[0]);
+    deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", op->app), s.app_revision);
     deis_etcd_then_delete(c.txn, key);
-    deis_etcd_if_mod(c.txn, deis_key(key, "operations/%s", op->app), revisions[1]);
+    deis_etcd_if_mod(c.txn, deis_key(key, "operations/%s", op->app), s.operation_revision);
     deis_etcd_then_delete(c.txn, key);
     deis_etcd_then_delete_prefix(c.txn, deis_key(key, "apps/%s/", op->app));
     deis_etcd_then_delete(c.txn, deis_key(key, "routing/%s", op->app));

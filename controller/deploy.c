@@ -6,7 +6,6 @@
 #include "controller/gate.h"
 #include "controller/retention.h"
 #include "controller/rollouts.h"
-#include "controller/routings.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -153,7 +152,8 @@ static int commit_direct(const struct deploy_request *req, const struct app_view
         json_object_set(app, "build", json_object_get(plan->release, "build"));
         change_put(&c, deis_key(key, "apps/%s/releases/%010u", req->app, version), plan->release);
         ret->version = version;
-        int r = routings_follow_release(req->ctl, &c, view->app, plan->release, plan->config, err);
+        int r = routings_follow_release(req->ctl, &c, view->app, &view->routing, plan->release,
+                                        plan->config, err);
         if (r < 0) {
             return r;
         }

@@ -51,22 +51,19 @@ static int release_config(struct ctl *ctl, const char *app, const char *uuid, js
 }
 
 int routings_follow_release(struct ctl *ctl, struct change *c, const json_t *app_doc,
-                            const json_t *release, json_t *config, struct deis_err *err)
+                            const struct routing_kept *kept, const json_t *release, json_t *config,
+                            struct deis_err *err)
 {
     const char *app = json_string_value(json_object_get(app_doc, "id"));
     const char *before = json_string_value(json_object_get(app_doc, "config"));
     const char *uuid = json_string_value(json_object_get(release, "config"));
     deis_autojson json_t *opened = NULL;
-    deis_autojson json_t *doc = NULL;
-    int64_t revision;
+    deis_autojson json_t *doc = kept->doc ? json_incref(kept->doc) : routing_empty();
 
     if (!app || !uuid || (before && strcmp(before, uuid) == 0)) {
         return DEIS_OK;
     }
     int r = release_config(ctl, app, uuid, config, &opened, err);
-    if (r == DEIS_OK) {
-        r = routings_get(ctl, app, &doc, &revision, err);
-    }
     if (r < 0) {
         return r;
     }
@@ -76,7 +73,7 @@ int routings_follow_release(struct ctl *ctl, struct change *c, const json_t *app
         /* Of an old release, from before such values were refused: the list in effect stays. */
         deis_warn("whitelist of a config not used", KV_S("app", app), KV_ERR(err));
     } else if (!json_equal(now, doc)) {
-        routings_put(c, app, now, revision);
+        routings_put(c, app, now, kept->revision);
     }
     return DEIS_OK;
 }
