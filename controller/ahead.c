@@ -27,37 +27,38 @@ static size_t ask_releases(struct api *a, struct deis_etcd_txn *txn)
     return 1;
 }
 
-/* Does the list of apps that is known still hold? Who asks is a guess: that the caller is an
- * administrator is read only now. */
-static size_t ask_names(struct api *a, const char *user, struct deis_etcd_txn *txn)
+static size_t ask_changed(struct deis_etcd_txn *txn)
 {
-    struct ahead *h = &a->ahead;
-    char prefix[DEIS_KEY_MAX];
-    size_t count = 0;
+    char key[DEIS_KEY_MAX];
 
-    h->all = !namelists_since(a->ctl->namelists, user, h->since);
-    if (h->all && !namelists_since(a->ctl->namelists, "", h->since)) {
-        return 0;
-    }
-    for (size_t i = 0; i < NAMELIST_PARTS && h->since[i] > 0; i++, count++) {
-        deis_etcd_then_changed(txn, ahead_index(prefix, h->all ? NULL : user, i), h->since[i]);
-    }
-    return count;
+    deis_etcd_then_get(txn, deis_key(key, STORE_CHANGED), false);
+    deis_etcd_then_get(txn, deis_key(key, STORE_CHANGED_APPS), false);
+    return 2;
 }
 
-const char *ahead_index(char out[DEIS_KEY_MAX], const char *user, size_t part)
+static struct deis_str value_of(const struct api *a, size_t i)
 {
-    static const char *const parts[NAMELIST_PARTS] = { "owner", "shared" };
+    const struct deis_etcd_range *range = &a->ahead.ranges[i];
 
-    return user ? deis_key(out, "index/%s/%s/", parts[part], user) : deis_key(out, "index/app/");
+    return i < a->ahead.count && range->count == 1 ? range->kvs[0].value : DEIS_STR_NONE;
 }
 
-size_t ahead_ask(struct api *a, const char *user, struct deis_etcd_txn *txn)
+struct deis_str ahead_changed(const struct api *a)
+{
+    return value_of(a, 0);
+}
+
+struct deis_str ahead_changed_apps(const struct api *a)
+{
+    return value_of(a, 1);
+}
+
+size_t ahead_ask(struct api *a, struct deis_etcd_txn *txn)
 {
     const struct route *route = a->match.route;
 
     if (route && route->id == ROUTE_apps_list) {
-        return ask_names(a, user, txn);
+        return ask_changed(txn);
     }
     if (route && a->app_id && route->id == ROUTE_config_get) {
         return ask_config(a, txn);

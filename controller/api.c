@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/api.h"
 
-#include "controller/listpages.h"
-
 #include "lib/net/log.h"
 
-#define KEPT_MAX   ((size_t)16 << 20) /* of a page's text */
-#define LISTED_MAX 100                /* rows of a page that is kept: guards of one transaction */
+#define KEPT_MAX ((size_t)16 << 20) /* of a page's text */
 
 void api_free(struct api *a)
 {
@@ -231,7 +228,7 @@ void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*
 
 struct rows {
     struct deis_buf *text;
-    struct listpage *page; /* gets the revisions */
+    size_t count;
     void (*add)(struct deis_buf *out, struct deis_str doc, const void *arg);
     const void *arg;
 };
@@ -240,69 +237,46 @@ static void add_row(const struct deis_etcd_kv *kv, void *arg)
 {
     struct rows *rows = arg;
 
-    deis_buf_add_cstr(rows->text, rows->page->count > 0 ? "," : "");
-    rows->page->revisions[rows->page->count++] = kv->mod_revision;
+    deis_buf_add_cstr(rows->text, rows->count++ > 0 ? "," : "");
     rows->add(rows->text, kv->value, rows->arg);
 }
 
-/* True: answered with what was written before, which still holds. */
-static bool answer_written(struct api *a, const char *key, const char *prefix,
-                           const struct namelist *names, const json_t *wanted)
+/* Lines first .. first + count as an array of texts. */
+static json_t *lines_of(const char *text, size_t first, size_t count)
 {
-    listpage_auto struct listpage page = { 0 };
-    struct deis_err err = DEIS_ERR_INIT;
+    json_t *out = json_array();
+    struct deis_str rest = deis_str(text), line;
 
-    if (json_array_size(wanted) > LISTED_MAX ||
-        !listpages_get(a->ctl->listpages, key, names, &page) ||
-        page.count != json_array_size(wanted) ||
-        store_unchanged(a->ctl, prefix, wanted, page.revisions, &err) < 0) {
-        return false;
+    for (size_t i = 0; i < first + count && deis_str_split(&rest, '\n', &line); i++) {
+        if (i >= first) {
+            json_array_append_new(out, json_stringn(line.ptr, line.len));
+        }
     }
-    size_t len = page.len;
-    api_text(a, 200, "application/json", DEIS_TAKE(page.text), len);
-    return true;
+    return out;
 }
 
-void api_page_listed(struct api *a, const char *prefix, const struct namelist *names,
+void api_page_listed(struct api *a, const char *prefix, const char *names, size_t count,
                      void (*add)(struct deis_buf *out, struct deis_str doc, const void *arg),
                      const void *arg)
 {
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(KEPT_MAX);
-    listpage_auto struct listpage page = { 0 };
-    settings_auto struct settings s = { 0 };
     struct deis_err err = DEIS_ERR_INIT;
-    struct rows rows = { .text = &text, .page = &page, .add = add, .arg = arg };
+    struct rows rows = { .text = &text, .add = add, .arg = arg };
     struct page p;
-    size_t first, count;
+    size_t first, shown;
 
     if (page_parse(deis_str(a->query), &p, &err) < 0 ||
-        page_window(&p, names->count, &first, &count, &err) < 0) {
+        page_window(&p, count, &first, &shown, &err) < 0) {
         api_error(a, &err);
         return;
     }
-    settings_get(a->ctl->settings, &s);
-    deis_autofree char *base = settings_url(&s, s.subdomain);
-    deis_autofree char *key = deis_asprintf("%s %s %s?%s", a->caller.admin ? "" : a->user, base,
-                                            a->path, a->query ? a->query : "");
-    deis_autojson json_t *wanted = namelist_slice(names, first, count);
-    if (answer_written(a, key, prefix, names, wanted)) {
-        return;
-    }
-    page.revisions = deis_realloc_array(NULL, count + 1, sizeof(*page.revisions));
-    begin_text(a, &p, names->count, &text);
+    deis_autojson json_t *wanted = lines_of(names, first, shown);
+    begin_text(a, &p, count, &text);
     if (store_each_named(a->ctl, prefix, wanted, add_row, &rows, &err) < 0) {
         api_error(a, &err);
         return;
     }
     end_text(a, &text);
-    if (a->status == 200 && page.count == json_array_size(wanted) && page.count <= LISTED_MAX) {
-        for (size_t i = 0; i < NAMELIST_PARTS; i++) {
-            page.parts[i] = names->parts[i].revision;
-        }
-        page.text = deis_str_dup(deis_str_n(a->text, a->text_len));
-        page.len = a->text_len;
-        listpages_put(a->ctl->listpages, key, &page);
-    }
 }
 
 void api_change(struct api *a, struct change *c, const char *action, const char *object_format, ...)

@@ -9,18 +9,16 @@
 #include "controller/core/fields.h"
 #include "controller/core/page.h"
 #include "controller/core/route.h"
-#include "controller/namelists.h"
 #include "controller/store.h"
 
 #include "lib/net/httpd.h"
 
 /* What was read ahead for the handler, at the revision of the caller and the app; see ahead.c. */
+#define AHEAD_MAX 2
+
 struct ahead {
-    struct deis_etcd_range ranges[NAMELIST_PARTS];
+    struct deis_etcd_range ranges[AHEAD_MAX];
     size_t count;
-    /* of the lists of apps: what was asked */
-    int64_t since[NAMELIST_PARTS];
-    bool all; /* about the list of all apps, not about the caller's */
 };
 
 enum api_kind {
@@ -100,9 +98,9 @@ void api_page_kept(struct api *a, const struct deis_etcd_range *docs);
 void api_page(struct api *a, json_t *docs);
 /* A page of the documents `prefix`<name>, for names from an index (taken). */
 void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*show)(json_t *doc));
-/* Likewise for a list that may be much longer than the page, written without a tree: add appends a
- * document's row as JSON. */
-void api_page_listed(struct api *a, const char *prefix, const struct namelist *names,
+/* Likewise for a list that may be much longer than the page, written without a tree: names has
+ * `count` of them, each with a newline after it; add appends a document's row as JSON. */
+void api_page_listed(struct api *a, const char *prefix, const char *names, size_t count,
                      void (*add)(struct deis_buf *out, struct deis_str doc, const void *arg),
                      const void *arg);
 
@@ -116,10 +114,12 @@ bool api_commit(struct api *a, struct change *c);
 
 /* --- reading ahead --- */
 /* Add to the transaction what the route's handler will read for this user, as far as it is known
- * already: how many ranges come back, NAMELIST_PARTS at most. */
-size_t ahead_ask(struct api *a, const char *user, struct deis_etcd_txn *txn);
-/* The index of app names that the part of a user's list is made from; user NULL: of all apps. */
-const char *ahead_index(char out[DEIS_KEY_MAX], const char *user, size_t part);
+ * already: how many ranges come back, AHEAD_MAX at most. */
+size_t ahead_ask(struct api *a, struct deis_etcd_txn *txn);
+/* The mark of the last change of all, and of the last one that concerns which apps there are, as
+ * they stood before anything else of a list of apps was read; empty when there is none. */
+struct deis_str ahead_changed(const struct api *a);
+struct deis_str ahead_changed_apps(const struct api *a);
 
 /* --- authentication --- */
 /* Fill in caller, user, and for routes on an app the app; judge the rights. False: the answer is

@@ -50,7 +50,7 @@ struct standing {
     int64_t app_revision;
 };
 
-enum { ASK_USER, ASK_TOKEN, ASK_APP, ASK_GRANT, ASK_AHEAD, ASK_MAX = ASK_AHEAD + NAMELIST_PARTS };
+enum { ASK_USER, ASK_TOKEN, ASK_APP, ASK_GRANT, ASK_AHEAD, ASK_MAX = ASK_AHEAD + AHEAD_MAX };
 
 /* The document that was read; *ret stays NULL when there is none. */
 static int take_answer(struct deis_etcd_range *range, json_t **ret, int64_t *ret_revision,
@@ -91,7 +91,7 @@ static size_t ask(struct deis_etcd_txn *txn, const struct subject *of, unsigned 
         deis_etcd_then_get(txn, deis_key(key, "apps/%s/perms/%s", of->app, of->user), false);
         asked[count++] = ASK_GRANT;
     }
-    for (size_t ahead = of->ahead ? ahead_ask(of->ahead, of->user, txn) : 0; ahead > 0; ahead--) {
+    for (size_t ahead = of->ahead ? ahead_ask(of->ahead, txn) : 0; ahead > 0; ahead--) {
         asked[count++] = ASK_AHEAD;
     }
     return count;

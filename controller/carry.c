@@ -439,6 +439,7 @@ static int destroy_once(struct ctl *ctl, const struct operation *op, struct outc
     deis_autofree char *object = deis_asprintf("app/%s", op->app);
     const char *owner = json_string_value(json_object_get(s.app, "owner"));
     change_begin(&c, op->owner, "app.destroy", object, "done", op->request, NULL);
+    change_of_apps(&c);
     deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", op->app), s.app_revision);
     deis_etcd_then_delete(c.txn, key);
     deis_etcd_if_mod(c.txn, deis_key(key, "operations/%s", op->app), s.operation_revision);

@@ -17,8 +17,6 @@ struct gate;
 struct memo;
 struct pages;
 struct logins;
-struct namelists;
-struct listpages;
 
 /* When values are sealed anew next; of reseal.c alone. */
 struct reseal_pace {
@@ -44,12 +42,12 @@ struct ctl {
     struct acme *acme;
     struct rollouts *rollouts;
     struct lives *lives;
-    struct gate *apps;   /* one at a time: changes of an app's release */
-    struct memo *tokens; /* hash -> user: a hash belongs to one user for ever */
-    struct pages *releases;
-    struct memo *configs;        /* app -> uuid of its config, when last seen */
-    struct namelists *namelists; /* user ("" = all) -> names of the apps to see */
-    struct listpages *listpages; /* lists of apps */
+    struct gate *apps;      /* one at a time: changes of an app's release */
+    struct memo *tokens;    /* hash -> user: a hash belongs to one user for ever */
+    struct memo *configs;   /* app -> uuid of its config, when last seen */
+    struct pages *releases; /* app -> all of its releases; stamp: the app's revision */
+    struct pages *names; /* user ("" = all) -> the apps to see; stamp: the last change of these */
+    struct pages *lists; /* a question -> its page of apps; stamp: the last change of all */
     struct logins *logins;
     struct gate *passwords; /* two at a time: scrypt */
 };

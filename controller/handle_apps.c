@@ -5,6 +5,7 @@
 #include "controller/core/appconfig.h"
 #include "controller/core/names.h"
 #include "controller/logs.h"
+#include "controller/pages.h"
 #include "controller/quota.h"
 #include "controller/users.h"
 
@@ -48,25 +49,28 @@ static void add_app(struct deis_buf *out, struct deis_str doc, const void *arg)
     deis_buf_addf(out, ",\"url\":\"%s\"}", url + strlen("http://"));
 }
 
-/* Names of the caller's own and shared apps, in the order of their creation or grant; of all apps
- * for an administrator. */
-static int read_names(struct api *a, struct namelist *ret, struct deis_err *err)
+/* Names of the caller's own and shared apps, each with a newline after it, in the order of their
+ * creation or grant; of all apps for an administrator. */
+static int read_names(struct api *a, char **ret, size_t *ret_count, struct deis_err *err)
 {
     deis_autojson json_t *all = json_array();
     deis_autojson json_t *seen = json_object();
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(NAMES_MAX);
-    char prefix[DEIS_KEY_MAX];
+    char prefixes[2][DEIS_KEY_MAX];
     json_t *name;
-    size_t i, len;
+    size_t i, len, parts = a->caller.admin ? 1 : 2;
 
-    for (size_t part = 0; part < (a->caller.admin ? 1 : NAMELIST_PARTS); part++) {
+    deis_key(prefixes[0], "index/owner/%s/", a->user);
+    deis_key(prefixes[1], "index/shared/%s/", a->user);
+    if (a->caller.admin) {
+        deis_key(prefixes[0], "index/app/");
+    }
+    for (i = 0; i < parts; i++) {
         json_t *names = NULL;
-        ahead_index(prefix, a->caller.admin ? NULL : a->user, part);
-        int r = store_names_at(a->ctl, prefix, &names, &ret->parts[part].revision, err);
+        int r = store_names(a->ctl, prefixes[i], &names, err);
         if (r < 0) {
             return r;
         }
-        ret->parts[part].keys = json_array_size(names);
         json_array_extend(all, names);
         json_decref(names);
     }
@@ -75,44 +79,62 @@ static int read_names(struct api *a, struct namelist *ret, struct deis_err *err)
         if (!json_object_get(seen, json_string_value(name))) {
             json_object_set_new(seen, json_string_value(name), json_true());
             deis_buf_addf(&text, "%s\n", json_string_value(name));
-            ret->count++;
         }
     }
     if (deis_buf_failed(&text)) {
         return deis_err_set(err, DEIS_LIMIT, "there are too many apps to list them");
     }
-    ret->text = deis_buf_take(&text, &len);
+    *ret_count = json_object_size(seen);
+    *ret = deis_buf_take(&text, &len);
     return DEIS_OK;
 }
 
-static int list_names(struct api *a, struct namelist *ret, struct deis_err *err)
+static int list_names(struct api *a, char **ret, size_t *ret_count, struct deis_err *err)
 {
-    const struct ahead *h = &a->ahead;
     const char *who = a->caller.admin ? "" : a->user;
+    int r = DEIS_OK;
 
-    if (h->count > 0 && h->all == a->caller.admin &&
-        namelists_get(a->ctl->namelists, who, h->since, h->ranges, ret)) {
-        return DEIS_OK;
-    }
-    int r = read_names(a, ret, err);
-    if (r == DEIS_OK) {
-        namelists_put(a->ctl->namelists, who, ret);
+    *ret = pages_get(a->ctl->names, who, ahead_changed_apps(a), ret_count);
+    if (!*ret) {
+        r = read_names(a, ret, ret_count, err);
+        if (r == DEIS_OK) {
+            pages_put(a->ctl->names, who, ahead_changed_apps(a), *ret_count, *ret);
+        }
     }
     return r;
 }
 
-void handle_apps_list(struct api *a)
+static void write_list(struct api *a, const struct settings *s)
 {
     struct deis_err err = DEIS_ERR_INIT;
-    namelist_auto struct namelist names = { 0 };
+    deis_autofree char *names = NULL;
+    size_t count;
 
-    if (list_names(a, &names, &err) < 0) {
+    if (list_names(a, &names, &count, &err) < 0) {
         api_error(a, &err);
+    } else {
+        api_page_listed(a, "/deis/apps/", names, count, add_app, s);
+    }
+}
+
+void handle_apps_list(struct api *a)
+{
+    settings_auto struct settings s = { 0 };
+
+    settings_get(a->ctl->settings, &s);
+    /* All that the page follows from beside what is kept. */
+    deis_autofree char *base = settings_url(&s, s.subdomain);
+    deis_autofree char *question = deis_asprintf("%s %s %s?%s", a->caller.admin ? "" : a->user,
+                                                 base, a->path, a->query ? a->query : "");
+    char *known = pages_get(a->ctl->lists, question, ahead_changed(a), NULL);
+    if (known) {
+        api_text(a, 200, "application/json", known, strlen(known));
         return;
     }
-    settings_auto struct settings s = { 0 };
-    settings_get(a->ctl->settings, &s);
-    api_page_listed(a, "/deis/apps/", &names, add_app, &s);
+    write_list(a, &s);
+    if (a->status == 200) {
+        pages_put(a->ctl->lists, question, ahead_changed(a), 0, a->text);
+    }
 }
 
 void handle_apps_get(struct api *a)
@@ -153,6 +175,7 @@ static int create_write(struct api *a, const char *id, json_t *structure, json_t
     deis_autojson json_t *release_doc = release_document(&release, 1, uuid[1], NULL, summary);
 
     api_change(a, &c, "app.create", "app/%s", id);
+    change_of_apps(&c);
     deis_etcd_if_absent(c.txn, deis_key(key, "apps/%s", id));
     change_put(&c, key, app_doc);
     deis_etcd_if_absent(c.txn, deis_key(key, "operations/%s", id));
@@ -260,6 +283,7 @@ static void transfer(struct api *a, const char *to)
     change_put(&c, key, doc);
     deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", to));
     if (strcmp(from, to) != 0) {
+        change_of_apps(&c);
         deis_etcd_then_delete(c.txn, deis_key(key, "index/owner/%s/%s", from, a->app_id));
         change_put_text(&c, deis_key(key, "index/owner/%s/%s", to, a->app_id), "{}");
     }

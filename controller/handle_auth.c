@@ -446,6 +446,7 @@ static void cancel(struct api *a, struct fields *f)
     int r = deis_etcd_list(a->ctl->etcd, key, 1, &owned, &err);
     if (r == DEIS_OK && owned.count == 0) {
         api_change(a, &c, "user.cancel", "user/%s", name);
+        change_of_apps(&c);
         deis_etcd_if_prefix_empty(c.txn, key);
         deis_etcd_then_delete(c.txn, deis_key(key, "users/%s", name));
         deis_etcd_then_delete(c.txn, deis_key(key, "index/admin/%s", name));

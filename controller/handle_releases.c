@@ -6,6 +6,8 @@
 #include "controller/memo.h"
 #include "controller/pages.h"
 
+#include <inttypes.h>
+
 #define CONFIG_PATIENCE_MS 5000
 #define OTHER_PATIENCE_MS  1000
 
@@ -252,11 +254,21 @@ static bool holds_all(const struct api *a, size_t rows)
            rows <= p.size;
 }
 
+#define STAMP_MAX 24
+
+/* Every change of an app's releases writes the app in the same transaction. */
+static struct deis_str releases_stamp(const struct api *a, char out[STAMP_MAX])
+{
+    snprintf(out, STAMP_MAX, "%" PRId64, a->app_revision);
+    return deis_str(out);
+}
+
 /* True: answered. */
 static bool answer_known_releases(struct api *a)
 {
+    char stamp[STAMP_MAX];
     size_t rows = 0;
-    char *text = pages_get(a->ctl->releases, a->app_id, a->app_revision, &rows);
+    char *text = pages_get(a->ctl->releases, a->app_id, releases_stamp(a, stamp), &rows);
 
     if (!text || !holds_all(a, rows)) {
         free(text);
@@ -290,7 +302,8 @@ void handle_releases_list(struct api *a)
     }
     api_page_kept(a, docs);
     if (a->status == 200 && holds_all(a, docs->count)) {
-        pages_put(a->ctl->releases, a->app_id, a->app_revision, docs->count, a->text);
+        char stamp[STAMP_MAX];
+        pages_put(a->ctl->releases, a->app_id, releases_stamp(a, stamp), docs->count, a->text);
     }
 }
 

@@ -256,6 +256,7 @@ static void grant(struct api *a, const char *name)
         return;
     }
     api_change(a, &c, "perms.grant", "app/%s to user/%s", a->app_id, name);
+    change_of_apps(&c);
     deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", name));
     deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", a->app_id), a->app_revision);
     change_put_text(&c, deis_key(key, "apps/%s/perms/%s", a->app_id, name), "{}");
@@ -304,6 +305,7 @@ void handle_perms_remove(struct api *a)
         return;
     }
     api_change(a, &c, "perms.revoke", "app/%s from user/%s", a->app_id, name);
+    change_of_apps(&c);
     deis_etcd_if_exists(c.txn, key);
     deis_etcd_then_delete(c.txn, key);
     deis_etcd_then_delete(c.txn, deis_key(key, "index/shared/%s/%s", name, a->app_id));

@@ -6,10 +6,8 @@
 #include "controller/busapi.h"
 #include "controller/deploy.h"
 #include "controller/gate.h"
-#include "controller/listpages.h"
 #include "controller/logins.h"
 #include "controller/memo.h"
-#include "controller/namelists.h"
 #include "controller/oneoff.h"
 #include "controller/pages.h"
 #include "controller/rollouts.h"
@@ -25,6 +23,9 @@
 #define OPERATION_THREADS 32
 #define OPERATION_QUEUE   256
 #define MEMO_ENTRIES      2048
+#define RELEASES_BYTES    ((size_t)4 << 20)
+#define NAMES_BYTES       ((size_t)1 << 20)
+#define LISTS_BYTES       ((size_t)1 << 20)
 #define RESUME_EVERY_MS   5000
 #define FLUSH_MAX_MS      2000
 #define FLUSH_TICK_MS     20
@@ -130,9 +131,9 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     ctl->lives = lives_new();
     ctl->tokens = memo_new(MEMO_ENTRIES);
     ctl->configs = memo_new(MEMO_ENTRIES);
-    ctl->releases = pages_new();
-    ctl->namelists = namelists_new();
-    ctl->listpages = listpages_new();
+    ctl->releases = pages_new(RELEASES_BYTES);
+    ctl->names = pages_new(NAMES_BYTES);
+    ctl->lists = pages_new(LISTS_BYTES);
     ctl->logins = logins_new();
     ctl->apps = gate_new(1, REQUEST_THREADS);
     ctl->passwords = gate_new(2, PASSWORDS_WAITING);
@@ -182,8 +183,8 @@ static void stop(struct program *p)
     memo_free(ctl->tokens);
     memo_free(ctl->configs);
     pages_free(ctl->releases);
-    namelists_free(ctl->namelists);
-    listpages_free(ctl->listpages);
+    pages_free(ctl->names);
+    pages_free(ctl->lists);
     logins_free(ctl->logins);
     gate_free(ctl->apps);
     gate_free(ctl->passwords);

@@ -1,39 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/pages.h"
 
-#include "lib/base/str.h"
+#include "lib/base/map.h"
 
 #include <pthread.h>
 
-#define BYTES_MAX ((size_t)4 << 20) /* beyond: forget all */
-#define TEXT_MAX  32768
-
 struct entry {
-    int64_t revision;
-    size_t rows;
+    char *stamp;
     char *text;
+    size_t bytes; /* of both */
+    size_t rows;
 };
 
 struct pages {
     pthread_mutex_t lock;
     struct deis_map *entries;
-    size_t bytes; /* ever put since the table was emptied */
+    size_t bytes_max;
+    size_t bytes;
 };
 
 static void entry_free(void *value)
 {
     struct entry *e = value;
 
+    free(e->stamp);
     free(e->text);
     free(e);
 }
 
-struct pages *pages_new(void)
+struct pages *pages_new(size_t bytes)
 {
     struct pages *p = deis_alloc(sizeof(*p));
 
     pthread_mutex_init(&p->lock, NULL);
     p->entries = deis_map_new(entry_free);
+    p->bytes_max = bytes;
     return p;
 }
 
@@ -46,45 +47,58 @@ void pages_free(struct pages *p)
     }
 }
 
-bool pages_has(struct pages *p, const char *app)
+bool pages_has(struct pages *p, const char *name)
 {
     pthread_mutex_lock(&p->lock);
-    bool there = deis_map_get(p->entries, deis_str(app)) != NULL;
+    bool there = deis_map_get(p->entries, deis_str(name)) != NULL;
     pthread_mutex_unlock(&p->lock);
     return there;
 }
 
-char *pages_get(struct pages *p, const char *app, int64_t revision, size_t *ret_rows)
+char *pages_get(struct pages *p, const char *name, struct deis_str stamp, size_t *ret_rows)
 {
     char *text = NULL;
 
     pthread_mutex_lock(&p->lock);
-    const struct entry *e = deis_map_get(p->entries, deis_str(app));
-    if (e && e->revision == revision) {
+    const struct entry *e = deis_map_get(p->entries, deis_str(name));
+    if (e && deis_str_eq(deis_str(e->stamp), stamp)) {
         text = deis_strdup(e->text);
-        *ret_rows = e->rows;
+        if (ret_rows) {
+            *ret_rows = e->rows;
+        }
     }
     pthread_mutex_unlock(&p->lock);
     return text;
 }
 
-void pages_put(struct pages *p, const char *app, int64_t revision, size_t rows, const char *text)
+static void forget(struct pages *p, const char *name)
 {
-    size_t len = strlen(text);
+    const struct entry *e = deis_map_get(p->entries, deis_str(name));
+
+    if (e) {
+        p->bytes -= e->bytes;
+        deis_map_remove(p->entries, deis_str(name));
+    }
+}
+
+void pages_put(struct pages *p, const char *name, struct deis_str stamp, size_t rows,
+               const char *text)
+{
+    size_t bytes = strlen(text) + stamp.len;
 
     pthread_mutex_lock(&p->lock);
-    if (p->bytes + len > BYTES_MAX) {
+    forget(p, name);
+    bool kept = stamp.len > 0 && bytes <= p->bytes_max / 8;
+    if (kept && p->bytes + bytes > p->bytes_max) {
         deis_map_free(p->entries);
         p->entries = deis_map_new(entry_free);
         p->bytes = 0;
     }
-    if (len <= TEXT_MAX) {
+    if (kept) {
         struct entry *e = deis_alloc(sizeof(*e));
-        *e = (struct entry){ .revision = revision, .rows = rows, .text = deis_strdup(text) };
-        deis_map_set(p->entries, deis_str(app), e);
-        p->bytes += len;
-    } else {
-        deis_map_remove(p->entries, deis_str(app));
+        *e = (struct entry){ deis_str_dup(stamp), deis_strdup(text), bytes, rows };
+        deis_map_set(p->entries, deis_str(name), e);
+        p->bytes += bytes;
     }
     pthread_mutex_unlock(&p->lock);
 }

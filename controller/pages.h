@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Answers that say all about an app's releases, by the app's revision: every change of its releases
- * writes the app in the same transaction, so an answer holds as long as the revision, which is read
- * in each request, is the same. Bounded. thread: any
+ * Texts that answers are made of, each with the stamp of what it was written from: it holds as long
+ * as the stamp, which is read in each request, is the same. Bounded. thread: any
  */
 #ifndef CONTROLLER_PAGES_H
 #define CONTROLLER_PAGES_H
 
-#include "lib/base/map.h"
+#include "lib/base/str.h"
 
 struct pages;
 
-struct pages *pages_new(void);
+/* Texts of `bytes` altogether; beyond it all are forgotten. One may have an eighth of it. */
+struct pages *pages_new(size_t bytes);
 void pages_free(struct pages *p);
-/* Is there an answer, of whatever revision? */
-bool pages_has(struct pages *p, const char *app);
-/* The text for this revision, yours, and how many rows it has; NULL: none. */
-char *pages_get(struct pages *p, const char *app, int64_t revision, size_t *ret_rows);
-void pages_put(struct pages *p, const char *app, int64_t revision, size_t rows, const char *text);
+/* Is there a text, of whatever stamp? */
+bool pages_has(struct pages *p, const char *name);
+/* The text of this stamp, yours, and how many rows it has (may be NULL); NULL: none. */
+char *pages_get(struct pages *p, const char *name, struct deis_str stamp, size_t *ret_rows);
+/* An empty stamp says nothing: the text is not kept. */
+void pages_put(struct pages *p, const char *name, struct deis_str stamp, size_t rows,
+               const char *text);
 
 #endif

@@ -111,14 +111,6 @@ static int by_creation(const void *a, const void *b)
 
 int store_names(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_err *err)
 {
-    int64_t unused;
-
-    return store_names_at(ctl, prefix, ret, &unused, err);
-}
-
-int store_names_at(struct ctl *ctl, const char *prefix, json_t **ret, int64_t *ret_revision,
-                   struct deis_err *err)
-{
     deis_autorange struct deis_etcd_range range = { 0 };
     int r = deis_etcd_list_keys(ctl->etcd, prefix, &range, err);
 
@@ -128,7 +120,6 @@ int store_names_at(struct ctl *ctl, const char *prefix, json_t **ret, int64_t *r
     if (range.count > 1) {
         qsort(range.kvs, range.count, sizeof(range.kvs[0]), by_creation);
     }
-    *ret_revision = range.revision;
     *ret = json_array();
     for (size_t i = 0; i < range.count; i++) {
         json_array_append_new(*ret, json_string(range.kvs[i].key + strlen(prefix)));
@@ -171,21 +162,6 @@ int store_each_named(struct ctl *ctl, const char *prefix, const json_t *names,
         r = some_named(ctl, prefix, names, first, each, arg, err);
     }
     return r;
-}
-
-int store_unchanged(struct ctl *ctl, const char *prefix, const json_t *names,
-                    const int64_t *revisions, struct deis_err *err)
-{
-    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
-    json_t *name;
-    size_t i;
-
-    json_array_foreach(names, i, name)
-    {
-        deis_autofree char *key = deis_asprintf("%s%s", prefix, json_string_value(name));
-        deis_etcd_if_mod(txn, key, revisions[i]);
-    }
-    return deis_etcd_commit(ctl->etcd, txn, NULL, NULL, err);
 }
 
 struct parsed {
@@ -232,12 +208,15 @@ void change_begin(struct change *c, const char *user, const char *action, const 
     struct deis_ip ip;
     char id[17];
     char now[32];
+    char key[DEIS_KEY_MAX];
     uint64_t ms = deis_wall_ms();
 
     deis_random_hex(id, 8);
     store_now(now);
     deis_key(c->audit, "audit/%013llu-%s", (unsigned long long)ms, id);
+    snprintf(c->mark, sizeof(c->mark), "{\"audit\":\"%013llu-%s\"}", (unsigned long long)ms, id);
     c->txn = deis_etcd_txn_new();
+    change_put_text(c, deis_key(key, STORE_CHANGED), c->mark);
     deis_autojson json_t *entry =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "time", now, "user", user, "action", action,
                   "object", object, "result", result, "request", request);
@@ -245,6 +224,13 @@ void change_begin(struct change *c, const char *user, const char *action, const 
         json_object_set_new(entry, "source", json_string(source));
     }
     change_put(c, c->audit, entry);
+}
+
+void change_of_apps(struct change *c)
+{
+    char key[DEIS_KEY_MAX];
+
+    change_put_text(c, deis_key(key, STORE_CHANGED_APPS), c->mark);
 }
 
 void change_put(struct change *c, const char *key, const json_t *doc)

@@ -23,24 +23,24 @@ int store_list(struct ctl *ctl, const char *prefix, json_t **ret,
 /* The names below an index prefix in the order of their creation: an array of texts. */
 int store_names(struct ctl *ctl, const char *prefix, json_t **ret,
                 struct deis_err *err) deis_must_check;
-/* Likewise, and the revision they were read at. */
-int store_names_at(struct ctl *ctl, const char *prefix, json_t **ret, int64_t *ret_revision,
-                   struct deis_err *err) deis_must_check;
 /* Calls `each` with the documents `prefix`<name> for an array of names, in this order, as they are
  * kept; absent ones are left out. */
 int store_each_named(struct ctl *ctl, const char *prefix, const json_t *names,
                      void (*each)(const struct deis_etcd_kv *kv, void *arg), void *arg,
                      struct deis_err *err) deis_must_check;
-/* Do the documents `prefix`<name> still have these revisions? DEIS_CONFLICT: no. 100 at most. */
-int store_unchanged(struct ctl *ctl, const char *prefix, const json_t *names,
-                    const int64_t *revisions, struct deis_err *err) deis_must_check;
 /* Likewise, all of them as an array. */
 int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, json_t **ret,
                     struct deis_err *err) deis_must_check;
 
+/* Each change leaves its mark here: a value that was never there before. Whoever finds the one that
+ * was there before he read something knows that it is still so. */
+#define STORE_CHANGED      "changed/any"
+#define STORE_CHANGED_APPS "changed/apps" /* which apps there are, and who sees which */
+
 struct change {
     struct deis_etcd_txn *txn;
     char audit[DEIS_KEY_MAX];
+    char mark[DEIS_KEY_MAX];
 };
 
 #define change_auto __attribute__((cleanup(change_clear)))
@@ -49,6 +49,8 @@ void change_clear(struct change *c);
  * none; anything but an address is left out. Secrets must not be in any of the texts. */
 void change_begin(struct change *c, const char *user, const char *action, const char *object,
                   const char *result, const char *request, const char *source);
+/* It changes which apps there are, or who sees them. */
+void change_of_apps(struct change *c);
 void change_put(struct change *c, const char *key, const json_t *doc);
 void change_put_text(struct change *c, const char *key, const char *text);
 /* DEIS_CONFLICT: a guard did not hold. DEIS_TIMEOUT: nobody can say whether it happened. */

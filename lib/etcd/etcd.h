@@ -36,7 +36,6 @@ struct deis_etcd_kv {
 struct deis_etcd_range {
     struct deis_etcd_kv *kvs; /* in key order */
     size_t count;             /* of kvs */
-    size_t total;             /* keys there are; more than count when not all were read */
     int64_t revision;         /* of the store, when read */
 };
 
@@ -84,9 +83,6 @@ void deis_etcd_then_put(struct deis_etcd_txn *t, const char *key, struct deis_st
 void deis_etcd_then_delete(struct deis_etcd_txn *t, const char *key);
 void deis_etcd_then_delete_prefix(struct deis_etcd_txn *t, const char *prefix);
 void deis_etcd_then_get(struct deis_etcd_txn *t, const char *key_or_prefix, bool prefix);
-/* Was anything put below prefix after `revision`? The range has one such key, without its value, or
- * none; its total says how many keys there are below prefix. Counts as a then_get. */
-void deis_etcd_then_changed(struct deis_etcd_txn *t, const char *prefix, int64_t revision);
 /* 0: done (*ret_revision = the store's revision after it; may be NULL). DEIS_CONFLICT: a guard did
  * not hold, nothing was done. DEIS_TIMEOUT: unknown, read back; never when it has gets only.
  * DEIS_LIMIT: over 128 guards or operations. The answers of then_get, in order, go to rets (an

@@ -200,9 +200,9 @@ static int take_kv(struct deis_str item, struct deis_etcd_range *into, size_t *r
     return DEIS_OK;
 }
 
-enum { RANGE_KVS, RANGE_MORE, RANGE_COUNT, RANGE_HEADER, RANGE_FIELDS };
+enum { RANGE_KVS, RANGE_MORE, RANGE_HEADER, RANGE_FIELDS };
 
-static const char *const range_names[RANGE_FIELDS] = { "kvs", "more", "count", "header" };
+static const char *const range_names[RANGE_FIELDS] = { "kvs", "more", "header" };
 
 static int decode_range_fields(const struct deis_str fields[RANGE_FIELDS],
                                struct deis_etcd_range *into, bool *ret_more,
@@ -211,19 +211,11 @@ static int decode_range_fields(const struct deis_str fields[RANGE_FIELDS],
     struct deis_str at = fields[RANGE_KVS];
     struct deis_str item;
     size_t room = into->count;
-    uint64_t total = 0;
     bool bad = false;
-    bool first = into->count == 0;
 
     int rc = scan_flag(fields[RANGE_MORE], "more", ret_more, err);
-    if (rc == DEIS_OK) {
-        rc = scan_u64(fields[RANGE_COUNT], "count", &total, err);
-    }
     while (rc == DEIS_OK && at.ptr && deis_json_scan_array(&at, &item, &bad)) {
         rc = take_kv(item, into, &room, last_key, err);
-    }
-    if (rc == DEIS_OK && first) { /* a later page counts from itself on */
-        into->total = (size_t)total;
     }
     return rc == DEIS_OK && bad ? bad_field("kvs", err) : rc;
 }

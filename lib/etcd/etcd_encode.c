@@ -218,17 +218,6 @@ void deis_etcd_then_get(struct deis_etcd_txn *t, const char *key_or_prefix, bool
     t->get_count++;
 }
 
-void deis_etcd_then_changed(struct deis_etcd_txn *t, const char *prefix, int64_t revision)
-{
-    begin_op(t, "request_range");
-    deis_buf_add_char(&t->ops, '{');
-    add_prefix(&t->ops, deis_str(prefix));
-    deis_buf_addf(&t->ops,
-                  ",\"min_mod_revision\":\"%" PRId64 "\",\"limit\":\"1\",\"keys_only\":true}}",
-                  revision + 1);
-    t->get_count++;
-}
-
 int deis_etcd_txn_check(const struct deis_etcd_txn *t, struct deis_err *err)
 {
     if (t->guard_count > DEIS_ETCD_TXN_MAX || t->op_count > DEIS_ETCD_TXN_MAX) {

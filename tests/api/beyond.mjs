@@ -333,11 +333,42 @@ describe('E beside the checklist', () => {
       (await own.delete(`apps/${app}/perms/eve/`, 'ivo')).is(204);
       Object.assign(own, there);
       assert.deepEqual(await names('eve'), mine, 'no longer shared');
+      here();
+      await own.addUser('kim');
+      (await own.post(`apps/${app}/perms/`, 'ivo', { username: 'kim' })).is(201);
+      Object.assign(own, there);
+      assert.deepEqual(await names('kim'), [app], 'shared with one who leaves');
+      here();
+      (await own.delete('auth/cancel', 'kim')).is(204);
+      await own.addUser('kim');
+      Object.assign(own, there);
+      assert.deepEqual(await names('kim'), [], 'another one of the same name');
     } finally {
       there.client.close();
       await second.stop();
       here();
       await own.stop();
+    }
+  });
+
+  it('E-22 three calls of etcd at most for the common requests', async () => {
+    const app = await w.app();
+    const calls = async () => (await (await fetch(`${w.etcd.url}/metrics`)).text()).split('\n')
+      .filter((line) => /^grpc_server_started_total.*grpc_type="unary"/.test(line)).reduce((n, line) => n + Number(line.split(' ').pop()), 0);
+    const cost = async (method, path, json) => { // the least of several: the controller has work of its own, too
+      const counts = [];
+      for (let i = 0; i < 6; i++) {
+        const start = await calls();
+        assert.ok((await w.send(method, path, 'ivo', json)).status < 300);
+        counts.push(await calls() - start);
+      }
+      return Math.min(...counts);
+    };
+    for (const [most, method, path, json] of [
+      [1, 'GET', 'apps'], [1, 'GET', `apps/${app}`], [1, 'GET', `apps/${app}/config`], [1, 'GET', `apps/${app}/releases`],
+      [3, 'GET', `apps/${app}/containers`], [3, 'GET', `apps/${app}/domains`], [3, 'GET', 'keys'], [3, 'POST', `apps/${app}/config`, { values: { A: 'b' } }],
+    ]) {
+      assert.ok(await cost(method, path, json) <= most, `${method} ${path}`);
     }
   });
 

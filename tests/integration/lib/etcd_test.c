@@ -253,39 +253,6 @@ static void txn__answers_its_reads_in_order(void **state)
 }
 
 /* Keys put below a prefix since a revision; *ret_total keys are there. */
-static size_t changed(struct deis_etcd *e, int64_t revision, size_t *ret_total)
-{
-    deis_autorange struct deis_etcd_range range = { 0 };
-    deis_autotxn struct deis_etcd_txn *t = deis_etcd_txn_new();
-
-    deis_etcd_then_changed(t, "/t/c/", revision);
-    OK(deis_etcd_commit(e, t, &range, NULL, why));
-    *ret_total = range.total;
-    return range.count;
-}
-
-static void txn__says_whether_a_prefix_has_changed(void **state)
-{
-    struct deis_etcd *e = *state;
-    deis_autorange struct deis_etcd_range range = { 0 };
-    size_t total;
-
-    for (char name[] = "/t/c/a"; name[5] <= 'e'; name[5]++) {
-        OK(deis_etcd_put(e, name, DEIS_STR("x"), 0, why));
-    }
-    OK(deis_etcd_list_keys(e, "/t/c/", &range, why));
-    assert_int_equal(range.total, 5);
-    assert_int_equal(changed(e, range.revision, &total), 0);
-    assert_int_equal(total, 5);
-    OK(deis_etcd_delete(e, "/t/c/b", why));
-    assert_int_equal(changed(e, range.revision, &total), 0);
-    assert_int_equal(total, 4);
-    OK(deis_etcd_put(e, "/t/c/b", DEIS_STR("x"), 0, why));
-    OK(deis_etcd_put(e, "/t/c/f", DEIS_STR("x"), 0, why));
-    assert_int_equal(changed(e, range.revision, &total), 1);
-    assert_int_equal(total, 6);
-}
-
 #define THREADS    4
 #define INCREMENTS 25
 
@@ -474,7 +441,6 @@ int main(void)
         CASE(list__pages_through_a_prefix_in_order),
         CASE(txn__guards_hold_or_nothing_is_done),
         CASE(txn__answers_its_reads_in_order),
-        CASE(txn__says_whether_a_prefix_has_changed),
         CASE(txn__loses_no_change_among_threads),
         CASE(txn__is_limited_to_128_of_each),
         CASE(lease__takes_its_keys_along),
