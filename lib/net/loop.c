@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <event2/thread.h>
 #include <jansson.h>
+#include <link.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -129,10 +131,35 @@ void deis_loop_on_stop(struct deis_loop *loop, void (*on_stop)(void *arg), void 
     loop->on_stop_arg = arg;
 }
 
+static int unmap_read_only(struct dl_phdr_info *object, size_t size, void *arg)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && !(part->p_flags & PF_W)) {
+            uintptr_t first = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
+            uintptr_t end = object->dlpi_addr + part->p_vaddr + part->p_memsz;
+            madvise((void *)first, end - first, MADV_DONTNEED);
+        }
+    }
+    return 0;
+}
+
+/* Give back what only the start has touched of libraries' code and tables, most of what an idle
+ * service has mapped. It was never written; what is needed again is still in the page cache. */
+static void forget_start(void)
+{
+    dl_iterate_phdr(unmap_read_only, NULL);
+}
+
 void deis_loop_run(struct deis_loop *loop)
 {
     /* libevent can serve signals on one base of a process only: the main thread's. */
     bool with_signals = gettid() == getpid();
+    if (with_signals) {
+        forget_start();
+    }
     for (size_t i = 0; with_signals && i < DEIS_COUNT(loop->signals); i++) {
         event_add(loop->signals[i], NULL);
     }

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: MIT
-// What API requests cost: requests for each CPU-second of the controller (from /proc/<pid>/stat), latencies, its
-// memory, calls of etcd; and whether a second controller sees at once what the first one has acknowledged.
+// What API requests cost: requests for each CPU-second of the controller (from /proc/<pid>/stat), latencies, calls of
+// etcd, its memory (PSS, in which libraries count less when other programs have them too; RSS, in which they don't; and
+// what is its own); and whether a second controller sees at once what the first one has acknowledged.
 //
 //   DEIS_BIN=<release build>/bin tests/bench/api.mjs [apps [seconds]]        (1000 apps of 10 releases, 3 s a row)
 import { readFileSync } from 'node:fs';
@@ -19,7 +20,10 @@ const cpu = (pid) => {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS;
 };
-const pss = (pid) => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) / 1024;
+const memory = (pid) => {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  return ['Pss', 'Rss', 'Anonymous'].map((field) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(text)[1]) / 1024);
+};
 const name = (i) => `app-${i}`;
 const pick = () => name(Math.floor(Math.random() * APPS));
 const at = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
@@ -82,7 +86,7 @@ async function row(w, title, path, connections, json) {
   times.sort((a, b) => a - b);
   client.close();
   console.log([title.padEnd(30), (times.length / used).toFixed(0).padStart(9), (times.length / SECONDS).toFixed(0).padStart(9),
-    at(times, 0.5).toFixed(2).padStart(8), at(times, 0.99).toFixed(2).padStart(8), each.toFixed(1).padStart(6), pss(pid).toFixed(1).padStart(7)].join(' '));
+    at(times, 0.5).toFixed(2).padStart(8), at(times, 0.99).toFixed(2).padStart(8), each.toFixed(1).padStart(6), ...memory(pid).map((mb) => mb.toFixed(1).padStart(6))].join(' '));
 }
 
 // What one controller has acknowledged, the next request to the other one must see.
@@ -108,7 +112,7 @@ let good = false;
 try {
   await fill(w);
   console.log(`${APPS} apps of ${RELEASES} releases, ${APPS * UNITS} units\n`);
-  console.log('request                        per CPU-s   per s    p50 ms   p99 ms   etcd   PSS MB');
+  console.log('request                        per CPU-s   per s    p50 ms   p99 ms   etcd    PSS    RSS    own MB');
   await row(w, 'GET /v1/apps/<id>', () => `apps/${pick()}`, CONNECTIONS);
   await row(w, 'GET .../config', () => `apps/${pick()}/config`, CONNECTIONS);
   await row(w, 'GET .../releases', () => `apps/${pick()}/releases`, CONNECTIONS);

@@ -226,6 +226,44 @@ static void backoff__stays_in_its_band_and_grows_to_the_maximum(void **state)
     }
 }
 
+/* --- memory --- */
+
+/* KiB of libcrypto's code and tables that are mapped at the moment. touch: after each of their
+ * pages was read. */
+static unsigned long mapped_crypto(bool touch)
+{
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    char line[512], rights[8] = "";
+    unsigned long first, end, kb, sum = 0;
+    bool counts = false;
+
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps)) {
+        if (sscanf(line, "%lx-%lx %7s", &first, &end, rights) == 3) {
+            counts = strstr(line, "/libcrypto") && rights[0] == 'r' && rights[2] == 'x';
+            for (unsigned long at = first; counts && touch && at < end; at += 4096) {
+                (void)*(volatile const char *)at;
+            }
+        } else if (counts && sscanf(line, "Rss: %lu kB", &kb) == 1) {
+            sum += kb;
+        }
+    }
+    fclose(maps);
+    return sum;
+}
+
+static void loop__gives_back_what_only_the_start_has_touched(void **state)
+{
+    struct fixture *f = *state;
+
+    mapped_crypto(true);
+    unsigned long before = mapped_crypto(false);
+    assert_true(before > 0);
+    deis_loop_stop(f->loop);
+    deis_loop_run(f->loop);
+    assert_true(mapped_crypto(false) < before / 2);
+}
+
 /* --- log --- */
 
 static void log__escapes_and_cuts_values(void **state)
@@ -270,6 +308,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(workers__refuse_beyond_the_bound, setup, teardown),
         cmocka_unit_test(workers__left_over_are_freed_with_the_loop),
         cmocka_unit_test(backoff__stays_in_its_band_and_grows_to_the_maximum),
+        cmocka_unit_test_setup_teardown(loop__gives_back_what_only_the_start_has_touched, setup,
+                                        teardown),
         cmocka_unit_test(log__escapes_and_cuts_values),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
