@@ -7,6 +7,7 @@
  * left of it. From then on the push is completed whether somebody looks on or not, so that ref and
  * release agree.
  */
+#include "builder/bases.h"
 #include "builder/control.h"
 #include "builder/core/push_output.h"
 #include "builder/core/push_policy.h"
@@ -50,6 +51,7 @@ struct hook {
     struct record record;
     struct deis_docker *docker;
     struct turn turn;
+    struct bases bases;
     struct push_output filter;
     uint64_t printed;
     bool too_much;
@@ -277,12 +279,15 @@ static void on_build_text(struct deis_str text, void *arg)
     struct hook *h = arg;
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(BUILD_TEXT_MAX);
 
+    deis_autobuf struct deis_buf shown = DEIS_BUF_INIT(BUILD_TEXT_MAX);
+
     h->printed += text.len;
     if (h->printed > h->settings.output_max) {
         h->too_much = true;
         return;
     }
-    push_output_feed(&h->filter, text, &out);
+    bases_show(&h->bases, text, &shown);
+    push_output_feed(&h->filter, deis_buf_str(&shown), &out);
     print(h, deis_buf_str(&out));
     if (push_output_layer(deis_buf_str(&out), h->record.layer)) {
         struct deis_err err = DEIS_ERR_INIT;
@@ -296,6 +301,24 @@ static bool is_build_over(void *arg)
     struct hook *h = arg;
 
     return h->too_much || is_interrupted(h);
+}
+
+/* What the Engine gets as Dockerfile names images by id only: those that we found for it. */
+static int resolve_bases(struct hook *h, struct deis_err *err)
+{
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(DOCKERFILE_MAX_BYTES);
+    deis_autobuf struct deis_buf resolved = DEIS_BUF_INIT(2 * DOCKERFILE_MAX_BYTES);
+
+    h->bases = (struct bases){
+        .settings = &h->settings,
+        .docker = h->docker,
+        .fetch = { .on_text = on_build_text, .cancelled = is_build_over, .arg = h },
+    };
+    int rc = tree_tar_get(h->tree, "Dockerfile", &text, err);
+    if (rc == DEIS_OK) {
+        rc = bases_resolve(&h->bases, deis_buf_str(&text), &resolved, err);
+    }
+    return rc < 0 ? rc : tree_tar_replace(h->tree, "Dockerfile", deis_buf_str(&resolved), err);
 }
 
 /* Say what a failed build means for a pusher. */
@@ -336,6 +359,9 @@ static int build(struct hook *h, struct deis_err *err)
     };
 
     print_phase(h, "Building Docker image");
+    if (resolve_bases(h, err) < 0) {
+        return deis_err_wrap(err, "build failed");
+    }
     int rc = deis_docker_build(h->docker, &b, &image_id, err);
     push_output_flush(&h->filter, &out);
     print(h, deis_buf_str(&out));
@@ -524,6 +550,7 @@ int pre_receive_main(void)
         drop_quarantine(&h);
     }
     procfile_clear(&h.procfile);
+    bases_clear(&h.bases);
     tree_tar_free(h.tree);
     record_clear(&h.record);
     settings_clear(&h.settings);

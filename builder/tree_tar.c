@@ -14,6 +14,7 @@ struct entry {
     git_oid id;
     enum tar_kind kind;
     uint64_t size;
+    char *own; /* contents that were put in the place of the file's, or NULL */
 };
 
 struct tree_tar {
@@ -27,8 +28,10 @@ struct tree_tar {
 
     size_t next;           /* entry whose header comes next */
     struct deis_buf ahead; /* headers and padding, before the file's contents */
-    git_odb_object *blob;  /* contents under way */
-    uint64_t blob_sent;
+    git_odb_object *blob;  /* what holds the contents under way, unless they are an entry's own */
+    struct deis_str left;  /* of these contents */
+    bool in_file;          /* they, or the padding behind them, are still to come */
+    size_t padding;
     bool ended;
     struct deis_err err;
 };
@@ -224,6 +227,7 @@ void tree_tar_free(struct tree_tar *t)
     }
     for (size_t i = 0; i < t->count; i++) {
         free(t->entries[i].path);
+        free(t->entries[i].own);
     }
     free(t->entries);
     deis_buf_clear(&t->ahead);
@@ -233,10 +237,10 @@ void tree_tar_free(struct tree_tar *t)
     free(t);
 }
 
-static const struct entry *find(const struct tree_tar *t, const char *path)
+static struct entry *find(const struct tree_tar *t, const char *path)
 {
     for (size_t i = 0; i < t->count; i++) {
-        const struct entry *e = &t->entries[i];
+        struct entry *e = &t->entries[i];
         if ((e->kind == TAR_FILE || e->kind == TAR_EXECUTABLE) && strcmp(e->path, path) == 0) {
             return e;
         }
@@ -269,6 +273,20 @@ int tree_tar_get(struct tree_tar *t, const char *path, struct deis_buf *out, str
     return DEIS_OK;
 }
 
+int tree_tar_replace(struct tree_tar *t, const char *path, struct deis_str contents,
+                     struct deis_err *err)
+{
+    struct entry *e = find(t, path);
+
+    if (!e) {
+        return deis_err_set(err, DEIS_NOT_FOUND, "no file '%s'", path);
+    }
+    free(e->own);
+    e->own = deis_str_dup(contents);
+    e->size = contents.len;
+    return DEIS_OK;
+}
+
 size_t tree_tar_count(const struct tree_tar *t)
 {
     return t->count;
@@ -277,6 +295,24 @@ size_t tree_tar_count(const struct tree_tar *t)
 const struct deis_err *tree_tar_error(const struct tree_tar *t)
 {
     return &t->err;
+}
+
+/* Have a file's contents at hand. */
+static int open_contents(struct tree_tar *t, const struct entry *e)
+{
+    t->left = deis_str_n(e->own, e->size);
+    if (!e->own) {
+        if (git_odb_read(&t->blob, t->odb, &e->id) < 0) {
+            return git_fail(&t->err, "can't read a file");
+        }
+        if (git_odb_object_size(t->blob) != e->size) {
+            return deis_err_set(&t->err, DEIS_INTERNAL, "'%s' changed its size", e->path);
+        }
+        t->left = deis_str_n(git_odb_object_data(t->blob), e->size);
+    }
+    t->padding = tar_padding(e->size);
+    t->in_file = true;
+    return DEIS_OK;
 }
 
 static int begin_entry(struct tree_tar *t, const struct entry *e)
@@ -289,12 +325,7 @@ static int begin_entry(struct tree_tar *t, const struct entry *e)
         rc = read_link(t, e, &object, &header.link, &t->err);
     } else if (e->kind != TAR_DIRECTORY) {
         header.size = e->size;
-        if (git_odb_read(&t->blob, t->odb, &e->id) < 0) {
-            rc = git_fail(&t->err, "can't read a file");
-        } else if (git_odb_object_size(t->blob) != e->size) {
-            rc = deis_err_set(&t->err, DEIS_INTERNAL, "'%s' changed its size", e->path);
-        }
-        t->blob_sent = 0;
+        rc = open_contents(t, e);
     }
     if (rc == DEIS_OK) {
         rc = tar_add_header(&header, &t->ahead, &t->err);
@@ -303,14 +334,14 @@ static int begin_entry(struct tree_tar *t, const struct entry *e)
     return rc;
 }
 
-static void end_blob(struct tree_tar *t)
+static void end_contents(struct tree_tar *t)
 {
     static const char zeros[TAR_BLOCK];
-    uint64_t size = git_odb_object_size(t->blob);
 
     git_odb_object_free(t->blob);
     t->blob = NULL;
-    deis_buf_add(&t->ahead, zeros, tar_padding(size));
+    t->in_file = false;
+    deis_buf_add(&t->ahead, zeros, t->padding);
 }
 
 /* Some of what is at hand; 0 when a next entry has to be begun. */
@@ -322,17 +353,16 @@ static size_t take(struct tree_tar *t, char *data, size_t cap)
         deis_buf_drain(&t->ahead, n);
         return n;
     }
-    if (!t->blob) {
+    if (!t->in_file) {
         return 0;
     }
-    uint64_t left = git_odb_object_size(t->blob) - t->blob_sent;
-    size_t n = left < cap ? (size_t)left : cap;
+    size_t n = t->left.len < cap ? t->left.len : cap;
     if (n > 0) {
-        memcpy(data, (const char *)git_odb_object_data(t->blob) + t->blob_sent, n);
-        t->blob_sent += n;
+        memcpy(data, t->left.ptr, n);
+        t->left = deis_str_skip(t->left, n);
     }
-    if (t->blob_sent == git_odb_object_size(t->blob)) {
-        end_blob(t);
+    if (t->left.len == 0) {
+        end_contents(t);
     }
     return n;
 }
@@ -358,7 +388,7 @@ ssize_t tree_tar_read(struct tree_tar *t, char *data, size_t cap)
     while (done < cap) {
         size_t n = take(t, data + done, cap - done);
         done += n;
-        if (n > 0 || t->blob || t->ahead.len > 0) {
+        if (n > 0 || t->in_file || t->ahead.len > 0) {
             continue;
         }
         int rc = advance(t);

@@ -34,6 +34,9 @@ bool tree_tar_has(const struct tree_tar *t, const char *path);
 /* Append the contents of a file; DEIS_NOT_FOUND, DEIS_LIMIT when out is too small. */
 int tree_tar_get(struct tree_tar *t, const char *path, struct deis_buf *out,
                  struct deis_err *err) deis_must_check;
+/* Put other contents (copied) in the place of a file's, before the first byte is read. */
+int tree_tar_replace(struct tree_tar *t, const char *path, struct deis_str contents,
+                     struct deis_err *err) deis_must_check;
 size_t tree_tar_count(const struct tree_tar *t);
 
 /* The next bytes of the archive: up to cap, 0 at the end, -1 when an object can't be read

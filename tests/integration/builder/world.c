@@ -210,9 +210,9 @@ static void set_environment(void)
     setenv("GIT_COMMITTER_EMAIL", "ada@example.com", 1);
 }
 
-/* An image with nothing but /bin/busybox. */
-static void import_base(void)
+void world_import(const char *name, const char *change)
 {
+    deis_autobuf struct deis_buf url = DEIS_BUF_INIT(4096);
     deis_autobuf struct deis_buf busybox = DEIS_BUF_INIT(16u << 20);
     deis_autobuf struct deis_buf tar = DEIS_BUF_INIT(17u << 20);
     deis_autoanswer struct deis_httpc_answer answer = { 0 };
@@ -225,10 +225,12 @@ static void import_base(void)
     deis_buf_add(&tar, busybox.data, busybox.len);
     deis_buf_add(&tar, zeros, tar_padding(busybox.len));
     tar_add_end(&tar);
+    deis_buf_addf(&url, "http://docker/v1.41/images/create?fromSrc=-&tag=1&repo=%s&changes=", name);
+    deis_buf_add_urlencoded(&url, deis_str(change), false);
+    deis_buf_add_cstr(&url, "&changes=LABEL%20" WORLD_LABEL "%3D1");
     struct deis_httpc_request req = {
         .method = "POST",
-        .url = "http://docker/v1.41/images/create?fromSrc=-&repo=deis-test-builder/base&tag=1"
-               "&changes=LABEL%20" WORLD_LABEL "%3D1",
+        .url = url.data,
         .unix_socket = DOCKER_SOCKET,
         .headers = (const char *const[]){ "Content-Type: application/x-tar", NULL },
         .body = deis_buf_str(&tar),
@@ -490,7 +492,7 @@ void world_open(struct world *w)
         "/", (const char *const[]){ "install", "-m", "0755", program, WORLD_DIR "/bin/", NULL });
     w->docker = deis_docker_new(DOCKER_SOCKET);
     remove_images(w);
-    import_base();
+    world_import("deis-test-builder/base", "");
     test_etcd_init(&w->etcd_server);
     test_etcd_start(&w->etcd_server);
     struct deis_etcd_opts opts = { .endpoints = w->etcd_server.url };

@@ -88,6 +88,9 @@ const char *world_ref(const char *app, const char *branch);
 size_t world_images(const struct world *w, const char *label, bool all);
 /* Pull from the registry as an agent does. */
 int world_pull(const struct world *w, const char *image, struct deis_err *err);
+/* Make the image <name>:1 with nothing but /bin/busybox, and an instruction ("ONBUILD ...") or "".
+ */
+void world_import(const char *name, const char *change);
 /* The stand-in goes away, or comes back. */
 void world_stop_controller(struct world *w);
 void world_start_controller(struct world *w);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "builder/bases.h"
+
+struct base {
+    char *reference;
+    char id[DOCKERFILE_ID_LEN + 1];
+};
+
+char *base_full_name(const char *reference)
+{
+    struct deis_str name = deis_str(reference);
+    ptrdiff_t slash = deis_str_find(name, '/');
+    struct deis_str host = deis_str_first(name, slash > 0 ? (size_t)slash : 0);
+    const char *prefix = "";
+
+    if (slash < 0) {
+        prefix = "docker.io/library/";
+    } else if (deis_str_find(host, '.') < 0 && deis_str_find(host, ':') < 0 &&
+               !deis_str_eq_cstr(host, "localhost")) {
+        prefix = "docker.io/";
+    }
+    struct deis_str last = deis_str_skip(name, (size_t)(deis_str_rfind(name, '/') + 1));
+    bool exact = deis_str_find(last, ':') >= 0 || deis_str_find(last, '@') >= 0;
+    return last.len == 0 ? NULL
+                         : deis_asprintf("%s%s%s", prefix, reference, exact ? "" : ":latest");
+}
+
+static bool is_of_registry(const struct bases *b, const char *name)
+{
+    size_t len = strlen(b->settings->registry);
+
+    return strncmp(name, b->settings->registry, len) == 0 && name[len] == '/';
+}
+
+static bool has_name_of_registry(const struct bases *b, const json_t *names)
+{
+    size_t i;
+    const json_t *name;
+
+    json_array_foreach(names, i, name)
+    {
+        if (json_is_string(name) && is_of_registry(b, json_string_value(name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int refuse(const char *reference, struct deis_err *err)
+{
+    return deis_err_set(err, DEIS_DENIED,
+                        "'%s' is an image of an app of this platform: Dockerfiles can't use it",
+                        reference);
+}
+
+static int check(const struct bases *b, const char *reference, const json_t *image,
+                 struct deis_err *err)
+{
+    const json_t *triggers = json_object_get(json_object_get(image, "Config"), "OnBuild");
+    size_t i;
+    const json_t *trigger;
+
+    if (has_name_of_registry(b, json_object_get(image, "RepoTags")) ||
+        has_name_of_registry(b, json_object_get(image, "RepoDigests"))) {
+        return refuse(reference, err);
+    }
+    json_array_foreach(triggers, i, trigger)
+    {
+        if (!dockerfile_trigger_ok(
+                deis_str_n(json_string_value(trigger), json_string_length(trigger)))) {
+            return deis_err_set(err, DEIS_INVALID,
+                                "'%s' brings an ONBUILD with '--from', which is not supported",
+                                reference);
+        }
+    }
+    return DEIS_OK;
+}
+
+/* From the machine, else from where its name leads; as nobody in particular. */
+static int look_up(struct bases *b, const char *name, json_t **ret, struct deis_err *err)
+{
+    int rc = deis_docker_image_inspect(b->docker, name, ret, err);
+
+    if (rc == DEIS_NOT_FOUND) {
+        *err = (struct deis_err)DEIS_ERR_INIT;
+        rc = deis_docker_pull(b->docker, name, &b->fetch, err);
+        rc = rc == DEIS_OK ? deis_docker_image_inspect(b->docker, name, ret, err) : rc;
+    }
+    return rc;
+}
+
+static int find(const char *reference, char ret_id[DOCKERFILE_ID_LEN + 1], void *arg,
+                struct deis_err *err)
+{
+    struct bases *b = arg;
+    deis_autojson json_t *image = NULL;
+    deis_autofree char *name = base_full_name(reference);
+    const char *id = NULL;
+
+    for (size_t i = 0; i < b->count; i++) {
+        if (strcmp(b->found[i].reference, reference) == 0) {
+            memcpy(ret_id, b->found[i].id, DOCKERFILE_ID_LEN + 1);
+            return DEIS_OK;
+        }
+    }
+    if (!name) {
+        return deis_err_set(err, DEIS_INVALID, "'%s' is no name of an image", reference);
+    }
+    if (is_of_registry(b, name)) {
+        return refuse(reference, err);
+    }
+    int rc = look_up(b, name, &image, err);
+    if (rc == DEIS_OK) {
+        rc = check(b, reference, image, err);
+    }
+    if (rc == DEIS_OK) {
+        rc = deis_json_get_str(image, "Id", &id, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (strlen(id) != DOCKERFILE_ID_LEN) {
+        return deis_err_set(err, DEIS_PROTOCOL, "Docker Engine: '%.100s' is no id", id);
+    }
+    b->found = deis_realloc_array(b->found, b->count + 1, sizeof(*b->found));
+    struct base *new = &b->found[b->count++];
+    new->reference = deis_strdup(reference);
+    memcpy(new->id, id, sizeof(new->id));
+    memcpy(ret_id, id, sizeof(new->id));
+    return DEIS_OK;
+}
+
+int bases_resolve(struct bases *b, struct deis_str dockerfile, struct deis_buf *out,
+                  struct deis_err *err)
+{
+    return dockerfile_rewrite(dockerfile, find, b, out, err);
+}
+
+/* The name of what text begins with, an id or a stage; NULL: neither. *ret_len bytes stand for it.
+ */
+static const char *name_at(const struct bases *b, struct deis_str text, size_t *ret_len)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (deis_str_starts(text, b->found[i].id)) {
+            *ret_len = DOCKERFILE_ID_LEN;
+            return b->found[i].reference;
+        }
+    }
+    *ret_len = strlen(DOCKERFILE_STAGE_PREFIX);
+    return deis_str_starts(text, DOCKERFILE_STAGE_PREFIX) ? "" : NULL;
+}
+
+void bases_show(const struct bases *b, struct deis_str text, struct deis_buf *out)
+{
+    bool step = deis_str_starts(text, "Step ");
+
+    while (text.len > 0) {
+        size_t len = 1;
+        const char *name = step ? name_at(b, text, &len) : NULL;
+        if (name) {
+            deis_buf_add_cstr(out, name);
+        } else {
+            len = 1;
+            deis_buf_add_char(out, text.ptr[0]);
+        }
+        text = deis_str_skip(text, len);
+    }
+}
+
+void bases_clear(struct bases *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        free(b->found[i].reference);
+    }
+    free(b->found);
+    b->found = NULL;
+    b->count = 0;
+}

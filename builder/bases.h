@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The images that Dockerfiles name: looked up for the pusher, fetched when the machine lacks them.
+ * One of an app, in the platform's registry, is none that a Dockerfile may name; nor is an id,
+ * which the Engine would take for any image it has. Blocking. thread: one owner
+ */
+#ifndef DEIS_BUILDER_BASES_H
+#define DEIS_BUILDER_BASES_H
+
+#include "builder/core/dockerfile.h"
+#include "builder/settings.h"
+
+#include "lib/net/docker.h"
+
+struct bases {
+    const struct settings *settings;
+    struct deis_docker *docker;
+    struct deis_docker_transfer fetch; /* who hears of it, and who may end it */
+    struct base *found;
+    size_t count;
+};
+
+/* The name of an image in full, yours: no short form of it, and never taken for an id. NULL: it is
+ * none. */
+char *base_full_name(const char *reference);
+
+/* Write a Dockerfile anew, for images of this machine. */
+int bases_resolve(struct bases *b, struct deis_str dockerfile, struct deis_buf *out,
+                  struct deis_err *err) deis_must_check;
+/* What the Engine says of the Dockerfile it got, as the pusher knows it: with names instead of ids.
+ */
+void bases_show(const struct bases *b, struct deis_str text, struct deis_buf *out);
+void bases_clear(struct bases *b);
+
+#endif
