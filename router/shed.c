@@ -100,6 +100,7 @@ void shed_for_memory(struct worker *w)
         shed_list(w, &w->waits[order[i]], buffers_of);
     }
     shed_list(w, &w->waits[WAIT_ANSWER], untaken_of);
+    shed_list(w, &w->waits[WAIT_STREAM], untaken_of);
     for (unsigned i = 0; i < w->own_waits.count; i++) {
         shed_list(w, w->own_waits.lists[i], untaken_of);
     }

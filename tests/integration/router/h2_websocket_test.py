@@ -253,6 +253,35 @@ class Tunnels(Sockets):
         self.assertEqual(hashlib.sha1(c.answer(sid).body).digest(),
                          hashlib.sha1(b''.join(bytes([i % 251]) * 65536 for i in range(160))).digest())
 
+    def test_memory_of_those_whose_unit_does_not_read(self):
+        """What all hold together stays within bufferMemory: the laziest tunnels go."""
+        unit = Unit()
+        unit.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        unit.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        router = rig.Static([(HOST, unit.port)], '--h2c', '--buffer-memory', '1m', workers=1).start()
+        self.addCleanup(router.clear)
+        self.addCleanup(unit.close)
+        self.addCleanup(unit.gate.set)
+        clients = [h2.plain(router.http, HOST) for _ in range(6)]
+        for c in clients:
+            self.addCleanup(c.close)
+        tunnels = [(c, self.opened(c, '/deaf')) for c in clients for _ in range(8)]
+
+        def fill():
+            for c, sid in tunnels:
+                room = min(c.windows[0], c.windows[sid], 16384)
+                if room > 0 and c.answers[sid].reset is None:
+                    c.windows[0] -= room
+                    c.windows[sid] -= room
+                    c.data(sid, b'a' * room)
+            for c in clients:
+                c.ping()
+            return router.metric('deis_router_connections_shed_total') > 10
+        rig.wait_for(fill, 'the laziest are let go')
+        rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 1 << 20, 'buffers are within their limit')
+        self.assertEqual({c.answers[sid].reset for c, sid in tunnels} - {None}, {h2.CANCEL})
+        self.assertEqual(clients[0].get().status, 200)
+
     def test_silence(self):
         router = rig.Static([(HOST, self.origin.port)], '--h2c', '--default-timeout', '1s').start()
         self.addCleanup(router.clear)
