@@ -66,8 +66,9 @@ static bool forward_chunked(struct exchange *x, char *data, size_t len)
     struct deis_str rest;
     enum deis_h1_result r = exchange_unchunk(&x->chunked, data, &len, &rest);
 
-    if (r == DEIS_H1_BAD) {
-        return exchange_fail(x, PAGE_BAD_REQUEST);
+    if (r == DEIS_H1_BAD) { /* what came before the fault may have been too much already */
+        bool too_large = x->body_bytes + len > exchange_body_max(x);
+        return exchange_fail(x, too_large ? PAGE_TOO_LARGE : PAGE_BAD_REQUEST);
     }
     if (r == DEIS_H1_DONE) {
         x->request_done = true;

@@ -45,7 +45,8 @@ static struct route_app *current_app(struct exchange *x)
     return x->app;
 }
 
-/* The chunked body bytes that came with the head, as chunks of ours. -1: they are bad. */
+/* The chunked body bytes that came with the head, as chunks of ours. -1: they are bad, those before
+ * the fault are counted. */
 static ptrdiff_t write_chunks(struct exchange *x, char *out)
 {
     struct deis_str input = deis_str_n(x->in.data + x->head_len, x->in.len - x->head_len);
@@ -238,11 +239,11 @@ static bool send_request(struct exchange *x)
     }
     bool trailers = x->up->h2 && deis_h1_has_token(&w->request, "te", "trailers");
     ptrdiff_t len = write_request(x, &head_len);
-    if (len < 0) {
-        return exchange_fail(x, PAGE_BAD_REQUEST);
-    }
     if (x->body_bytes > exchange_body_max(x)) {
         return exchange_fail(x, PAGE_TOO_LARGE);
+    }
+    if (len < 0) {
+        return exchange_fail(x, PAGE_BAD_REQUEST);
     }
     struct iovec iov = { w->out, (size_t)len };
     if (x->up->h2 ? !start_h2(x, head_len, (size_t)len, trailers) : !exchange_to_unit(x, &iov, 1)) {

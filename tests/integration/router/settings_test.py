@@ -133,6 +133,15 @@ class Settings(unittest.TestCase):
         self.assertEqual(self.get(method='POST', extra='Content-Length: 11\r\n')[0], 413)
         chunks = b'b\r\n0123456789a\r\n0\r\n\r\n'
         self.assertEqual(rig.get(self.router.http, 'blog.example.com', '/echo', 'Transfer-Encoding: chunked\r\n', 'POST', chunks)[0], 413)
+        # Too large comes first, however much of the fault behind it is read at once.
+        faulty = b'b\r\n0123456789a\r\nno chunk\r\n'
+        head = b'POST /echo HTTP/1.1\r\nHost: blog.example.com\r\nTransfer-Encoding: chunked\r\n\r\n'
+        with rig.Client(self.router.http) as c:
+            self.assertEqual(c.send(head + faulty).answer()[0], 413)
+        with rig.Client(self.router.http) as c:
+            c.send(head)
+            rig.wait_for(lambda: self.router.metric('deis_router_app_in_flight{app="blog"}') == 1, 'the head was read')
+            self.assertEqual(c.send(faulty).answer()[0], 413)
         # More than the platform lets others send.
         self.platform('bodySize', '5')
         self.assertEqual(rig.get(self.router.http, 'blog.example.com', '/echo', 'Content-Length: 10\r\n', 'POST', b'0123456789')[0], 200)
