@@ -365,19 +365,18 @@ class FlowControl(H2):
         patience = 0
         while patience < 10:
             if min(c.windows[0], c.windows[sid]) < 16384:
-                patience += 1
+                patience += sent > 100000
                 time.sleep(0.02)  # what is on its way through the kernel
                 c.ping()
                 continue
             c.upload(sid, bytes(16384), end=False)
             sent += 16384
             self.assertLess(sent, 60 << 20)
-        self.assertGreater(sent, 100000)
 
     def test_memory_of_a_connection_is_bound(self):
         def rss():
             with open('/proc/%d/smaps_rollup' % self.router.p.pid) as f:
-                return int(re.search(r'Pss:\s+(\d+)', f.read()).group(1))
+                return int(re.search(r'Anonymous:\s+(\d+)', f.read()).group(1))
         c = self.client(credit=False, settings=((4, 0),))
         before = rss()
         ids = [c.open(path='/big/4000000') for i in range(100)]

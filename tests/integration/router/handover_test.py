@@ -6,7 +6,6 @@ import resource
 import select
 import signal
 import socket
-import subprocess
 import threading
 import time
 import unittest
@@ -29,7 +28,7 @@ def successor(router, *flags):
     """Start a second process as the router was started; `router` then speaks for the new one. Returns the old process."""
     old = router.p
     with open(router.errors, 'a') as f:
-        router.p = subprocess.Popen([*router.argv, *flags], stderr=f)
+        router.p = rig.spawn([*router.argv, *flags], stderr=f)
     return old
 
 
@@ -240,12 +239,12 @@ class HandOver(unittest.TestCase):
         r = self.static([(HOST, o.port)])
         load = Load(r.http, rate=200)
         ours = r.p
-        for flags in (('--routes', '/nonexistent'), ('--metrics', '127.0.0.1:%d' % o.port)):
+        for n, flags in enumerate((('--routes', '/nonexistent'), ('--metrics', '127.0.0.1:%d' % o.port)), 1):
             new = successor(r, *flags)
             self.assertEqual(new, ours)
             self.assertEqual(r.p.wait(30), 1)
             r.p = ours
-            rig.wait_for(lambda: 'the hand-over failed' in r.log(), 'the old one notices')
+            rig.wait_for(lambda: r.log().count('the hand-over failed') == n, 'the old one notices')
         before = load.done
         rig.wait_for(lambda: load.done > before + 100, 'load goes on')
         self.assertEqual(load.stop(), [])

@@ -231,10 +231,11 @@ class Requests(Proxy):
         self.assertEqual((status, body, fields['connection']), (403, b'no', 'close'))
 
     def test_client_gone_closes_the_unit(self):
-        before = len(self.origin.open)
+        before, seen = len(self.origin.open), len(self.origin.requests)
+        self.origin.gate.clear()
         c = self.client()
         c.send(request('GET /gate HTTP/1.1', 'X-Request-Id: gone-1'))
-        rig.wait_for(lambda: any(r[0].startswith('GET /gate') for r in self.origin.requests), 'request arrives')
+        rig.wait_for(lambda: len(self.origin.requests) > seen, 'request arrives')
         c.close()
         line = self.router.lines('gone-1')[0]
         self.assertIn('code=H27', line)
@@ -407,10 +408,9 @@ class Balance(unittest.TestCase):
             s.connect_ex(full.getsockname())
         good = self.origin()
         router = self.start([(HOST, good.port), (HOST, full.getsockname()[1])])
-        start = time.monotonic()
         for _ in range(6):
             self.assertEqual(rig.get(router.http, HOST)[0], 200)
-        self.assertLess(time.monotonic() - start, 4)
+        self.assertLessEqual(router.metric('deis_router_retries_total'), 3)  # it was put aside
         for s in (full, *fillers):
             s.close()
 
@@ -425,7 +425,7 @@ class Balance(unittest.TestCase):
 
     def test_silent_unit_gives_504(self):
         slow = self.origin()
-        router = self.start([(HOST, slow.port)], '--default-timeout', '300ms')
+        router = self.start([(HOST, slow.port)], '--default-timeout', '1s')
         self.assertEqual(rig.get(router.http, HOST, '/gate', 'X-Request-Id: slow-1\r\n')[0], 504)
         self.assertIn('code=H12', router.lines('slow-1')[0])
         self.assertEqual(rig.get(router.http, HOST)[0], 200)
@@ -457,16 +457,13 @@ class Balance(unittest.TestCase):
         for t in threads:
             t.start()
         i = 0
-        while done[0] < 10000 and not failures:
+        while (done[0] < 10000 or i <= 20 or not all(o.requests for o in origins)) and not failures:
             i += 1
             self.assertEqual(router.set(HOST, origins[i % len(origins)].port), 'ok')
         stop.set()
         for t in threads:
             t.join()
         self.assertEqual(failures, [])
-        self.assertGreater(i, 20)
-        for o in origins:
-            self.assertGreater(len(o.requests), 0)
 
     def test_control_refuses_nonsense(self):
         router = self.start([(HOST, 1)])
@@ -504,10 +501,10 @@ class Balance(unittest.TestCase):
     def test_sigterm_finishes_what_is_under_way(self):
         o = self.origin()
         router = self.start([(HOST, o.port)])
+        busy = [rig.Client(router.http).send(request('GET /gate HTTP/1.1')) for _ in range(10)]
+        rig.wait_for(lambda: len(o.requests) == 10, 'all arrive')
         idle = rig.Client(router.http).send(request())
         idle.answer()
-        busy = [rig.Client(router.http).send(request('GET /gate HTTP/1.1')) for _ in range(10)]
-        rig.wait_for(lambda: len(o.requests) == 11, 'all arrive')
         router.p.send_signal(signal.SIGTERM)
         rig.wait_for(lambda: not rig.can_connect(router.http), 'router accepts no more')
         # A client that was busy a moment ago may send once more.

@@ -49,6 +49,11 @@ def can_connect(port):
         return False
 
 
+def spawn(argv, **kw):
+    """A process that ends with the test, whatever way that ends."""
+    return subprocess.Popen(['setpriv', '--pdeathsig', 'KILL', '--', *argv], **kw)
+
+
 class Router:
     """bin/deis-router with flags; `http`, `metrics` are its ports."""
 
@@ -63,7 +68,7 @@ class Router:
 
     def start(self):
         with open(self.errors, 'a') as f:
-            self.p = subprocess.Popen(self.argv, stderr=f)
+            self.p = spawn(self.argv, stderr=f)
         wait_for(lambda: self.p.poll() is not None or self.is_well(), 'router starts')
         if self.p.poll() is not None:
             raise AssertionError('router ended: ' + self.log())
@@ -108,6 +113,10 @@ class Router:
         r = self.routes()
         return r['adopted'] == r['generation']
 
+    def wait_for(self, fact, what):
+        """Until it is so at one worker, and all have the table that makes it so."""
+        wait_for(lambda: fact() and self.settled(), what)
+
     def metric(self, name):
         for line in self.admin('/metrics').splitlines():
             if line.startswith(name + ' '):
@@ -115,11 +124,11 @@ class Router:
         return 0.0
 
     def lines(self, word):
-        """Lines of the access log with this word; waits for one."""
+        """Whole lines of the access log with this word; waits for one."""
         def found():
             try:
                 with open(self.access) as f:
-                    return [l for l in f.read().splitlines() if word in l]
+                    return [l for l in f.read().split('\n')[:-1] if word in l]
             except FileNotFoundError:
                 return []
         return wait_for(found, 'access log line with ' + word)
@@ -497,9 +506,9 @@ class Etcd:
 
     def start(self):
         peer = 'http://127.0.0.1:%d' % self.peer
-        self.p = subprocess.Popen(['etcd', '--data-dir', self.dir, '--listen-client-urls', self.url, '--advertise-client-urls',
-                                   self.url, '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer,
-                                   '--initial-cluster', 'default=' + peer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.p = spawn(['etcd', '--data-dir', self.dir, '--listen-client-urls', self.url, '--advertise-client-urls',
+                        self.url, '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer,
+                        '--initial-cluster', 'default=' + peer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(self.answers, 'etcd starts')
         return self
 
@@ -512,7 +521,7 @@ class Etcd:
     def call(self, path, **kw):
         data = json.dumps(dict((k, base64.b64encode(v.encode()).decode() if k in ('key', 'value', 'range_end') else v)
                                for k, v in kw.items())).encode()
-        with urllib.request.urlopen(self.url + '/v3/' + path, data, timeout=5) as r:
+        with urllib.request.urlopen(self.url + '/v3/' + path, data, timeout=DEADLINE) as r:
             return json.load(r)
 
     def put(self, key, value):
@@ -525,7 +534,7 @@ class Etcd:
             ops = [{'requestPut': {'key': code('/deis/' + k), 'value': code(v if isinstance(v, str) else json.dumps(v))}}
                    for k, v in pairs[i:i + 100]]
             data = json.dumps({'success': ops}).encode()
-            with urllib.request.urlopen(self.url + '/v3/kv/txn', data, timeout=30) as r:
+            with urllib.request.urlopen(self.url + '/v3/kv/txn', data, timeout=DEADLINE) as r:
                 r.read()
 
     def delete(self, key):

@@ -151,7 +151,7 @@ class Settings(unittest.TestCase):
     def test_timeout(self):
         origin, = self.units('web')
         self.addCleanup(origin.gate.set)
-        self.set({'timeout': '1s'})
+        self.set({'timeout': '2s'})
         self.assertEqual(self.get(path='/slow/0.1')[0], 200)
         status, _, body = self.get(path='/gate')
         self.assertEqual(status, 504)
@@ -342,15 +342,15 @@ class Settings(unittest.TestCase):
 
     def test_rate_of_an_address(self):
         origin, = self.units('web')
-        self.set({'rateLimit': 6, 'rateBurst': 3})
+        self.set({'rateLimit': 1, 'rateBurst': 3})
         self.assertEqual([self.get('127.0.0.5')[0] for _ in range(3)], [200] * 3)
         status, fields, body = self.get('127.0.0.5')
         self.assertEqual(status, 429)
         self.assertIn(b'D02', body)
-        self.assertTrue(1 <= int(fields['retry-after']) <= 10)
+        self.assertTrue(1 <= int(fields['retry-after']) <= 60)
         self.assertEqual(self.get('127.0.0.6')[0], 200)
         self.assertEqual(len(origin.requests), 4)
-        self.set({'rateLimit': 6, 'rateBurst': 3, 'page.429': 'slowly'})
+        self.set({'rateLimit': 1, 'rateBurst': 3, 'page.429': 'slowly'})
         self.assertEqual(self.get('127.0.0.5')[2], b'slowly')
         # The count survives changes of the settings and of units.
         self.set({})
@@ -417,7 +417,7 @@ class Settings(unittest.TestCase):
         self.set({'maintenance': True, 'page.maintenance': '<h1>Soon</h1>'})
         a = c.get()
         self.assertEqual((a.status, a.body), (503, b'<h1>Soon</h1>'))
-        self.set({'rateLimit': 6, 'rateBurst': 1})
+        self.set({'rateLimit': 1, 'rateBurst': 1})
         self.assertEqual(c.get().status, 200)
         a = c.get()
         self.assertEqual(a.status, 429)

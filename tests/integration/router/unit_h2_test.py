@@ -250,7 +250,7 @@ class Connection:
         try:
             while True:
                 self.c.sendall(pings)
-                rig.wait_for(lambda: self.queued() >= before + len(pings), 'all are answered', 0.5)
+                rig.wait_for(lambda: self.queued() >= before + len(pings), 'all are answered', 3)
                 before += len(pings)
         except AssertionError:
             self.unit.blocked.set()
@@ -276,7 +276,6 @@ class UnitH2(unittest.TestCase):
         w.etcd.put('routing/talk', {'settings': {'h2c': True}})
         w.unit('talk_v1.web.1')
         w.state('talk_v1.web.1', cls.unit.address)
-        w.wait_units('talk', 'talk_v1.web.1')
         w.wait_status('talk.example.com', 200)
 
     def client(self, **kw):
@@ -341,7 +340,7 @@ class UnitH2(unittest.TestCase):
             self.assertEqual(self.unit.trailers, [('x-sum', '17')])
 
     def test_grpc_itself(self):
-        server = subprocess.Popen(GRPC + ['server'], stdout=subprocess.PIPE, text=True)
+        server = rig.spawn(GRPC + ['server'], stdout=subprocess.PIPE, text=True)
         self.addCleanup(server.stdout.close)
         self.addCleanup(server.wait)
         self.addCleanup(server.kill)
@@ -351,6 +350,7 @@ class UnitH2(unittest.TestCase):
         w.unit('grpc_v1.web.1')
         w.state('grpc_v1.web.1', '127.0.0.1:' + server.stdout.readline().strip())
         w.wait_units('grpc', 'grpc_v1.web.1')
+        w.router.wait_for(lambda: w.get('grpc.example.com')[0] != 502, 'it is spoken to in HTTP/2')
         out = subprocess.run(GRPC + ['client', str(self.https), self.ca.file, 'grpc.example.com'], capture_output=True, text=True, timeout=120)
         self.assertEqual((out.returncode, out.stdout), (0, 'all calls went well\n'), out.stderr)
 
@@ -381,7 +381,7 @@ class UnitH2(unittest.TestCase):
         w.etcd.put('routing/quiet', {'settings': {'h2c': True, 'timeout': '1s'}})
         w.unit('quiet_v1.web.1')
         w.state('quiet_v1.web.1', self.unit.address)
-        w.wait_units('quiet', 'quiet_v1.web.1')
+        w.wait_status('quiet.example.com', 200)
         c = h2.plain(w.router.http, 'quiet.example.com')
         self.addCleanup(c.close)
         sid = c.open(c.usual('POST', '/echo'), end=False)
@@ -429,7 +429,7 @@ class UnitH2(unittest.TestCase):
         w.etcd.put('routing/hoard', {'settings': {'h2c': True}})
         w.unit('hoard_v1.web.1')
         w.state('hoard_v1.web.1', unit.address)
-        w.wait_units('hoard', 'hoard_v1.web.1')
+        w.wait_status('hoard.example.com', 200)
         c = h2.plain(w.router.http, 'hoard.example.com')
         self.addCleanup(c.close)
         self.assertEqual(self.call('/hoard', c).body, b'plain')
@@ -449,7 +449,7 @@ class UnitH2(unittest.TestCase):
         w.etcd.put('routing/sulk', {'settings': {'h2c': True}})
         w.unit('sulk_v1.web.1')
         w.state('sulk_v1.web.1', unit.address)
-        w.wait_units('sulk', 'sulk_v1.web.1')
+        w.wait_status('sulk.example.com', 200)
         s = socket.socket()
         self.addCleanup(s.close)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
