@@ -79,6 +79,14 @@ ssize_t client_send(struct client *c, const void *data, size_t len)
     return c->direct ? sock_send(c->fd, data, len) : tls_send(c->tls, data, len);
 }
 
+void client_last_write(struct client *c)
+{
+    c->last = true;
+    if (c->tls) {
+        tls_last_write(c->tls);
+    }
+}
+
 static void client_let_go(struct client *c)
 {
     if (c->reading) {
@@ -107,6 +115,8 @@ void client_close(struct client *c)
     if (is_secure(c)) {
         tls_shut(c->tls);
         tls_conn_free(c->tls);
+    } else if (c->last) { /* close() would drop what waits when the client has sent more */
+        (void)shutdown(c->fd, SHUT_WR);
     }
     close(c->fd);
     client_settle(c);

@@ -43,6 +43,7 @@ struct client {
     bool used;    /* it has got an answer */
     bool busy;    /* a callback is at work on it: closing only marks it */
     bool again;   /* there may be another request in the buffer */
+    bool last;    /* the end follows what is written now */
     bool dead;
     uint8_t peer_len;
     char peer[DEIS_IP_TEXT]; /* the client's address, which a PROXY header may have told */
@@ -61,6 +62,8 @@ void client_accept(struct worker *w, int fd, const struct sockaddr_storage *peer
 /* As recv(), send(). */
 ssize_t client_recv(struct client *c, void *data, size_t len);
 ssize_t client_send(struct client *c, const void *data, size_t len);
+/* The connection is closed once all of what is sent next is out: the two go in one segment. */
+void client_last_write(struct client *c);
 /* Read (or stop reading) the client's bytes. */
 void client_read_enable(struct client *c, bool enable);
 /* The exchange is over; it has let go of the client but for c->exchange. The client may be freed.

@@ -149,8 +149,9 @@ bool exchange_dispatch(struct exchange *x);
 bool exchange_unit_failed(struct exchange *x, enum page page);
 /* Answer with a page of ours, or break the answer off that has begun. */
 bool exchange_fail(struct exchange *x, enum page page);
-/* Write parts to a socket; only the first may lie in worker->out, at its start. As writev(). */
-ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int count);
+/* Write parts to a socket; only the first may lie in worker->out, at its start. As writev(). more:
+ * they wait in the kernel for what follows. */
+ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int count, bool more);
 /* Bytes that may be read of the answer at once. */
 size_t exchange_answer_room(const struct exchange *x);
 /* Send to the client, or hold what it does not take. */

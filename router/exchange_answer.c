@@ -62,8 +62,8 @@ static bool forward_answer(struct exchange *x, size_t head_len, char *data, size
     } else if (len > 0) {
         iov[count++] = (struct iovec){ data, len };
     }
-    if (done && !x->keep_alive && x->client->tls) {
-        tls_last_write(x->client->tls);
+    if (done && !x->keep_alive) {
+        client_last_write(x->client);
     }
     if (count > 0 && !exchange_to_client(x, iov, count)) {
         return false;

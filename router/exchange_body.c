@@ -297,19 +297,19 @@ void exchange_await_client(struct exchange *x)
 }
 
 /* Small parts are sent faster by one plain call. */
-ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int count)
+ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int count, bool more)
 {
     struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count };
     size_t total = 0;
 
     if (count == 1) {
-        return sock_send(fd, iov->iov_base, iov->iov_len);
+        return sock_send_more(fd, iov->iov_base, iov->iov_len, more);
     }
     for (int i = 0; i < count; i++) {
         total += iov[i].iov_len;
     }
     if (total > JOIN_MAX) {
-        return sock_sendmsg(fd, &msg);
+        return sock_sendmsg(fd, &msg, more);
     }
     char *p = w->out;
     for (int i = 0; i < count; i++) {
@@ -318,7 +318,7 @@ ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int co
         }
         p += iov[i].iov_len;
     }
-    return sock_send(fd, w->out, total);
+    return sock_send_more(fd, w->out, total, more);
 }
 
 size_t exchange_answer_room(const struct exchange *x)
@@ -335,9 +335,9 @@ bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count)
         return h2_stream_send(x->client->stream, iov, count);
     }
     if (x->to_client.len == 0) {
-        struct tls_conn *tls = x->client->tls;
-        ssize_t n =
-            tls ? tls_send_parts(tls, iov, count) : exchange_write(w, x->client->fd, iov, count);
+        struct client *c = x->client;
+        ssize_t n = c->tls ? tls_send_parts(c->tls, iov, count)
+                           : exchange_write(w, c->fd, iov, count, c->last);
         if (n < 0 && !sock_would_block()) {
             exchange_client_gone(x);
             return false;

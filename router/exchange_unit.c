@@ -206,7 +206,7 @@ bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count)
         return send_h2(x);
     }
     if (x->to_unit.len == 0) {
-        ssize_t n = exchange_write(x->worker, x->up->fd, iov, count);
+        ssize_t n = exchange_write(x->worker, x->up->fd, iov, count, false);
         if (n < 0 && !sock_would_block()) {
             return unit_write_failed(x);
         }

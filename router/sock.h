@@ -8,6 +8,7 @@
 #define DEIS_ROUTER_SOCK_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,14 +18,21 @@ static inline ssize_t sock_recv(int fd, void *data, size_t len)
     return (ssize_t)syscall(SYS_recvfrom, fd, data, len, 0, NULL, NULL);
 }
 
-static inline ssize_t sock_send(int fd, const void *data, size_t len)
+static inline ssize_t sock_send_more(int fd, const void *data, size_t len, bool more)
 {
-    return (ssize_t)syscall(SYS_sendto, fd, data, len, MSG_NOSIGNAL, NULL, 0);
+    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+
+    return (ssize_t)syscall(SYS_sendto, fd, data, len, flags, NULL, 0);
 }
 
-static inline ssize_t sock_sendmsg(int fd, const struct msghdr *msg)
+static inline ssize_t sock_send(int fd, const void *data, size_t len)
 {
-    return (ssize_t)syscall(SYS_sendmsg, fd, msg, MSG_NOSIGNAL);
+    return sock_send_more(fd, data, len, false);
+}
+
+static inline ssize_t sock_sendmsg(int fd, const struct msghdr *msg, bool more)
+{
+    return (ssize_t)syscall(SYS_sendmsg, fd, msg, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 }
 
 /* Nothing is wrong: it would have blocked. */

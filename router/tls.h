@@ -76,7 +76,7 @@ bool tls_has_more(const struct tls_conn *c);
 void tls_flush(struct tls_conn *c);
 /* tls_shut() follows what is sent next, whenever all of that is out. */
 void tls_last_write(struct tls_conn *c);
-/* Tell the client that nothing more comes. */
+/* Tell the client that nothing more comes, and end the stream to it. */
 void tls_shut(struct tls_conn *c);
 void tls_conn_free(struct tls_conn *c); /* NULL is fine */
 

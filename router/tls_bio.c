@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How a connection's records reach its socket. Session tickets of TLS 1.3 wait for what is written
- * next, and what is written last waits in the kernel for the closing alert: one segment each less.
+ * next, and what is written last waits in the kernel for the closing alert and the end of the
+ * stream: one segment each less.
  */
+#include "router/sock.h"
 #include "router/tls_server.h"
 
-#include <errno.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 enum { HELD_MAX = 2048 };
@@ -26,11 +26,11 @@ static void hold(struct tls_conn *c, const char *data, size_t len)
 
 /* What is held, and data behind it; the bytes of data that went out, -1 with errno when none could.
  */
-static ssize_t send_held(struct tls_conn *c, const char *data, size_t len, int flags)
+static ssize_t send_held(struct tls_conn *c, const char *data, size_t len)
 {
     struct iovec iov[2] = { { c->held, c->held_len }, { (void *)(uintptr_t)data, len } };
     const struct msghdr msg = { .msg_iov = iov, .msg_iovlen = len > 0 ? 2 : 1 };
-    ssize_t n = sendmsg(c->fd, &msg, flags);
+    ssize_t n = sock_sendmsg(c->fd, &msg, c->last);
 
     if (n < 0) {
         return n;
@@ -54,23 +54,22 @@ static ssize_t send_held(struct tls_conn *c, const char *data, size_t len, int f
 void tls_flush(struct tls_conn *c)
 {
     if (c->held) { /* what the socket does not take now goes with the next write */
-        (void)send_held(c, NULL, 0, MSG_NOSIGNAL);
+        (void)send_held(c, NULL, 0);
     }
 }
 
 static int bio_write(BIO *bio, const char *data, int len)
 {
     struct tls_conn *c = BIO_get_data(bio);
-    int flags = MSG_NOSIGNAL | (c->last ? MSG_MORE : 0);
 
     BIO_clear_retry_flags(bio);
     if (is_ticket(c) && c->held_len + (size_t)len <= HELD_MAX) {
         hold(c, data, (size_t)len);
         return len;
     }
-    ssize_t n =
-        c->held ? send_held(c, data, (size_t)len, flags) : send(c->fd, data, (size_t)len, flags);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    ssize_t n = c->held ? send_held(c, data, (size_t)len)
+                        : sock_send_more(c->fd, data, (size_t)len, c->last);
+    if (n < 0 && sock_would_block()) {
         BIO_set_retry_write(bio);
     }
     return (int)n;
@@ -79,12 +78,17 @@ static int bio_write(BIO *bio, const char *data, int len)
 static int bio_read(BIO *bio, char *data, int len)
 {
     struct tls_conn *c = BIO_get_data(bio);
-    ssize_t n = recv(c->fd, data, (size_t)len, 0);
 
     BIO_clear_retry_flags(bio);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (c->drained) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    ssize_t n = sock_recv(c->fd, data, (size_t)len);
+    if (n < 0 && sock_would_block()) {
         BIO_set_retry_read(bio);
     }
+    c->drained = n != 0 && n < len;
     c->ended = n == 0;
     return (int)n;
 }

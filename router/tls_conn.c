@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <sys/socket.h>
 
 enum { RECORD = 16384 };
 
@@ -38,6 +39,7 @@ void tls_conn_free(struct tls_conn *c)
 
 enum tls_result tls_handshake(struct tls_conn *c)
 {
+    c->drained = false;
     ERR_clear_error();
     int n = SSL_do_handshake(c->ssl);
 
@@ -78,6 +80,7 @@ ssize_t tls_recv(struct tls_conn *c, void *data, size_t len)
         size_t want = len - total < INT32_MAX ? len - total : INT32_MAX;
         ERR_clear_error();
         int n = SSL_read(c->ssl, p + total, (int)want);
+        c->drained = false;
         if (n <= 0) {
             ssize_t r = outcome(c, n);
             c->more = r == 0 || errno != EAGAIN;
@@ -175,8 +178,9 @@ void tls_shut(struct tls_conn *c)
 {
     if (c->established && !c->broken && !c->shut) {
         c->shut = true;
-        c->last = false;
+        c->last = true;
         ERR_clear_error();
         (void)SSL_shutdown(c->ssl);
+        (void)shutdown(c->fd, SHUT_WR);
     }
 }

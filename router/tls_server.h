@@ -46,8 +46,9 @@ struct tls_conn {
     bool more;   /* the library may hold something to read */
     bool broken; /* nothing may be sent any more */
     bool shut;
-    bool last;  /* the closing alert follows what is written now */
-    bool ended; /* the client has sent all */
+    bool last;    /* the closing alert, or the end, follows what is written now */
+    bool drained; /* the socket had nothing more when it was read last */
+    bool ended;   /* the client has sent all */
     int fd;
     uint32_t held_len;
     char *held; /* tickets on their way */

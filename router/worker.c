@@ -12,6 +12,8 @@
 #include "router/upstream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -22,6 +24,7 @@ enum {
     TICK_US = 200000,
     ACCEPT_BATCH = 32,
     STACK_BYTES = 256 * 1024,
+    SILENT_S = 1,
 };
 
 static const uint64_t wait_ms[WAIT_COUNT] = {
@@ -185,6 +188,15 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* A connection is accepted with its first bytes, or when it has been silent for a second: it needs
+ * to be waited for only once. */
+static void defer_accept(int fd)
+{
+    static const int seconds = SILENT_S;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+}
+
 static void open_listeners(struct worker *w)
 {
     const struct sockets *s = w->opts.sockets;
@@ -199,6 +211,7 @@ static void open_listeners(struct worker *w)
             l->worker = w;
             l->fd = s->fds[kinds[k]][i];
             l->https = kinds[k] == SOCKET_HTTPS;
+            defer_accept(l->fd);
             event_assign(&l->ev, w->base, l->fd, EV_READ | EV_PERSIST, on_accept, l);
         }
     }

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 import unittest
@@ -14,6 +15,11 @@ HOST = 'app.test'
 
 def request(line='GET / HTTP/1.1', *fields):
     return '\r\n'.join([line, 'Host: ' + HOST, *fields, '', '']).encode()
+
+
+def tcp_info(s):
+    info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 144)  # struct tcp_info of linux/tcp.h
+    return {'unacked': struct.unpack_from('I', info, 24)[0], 'segments_in': struct.unpack_from('I', info, 140)[0]}
 
 
 class Proxy(unittest.TestCase):
@@ -210,6 +216,26 @@ class Requests(Proxy):
         c.send(request('GET / HTTP/1.1', 'Connection: close'))
         self.assertEqual(c.answer()[1]['connection'], 'close')
         self.assertTrue(c.closed())
+
+    def test_the_last_answer_brings_the_end_along(self):
+        self.origin.gate.clear()
+        self.addCleanup(self.origin.gate.set)
+        c = self.client()
+        c.send(request('GET /gate HTTP/1.1', 'Connection: close'))
+        rig.wait_for(lambda: tcp_info(c.s)['unacked'] == 0, 'the request has arrived')
+        before = tcp_info(c.s)['segments_in']
+        self.origin.gate.set()
+        self.assertEqual(c.answer()[2], b'origin')
+        self.assertTrue(c.closed())
+        self.assertEqual(tcp_info(c.s)['segments_in'] - before, 1)
+
+    def test_the_last_answer_is_whole_though_the_client_sends_on(self):
+        for path in ('/', '/big/300000'):
+            c = self.client()
+            c.send(request('GET %s HTTP/1.1' % path, 'Connection: close') + b'x' * 200000)
+            status, fields, body = c.answer()
+            self.assertEqual((status, len(body)), (200, int(fields['content-length'])))
+            self.assertTrue(c.closed())
 
     def test_100_continue(self):
         c = self.client()
