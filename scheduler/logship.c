@@ -169,6 +169,25 @@ static void acknowledged(struct shipped *l)
     logbatch_free(DEIS_TAKE(l->batch));
 }
 
+/* The logger has lines of this container with higher positions than those it was sent now. Where
+ * they began is not known: rather a line twice than one that is taken for another. */
+static bool is_behind(const struct shipped *l, const Deis__LogAppended *answer)
+{
+    const struct logbatch *b = l->batch;
+
+    return logsource_is_unsure(l->source) && answer->position > b->lines[b->count - 1].position;
+}
+
+static void go_beyond(struct shipped *l, uint64_t position)
+{
+    struct logplace from = l->has_safe ? l->safe : (struct logplace){ 0 };
+
+    deis_warn("lines of a container may come twice", KV_S("app", l->app), KV_S("container", l->id));
+    from.base = position - from.offset;
+    logbatch_free(DEIS_TAKE(l->batch));
+    logsource_rewind(l->source, &from);
+}
+
 static void on_appended(const ProtobufCMessage *msg, const struct deis_err *err, void *arg)
 {
     struct shipped *l = arg;
@@ -194,7 +213,12 @@ static void on_appended(const ProtobufCMessage *msg, const struct deis_err *err,
             deis_info("the logger takes lines again");
         }
         s->failures = 0;
-        acknowledged(l);
+        const Deis__LogAppended *answer = (const Deis__LogAppended *)(const void *)msg;
+        if (is_behind(l, answer)) {
+            go_beyond(l, answer->position);
+        } else {
+            acknowledged(l);
+        }
     }
     queue(l);
     kick_within(s, l->spooling ? 0 : pause_left(s));

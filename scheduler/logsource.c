@@ -21,7 +21,8 @@ struct logsource {
         previous;       /* the file before, inode 0 = none: an unfinished line may begin there */
     uint64_t successor; /* inode of the file that follows, once it was seen */
     struct jsonlog lines;
-    bool fresh; /* place was given from outside and not opened yet */
+    bool fresh;  /* place was given from outside and not opened yet */
+    bool unsure; /* of the base of what was opened since */
 };
 
 struct logsource *logsource_new(const char *docker_root, const char *container,
@@ -62,6 +63,7 @@ void logsource_rewind(struct logsource *s, const struct logplace *to)
     s->previous = (struct logplace){ 0 };
     s->successor = 0;
     s->fresh = true;
+    s->unsure = false;
     jsonlog_clear(&s->lines);
     jsonlog_init(&s->lines);
     s->lines.last = s->place.base + s->place.offset;
@@ -178,9 +180,11 @@ static bool advance(struct logsource *s, uint64_t tail)
             s->successor = files[next].inode;
             return true;
         }
+        bool begins = s->place.inode == 0;
         if (!open_file(s, next, files[next].inode, end + tail)) {
             return false;
         }
+        s->unsure = s->unsure || (begins && count >= LOGFILES_KEPT);
         jsonlog_skip(&s->lines, tail);
         return true;
     case LOGFILES_GAP:
@@ -188,6 +192,7 @@ static bool advance(struct logsource *s, uint64_t tail)
             return false;
         }
         deis_warn("part of a container's log is gone", KV_S("folder", s->folder));
+        s->unsure = true;
         jsonlog_skip(&s->lines, tail + 1);
         s->previous = (struct logplace){ 0 };
         return true;
@@ -214,6 +219,11 @@ bool logsource_read(struct logsource *s, struct logbatch *b)
         }
     }
     return true;
+}
+
+bool logsource_is_unsure(const struct logsource *s)
+{
+    return s->unsure;
 }
 
 bool logsource_is_pending(const struct logsource *s)

@@ -23,6 +23,9 @@ void logsource_flush(struct logsource *s, struct logbatch *b);
 bool logsource_place(struct logsource *s, struct logplace *ret);
 /* Go back there; NULL = to the oldest byte. */
 void logsource_rewind(struct logsource *s, const struct logplace *to);
+/* Did it begin at a file of which nobody can tell how much came before it? Then the positions may
+ * be lower than those that the same lines had once. */
+bool logsource_is_unsure(const struct logsource *s);
 
 /* The last lines that a container printed (at most `lines`, of the last 256 KiB, each cut at 1
  * KiB), for error texts: each is added to out with a newline. thread: any */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "scheduler/core/container_spec.h"
 
+#include "scheduler/core/logfiles.h"
+
 #include <stdio.h>
 
 static json_t *strv_json(char *const *v)
@@ -37,9 +39,12 @@ static json_t *env_json(const struct container_spec *s)
 
 static json_t *log_json(const struct container_spec *s)
 {
+    char files[8];
+
+    snprintf(files, sizeof(files), "%d", LOGFILES_KEPT);
     return s->attached ? json_pack("{s:s}", "Type", "none")
                        : json_pack("{s:s, s:{s:s, s:s}}", "Type", "json-file", "Config", "max-size",
-                                   "10m", "max-file", "5");
+                                   "10m", "max-file", files);
 }
 
 static json_t *host_json(const struct container_spec *s)

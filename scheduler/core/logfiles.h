@@ -9,7 +9,8 @@
 
 #include "lib/wire/json.h"
 
-#define LOGFILES_MAX      16  /* rotated files looked at */
+#define LOGFILES_KEPT     5   /* that the Engine keeps of a container of ours, older ones go */
+#define LOGFILES_MAX      16  /* looked at: others may have other settings */
 #define LOGFILES_HEAD_MAX 256 /* bytes that identify a file */
 
 struct logfile {

@@ -270,6 +270,13 @@ void rig_scheduler_stop(struct rig *r)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+void rig_forget_log_places(struct rig *r)
+{
+    deis_autofree char *path = deis_asprintf("%s/logs.json", r->data);
+
+    assert_int_equal(unlink(path), 0);
+}
+
 void rig_etcd_kill(struct rig *r)
 {
     test_etcd_kill(&r->etcd_server);

@@ -34,6 +34,9 @@ void rig_etcd_restore(struct rig *r);
 struct deis_etcd *rig_etcd(struct rig *r);
 void rig_logger(struct rig *r, bool on);
 
+/* While the scheduler does not run: the places up to which logs were handed over are lost. */
+void rig_forget_log_places(struct rig *r);
+
 /* --- what should run --- */
 /* Units of type web (routable, script run by sh with PORT set) and worker (not routable). */
 struct rig_formation {

@@ -91,6 +91,43 @@ static void log__survives_rotation_a_killed_agent_and_a_logger_that_is_away(void
     assert_int_equal(rig_count_lines(r, "flood"), FLOOD_LINES);
 }
 
+static bool last_line_is(struct rig *r, void *arg)
+{
+    size_t count = rig_count_lines(r, "beyond");
+    deis_autofree char *last = count > 0 ? rig_line(r, "beyond", count - 1) : NULL;
+
+    return last && strcmp(last, arg) == 0;
+}
+
+/* Where the agent was is lost, and where the files of the Engine begin nobody can tell: what comes
+ * from now on must not be taken for something that the logger has. */
+static void log__goes_on_without_its_place(void **state)
+{
+    struct rig *r = *state;
+    static const char script[] = /* 66 MB in the Engine's files, which keep 50 */
+        "x=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; trap 'echo n=more' USR1; i=0; "
+        "while [ $i -lt 23 ]; do busybox seq 1 10000 | busybox sed \"s/^/n=/; s/$/ $x$x$x$x/\"; "
+        "busybox sleep 0.2; i=$((i+1)); done; echo n=flooded; "
+        "while :; do busybox sleep 0.1; done";
+    char flooded[] = "worker.1 n=flooded";
+    struct deis_unit_state unit;
+    struct deis_err err = DEIS_ERR_INIT;
+    char more[] = "worker.1 n=more";
+
+    rig_formation(
+        r, &(struct rig_formation){
+               .app = "beyond", .generation = 1, .release = 1, .worker = 1, .script = script });
+    rig_wait(r, "the flood", last_line_is, flooded);
+    rig_scheduler_kill(r);
+    rig_forget_log_places(r);
+    rig_scheduler_start(r);
+    assert_true(rig_state(r, "beyond", "worker.1", &unit));
+    deis_autofree char *kill = deis_asprintf("/containers/%s/kill?signal=USR1", unit.container);
+    assert_int_equal(deis_docker_call(rig_docker(r), "POST", kill, NULL, 0, NULL, &err), 0);
+    deis_unit_state_clear(&unit);
+    rig_wait(r, "a line printed later", last_line_is, more);
+}
+
 static void log__of_a_removed_unit_is_handed_over_first(void **state)
 {
     struct rig *r = *state;
@@ -164,6 +201,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(log__survives_rotation_a_killed_agent_and_a_logger_that_is_away),
+        TEST(log__goes_on_without_its_place),
         TEST(log__of_a_removed_unit_is_handed_over_first),
         TEST(log__waits_in_a_spool_for_a_logger_that_is_away),
         TEST(log__keeps_odd_lines),
