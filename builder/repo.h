@@ -9,6 +9,14 @@
 
 #include "builder/settings.h"
 
+/* What git may take of memory: a pack of a kilobyte can make it ask for gigabytes. Files of
+ * REPO_GIT_STREAMED and more are not held, nothing is that is over REPO_GIT_ALLOC (an object, or
+ * what is known of all objects of a pack), and packing compares no more than REPO_GIT_WINDOW. */
+#define REPO_GIT_STREAMED "core.bigFileThreshold=32m"
+#define REPO_GIT_ALLOC    "GIT_ALLOC_LIMIT=192m"
+#define REPO_GIT_WINDOW   "pack.windowMemory=64m"
+#define REPO_GIT_THREADS  "pack.threads=1" /* each has a window */
+
 /* "<data>/repos/<app>.git": yours. */
 char *repo_path(const struct settings *s, const char *app);
 bool repo_exists(const struct settings *s, const char *app);

@@ -124,6 +124,7 @@ static char **git_environment(const struct session *s)
     list[n++] = deis_strdup("LANG=C.UTF-8");
     list[n++] = deis_strdup("GIT_CONFIG_NOSYSTEM=1");
     list[n++] = deis_strdup("GIT_CONFIG_GLOBAL=/dev/null");
+    list[n++] = deis_strdup(REPO_GIT_ALLOC);
     list[n++] = deis_asprintf("HOME=%s", s->settings.data);
     list[n++] = deis_asprintf(ENV_SETTINGS "=%s", s->settings_path);
     list[n++] = deis_asprintf(ENV_USER "=%s", s->user);
@@ -140,6 +141,7 @@ static char **git_environment(const struct session *s)
 }
 
 static const char *const push_options[] = {
+    REPO_GIT_STREAMED,
     "receive.fsckObjects=true",
     "receive.denyDeletes=true",
     "receive.autogc=false",
@@ -149,7 +151,12 @@ static const char *const push_options[] = {
     "receive.keepAlive=0",
 };
 
-static const char *const fetch_options[] = { "uploadpack.allowFilter=false" };
+static const char *const fetch_options[] = {
+    REPO_GIT_STREAMED,
+    "uploadpack.allowFilter=false",
+    REPO_GIT_THREADS,
+    REPO_GIT_WINDOW,
+};
 
 #define GIT_ARGS_MAX 32
 

@@ -6,8 +6,9 @@
 
 #include <git2.h>
 
-#define DEPTH_MAX 64
-#define AHEAD_MAX 16384 /* headers and padding waiting to be read */
+#define DEPTH_MAX      64
+#define TREE_BYTES_MAX (16u << 20) /* of one folder's list */
+#define AHEAD_MAX      16384       /* headers and padding waiting to be read */
 
 struct entry {
     char *path;
@@ -161,10 +162,15 @@ static int add_tree(struct tree_tar *t, const git_oid *id, const char *prefix, u
                     struct deis_err *err)
 {
     git_tree *tree = NULL;
+    git_object_t type = GIT_OBJECT_INVALID;
+    size_t size = 0;
     int rc = DEIS_OK;
 
     if (depth > DEPTH_MAX) {
         return deis_err_set(err, DEIS_LIMIT, "folders are nested more than %d deep", DEPTH_MAX);
+    }
+    if (git_odb_read_header(&size, &type, t->odb, id) == 0 && size > TREE_BYTES_MAX) {
+        return deis_err_set(err, DEIS_LIMIT, "a folder has too many files");
     }
     if (git_tree_lookup(&tree, t->repo, id) < 0) {
         return git_fail(err, "can't read a folder");

@@ -35,10 +35,22 @@ void upkeep_start(const struct settings *s, const char *app, int lock)
     deis_autofree char *repo = repo_path(s, app);
     deis_autofree char *home = deis_asprintf("HOME=%s", s->data);
     /* No push is under way, and nobody fetches what no branch has: it may go at once. */
-    char *const argv[] = {
-        s->git,    "-c", "gc.autoDetach=false", "-c", "gc.pruneExpire=now", "--git-dir", repo, "gc",
-        "--quiet", NULL
-    };
+    char *const argv[] = { s->git,
+                           "-c",
+                           "gc.autoDetach=false",
+                           "-c",
+                           "gc.pruneExpire=now",
+                           "-c",
+                           REPO_GIT_STREAMED,
+                           "-c",
+                           REPO_GIT_WINDOW,
+                           "-c",
+                           REPO_GIT_THREADS,
+                           "--git-dir",
+                           repo,
+                           "gc",
+                           "--quiet",
+                           NULL };
     char *const environment[] = { "PATH=/usr/bin:/bin", "GIT_CONFIG_NOSYSTEM=1",
                                   "GIT_CONFIG_GLOBAL=/dev/null", home, NULL };
 

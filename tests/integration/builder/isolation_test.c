@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A Dockerfile gives nobody the image of another app, by whatever name it asks for it. The Engine,
- * which builds for all of them, has that image, and so has the registry.
+ * What a pusher can't do to others. A Dockerfile gives nobody the image of another app, by whatever
+ * name it asks for it: the Engine, which builds for all of them, has that image, and so has the
+ * registry.
  */
 #include "tests/integration/builder/world.h"
 #include "tests/support/test.h"
@@ -132,6 +133,43 @@ static void image__that_anybody_may_use_is_found(void **state)
     }
 }
 
+/* --- memory --- */
+
+/* What a client sends that pushes a pack of a kilobyte: a blob, and a delta that makes a gigabyte
+ * of it (git's gitformat-pack and gitprotocol-pack). */
+static const char make_bomb[] =
+    "import hashlib, struct, sys, zlib\n"
+    "def number(n, o=b''):\n"
+    "    return o + bytes([n]) if n < 128 else number(n >> 7, o + bytes([n & 127 | 128]))\n"
+    "def head(kind, n):\n"
+    "    return bytes([kind << 4 | n & 15 | 128]) + number(n >> 4)\n"
+    "base = bytes(1 << 20)\n"
+    "delta = number(len(base)) + number(len(base) << 10) + b'\\xf0\\0\\0\\x10' * 1024\n"
+    "pack = b'PACK' + struct.pack('>II', 2, 2) + head(3, len(base)) + zlib.compress(base)\n"
+    "name = hashlib.sha1(b'blob %d\\0' % len(base) + base).digest()\n"
+    "pack += head(7, len(delta)) + name + zlib.compress(delta)\n"
+    "line = b'0' * 40 + b' ' + b'1' * 40 + b' refs/heads/master\\0 report-status\\n'\n"
+    "sys.stdout.buffer.write(b'%04x' % (len(line) + 4) + line + b'0000' + pack + hashlib.sha1(pack).digest())\n";
+
+static void memory__is_not_taken_by_a_small_pack(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    deis_autofree char *send = deis_asprintf(
+        "python3 -c \"$1\" | %s -p %u git@127.0.0.1 \"git-receive-pack '" WORLD_APP "'\"",
+        getenv("GIT_SSH_COMMAND"), world.ssh_port);
+
+    (void)world_run(WORLD_DIR, &out,
+                    (const char *const[]){ "sh", "-c", send, "sh", make_bomb, NULL });
+    for (size_t i = 0; i < out.len; i++) { /* git's answer has a NUL in it */
+        out.data[i] = out.data[i] == '\0' ? ' ' : out.data[i];
+    }
+    if (!strstr(out.data, "attempting to allocate 1073741825 over limit")) {
+        fail_msg("%s", out.data);
+    }
+    world_await("nothing is left", is_settled, NULL);
+    assert_false(world_has_quarantine(WORLD_APP));
+}
+
 static int open_world(void **state)
 {
     world_open(&world);
@@ -154,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(image__of_another_app_is_out_of_reach),
+        cmocka_unit_test(memory__is_not_taken_by_a_small_pack),
         cmocka_unit_test(image__that_anybody_may_use_is_found),
     };
 

@@ -119,6 +119,33 @@ static void tree_tar__keeps_its_limits(void **state)
     }
 }
 
+/* Another commit of the repository: what this script prints, run there. */
+static struct tree_tar *open_other(const char *script, struct deis_err *err)
+{
+    deis_autofree char *path = deis_asprintf("%s/w/.git", root);
+    deis_autofree char *other = deis_asprintf("%s/other", root);
+    deis_autofree char *all = deis_asprintf("cd w && (%s) >../other", script);
+    deis_autobuf struct deis_buf id = DEIS_BUF_INIT(1024);
+    struct tree_tar *t = NULL;
+
+    assert_int_equal(shell(all), 0);
+    assert_int_equal(deis_file_read(other, &id, err), DEIS_OK);
+    id.data[40] = '\0';
+    return tree_tar_open(path, NULL, id.data, &wide, &t, err) < 0 ? NULL : t;
+}
+
+static void tree_tar__reads_no_endless_folder(void **state)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+
+    assert_null(open_other("b=$(git hash-object -w a.o); n=$(printf 'n%.0s' $(seq 200));"
+                           "t=$(seq -f \"100644 blob $b\t$n%05.0f\" 75000 | git mktree);"
+                           "git commit-tree -m x $t",
+                           &err));
+    assert_int_equal(err.code, DEIS_LIMIT);
+    assert_non_null(strstr(err.msg, "a folder has too many files"));
+}
+
 static int open_repo(void **state)
 {
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1024);
@@ -150,6 +177,7 @@ int main(void)
         cmocka_unit_test(tree_tar__is_what_git_checks_out),
         cmocka_unit_test(tree_tar__gives_single_files),
         cmocka_unit_test(tree_tar__keeps_its_limits),
+        cmocka_unit_test(tree_tar__reads_no_endless_folder),
     };
 
     if (access("/usr/bin/git", X_OK) < 0) {
