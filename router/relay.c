@@ -9,15 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void relay_preload(struct relay *r, int side, const void *data, size_t len)
+bool relay_preload(struct relay *r, int side, const void *data, size_t len)
 {
-    struct relay_side *s = &r->side[side];
-
-    if (len > 0) {
-        s->held = deis_realloc_array(s->held, s->held_len + len, 1);
-        memcpy(s->held + s->held_len, data, len);
-        s->held_len += len;
-    }
+    return len == 0 || bytes_add(r->pool, &r->side[side].held, data, len);
 }
 
 void relay_close(struct relay *r)
@@ -34,8 +28,7 @@ void relay_close(struct relay *r)
             close(s->fd);
             s->fd = -1;
         }
-        free(s->held);
-        s->held = NULL;
+        bytes_release(r->pool, &s->held);
     }
     deadline_clear(&r->deadline);
     r->on_done(r, r->arg);
@@ -55,7 +48,7 @@ static bool relay_settle(struct relay *r, int to)
 {
     struct relay_side *s = &r->side[to];
 
-    if (r->side[1 - to].ended && !s->shut && !s->held) {
+    if (r->side[1 - to].ended && !s->shut && s->held.len == 0) {
         s->shut = true;
         if (s->tls) {
             tls_shut(s->tls);
@@ -92,22 +85,20 @@ static void side_read(struct relay_side *s)
 static void relay_writable(struct relay *r, int to)
 {
     struct relay_side *s = &r->side[to];
+    struct bytes *b = &s->held;
 
-    if (s->held) {
-        ssize_t n = side_send(s, s->held + s->held_off, s->held_len - s->held_off);
+    if (b->len > 0) {
+        ssize_t n = side_send(s, b->data + b->off, b->len - b->off);
         if (n < 0) {
             relay_close(r);
             return;
         }
-        s->held_off += (size_t)n;
-        if (s->held_off < s->held_len) {
+        b->off += (uint32_t)n;
+        if (b->off < b->len) {
             event_add(&s->writable, NULL);
             return;
         }
-        free(s->held);
-        s->held = NULL;
-        s->held_off = 0;
-        s->held_len = 0;
+        bytes_release(r->pool, b);
     }
     event_del(&s->writable);
     if (relay_settle(r, to) && !r->side[1 - to].ended) {
@@ -136,12 +127,14 @@ static void relay_readable(struct relay *r, int from)
         return;
     }
     ssize_t sent = side_send(to, r->scratch, (size_t)n);
-    if (sent < 0) {
+    if (sent < 0 || !relay_preload(r, 1 - from, r->scratch + sent, (size_t)(n - sent))) {
         relay_close(r);
     } else if (sent < n) {
-        relay_preload(r, 1 - from, r->scratch + sent, (size_t)(n - sent));
         event_del(&s->readable);
         event_add(&to->writable, NULL);
+        if (r->on_held) {
+            r->on_held(r->arg);
+        }
     } else {
         side_read(s);
     }
@@ -182,7 +175,7 @@ void relay_start(struct relay *r, struct event_base *base, int fd0, int fd1)
         event_assign(&s->writable, base, s->fd, EV_WRITE | EV_PERSIST, on_writable[i], r);
     }
     for (int i = 0; i < 2; i++) {
-        if (r->side[i].held) {
+        if (r->side[i].held.len > 0) {
             event_add(&r->side[i].writable, NULL);
         } else {
             side_read(&r->side[1 - i]);

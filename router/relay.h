@@ -7,6 +7,7 @@
 #ifndef DEIS_ROUTER_RELAY_H
 #define DEIS_ROUTER_RELAY_H
 
+#include "router/bufpool.h"
 #include "router/deadline.h"
 
 #include <event2/event.h>
@@ -17,12 +18,10 @@ struct relay_side {
     struct tls_conn *tls; /* NULL: plain; freed at the end */
     struct event readable;
     struct event writable;
-    char *held; /* for this side */
-    size_t held_off;
-    size_t held_len;
-    bool ended;     /* nothing more comes from it */
-    bool shut;      /* told that nothing more comes */
-    uint64_t bytes; /* written to it */
+    struct bytes held; /* for this side */
+    bool ended;        /* nothing more comes from it */
+    bool shut;         /* told that nothing more comes */
+    uint64_t bytes;    /* written to it */
 };
 
 struct relay {
@@ -32,16 +31,27 @@ struct relay {
     uint64_t last_ms;
     char *scratch; /* borrowed, shared by all relays of the loop */
     size_t scratch_len;
+    struct bufpool *pool; /* of what is held; likewise */
+    /* More is held: the pool may be over its limit. Not to close a relay from here. NULL is fine */
+    void (*on_held)(void *arg);
     void (*on_done)(struct relay *r, void *arg); /* both sockets are closed; free it here */
     void *arg;
 };
 
-/* Start with zeroed r but tls, idle, scratch, scratch_len, on_done, arg set. Takes over both
+/* Start with zeroed r but tls, idle, scratch, scratch_len, pool, on_*, arg set. Takes over both
  * sockets. A failure is reported by on_done, perhaps before return. */
 void relay_start(struct relay *r, struct event_base *base, int fd0, int fd1);
-/* Before relay_start(): bytes that are to go to a side first. */
-void relay_preload(struct relay *r, int side, const void *data, size_t len);
+/* Before relay_start(): bytes that are to go to a side first. False: that is more than may be held.
+ */
+bool relay_preload(struct relay *r, int side, const void *data, size_t len);
 void relay_close(struct relay *r); /* at once; calls on_done */
+
+/* Does an end not take what the other one sent? */
+static inline bool relay_holds(const struct relay *r)
+{
+    return r->side[0].held.len > 0 || r->side[1].held.len > 0;
+}
+
 /* For on_expired of the idle list: closes r, or puts it back when it was active meanwhile. */
 void relay_expired(struct relay *r, uint64_t now_ms);
 

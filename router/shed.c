@@ -4,6 +4,7 @@
 #include "router/client.h"
 #include "router/exchange.h"
 #include "router/h2.h"
+#include "router/relay.h"
 
 enum {
     HEAD_LAZY_MS = 2000,  /* a head takes this long: no browser does */
@@ -80,14 +81,44 @@ static struct deadline *first_holder(struct deadline_list *l,
     return NULL;
 }
 
+/* Bytes that may stay. */
+static size_t enough(const struct worker *w)
+{
+    return w->pool.limit / 8 * 7;
+}
+
 static void shed_list(struct worker *w, struct deadline_list *l,
                       size_t (*held_by)(const struct client *c))
 {
-    size_t enough = w->pool.limit / 8 * 7;
     struct deadline *d;
 
-    while (bufpool_in_use(&w->pool) > enough && (d = first_holder(l, held_by))) {
+    while (bufpool_in_use(&w->pool) > enough(w) && (d = first_holder(l, held_by))) {
         end(w, d);
+    }
+}
+
+/* The upgraded connection that has been silent for longest while an end of it does not read. */
+static struct relay *stuck_tunnel(struct deadline_list *l)
+{
+    struct relay *found = NULL;
+    struct deadline *d = deadline_first(l);
+
+    for (int i = 0; d && d != &l->head && i < LOOK_MAX; i++, d = d->next) {
+        struct relay *r = DEADLINE_OWNER(d, struct relay, deadline);
+        if (relay_holds(r) && (!found || r->last_ms < found->last_ms)) {
+            found = r;
+        }
+    }
+    return found;
+}
+
+static void shed_tunnels(struct worker *w)
+{
+    struct relay *r;
+
+    while (bufpool_in_use(&w->pool) > enough(w) && (r = stuck_tunnel(&w->waits[WAIT_TUNNEL]))) {
+        atomic_fetch_add_explicit(&w->counters.shed, 1, memory_order_relaxed);
+        relay_close(r);
     }
 }
 
@@ -99,6 +130,7 @@ void shed_for_memory(struct worker *w)
     for (size_t i = 0; i < DEIS_COUNT(order); i++) {
         shed_list(w, &w->waits[order[i]], buffers_of);
     }
+    shed_tunnels(w);
     shed_list(w, &w->waits[WAIT_ANSWER], untaken_of);
     shed_list(w, &w->waits[WAIT_STREAM], untaken_of);
     for (unsigned i = 0; i < w->own_waits.count; i++) {

@@ -55,6 +55,7 @@ struct ssh {
     unsigned count;             /* of both kinds */
     uint64_t refused;           /* over the limits of an address */
     char *scratch;
+    struct bufpool pool;
 };
 
 static void count_down(struct ssh *s)
@@ -155,11 +156,12 @@ static void start_relay(struct ssh *s, const struct ssh_client *client)
     c->relay.idle = &s->idle;
     c->relay.scratch = s->scratch;
     c->relay.scratch_len = SCRATCH;
+    c->relay.pool = &s->pool;
     c->relay.on_done = on_done;
     c->relay.arg = c;
     if (wants_head(r, e, unit)) {
         char head[DEIS_PROXY_V1_MAX + 1];
-        relay_preload(&c->relay, 1, head, deis_proxy_head_format(head, &client->ends));
+        (void)relay_preload(&c->relay, 1, head, deis_proxy_head_format(head, &client->ends));
     }
     relay_start(&c->relay, deis_loop_base(r->loop), client->fd, unit);
 }
@@ -316,6 +318,7 @@ void ssh_stop(struct ssh *s)
         on_no_head(d);
     }
     deis_timer_free(s->tick);
+    bufpool_clear(&s->pool);
     free(s->scratch);
     free(s);
 }

@@ -30,6 +30,11 @@ static void take_line(struct tunnel *t, struct exchange *x)
     t->line.client = x->from.client;
 }
 
+static void on_held(void *arg)
+{
+    worker_held_more(((struct tunnel *)arg)->worker);
+}
+
 static void on_done(struct relay *r, void *arg)
 {
     struct tunnel *t = arg;
@@ -75,15 +80,15 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
     t->relay.idle = &w->waits[WAIT_TUNNEL];
     t->relay.scratch = w->scratch;
     t->relay.scratch_len = WORKER_SCRATCH;
+    t->relay.pool = &w->pool;
+    t->relay.on_held = on_held;
     t->relay.on_done = on_done;
     t->relay.arg = t;
-    if (x->to_client.len > 0) {
-        relay_preload(&t->relay, CLIENT, x->to_client.data + x->to_client.off,
-                      x->to_client.len - x->to_client.off);
-    }
-    relay_preload(&t->relay, CLIENT, head.ptr, head.len);
-    relay_preload(&t->relay, CLIENT, rest.ptr, rest.len);
-    relay_preload(&t->relay, UNIT, x->in.data + x->taken, x->in.len - x->taken);
+    t->relay.side[CLIENT].held = x->to_client;
+    x->to_client = (struct bytes){ NULL, 0, 0, 0 };
+    bool fits = relay_preload(&t->relay, CLIENT, head.ptr, head.len) &&
+                relay_preload(&t->relay, CLIENT, rest.ptr, rest.len) &&
+                relay_preload(&t->relay, UNIT, x->in.data + x->taken, x->in.len - x->taken);
     atomic_fetch_add_explicit(&w->counters.tunnels, 1, memory_order_relaxed);
     if (x->writable_set) {
         event_del(&x->client_writable);
@@ -92,6 +97,9 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
     int unit = upstream_detach(DEIS_TAKE(x->up));
     int client = client_detach(x->client, &t->relay.side[CLIENT].tls);
     relay_start(&t->relay, w->base, client, unit);
+    if (!fits) {
+        relay_close(&t->relay);
+    }
 }
 
 void tunnel_on_deadline(struct deadline *d)

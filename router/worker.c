@@ -73,6 +73,11 @@ static void tick_due(struct worker *w)
     }
 }
 
+void worker_held_more(struct worker *w)
+{
+    tick_due(w);
+}
+
 void worker_wait(struct worker *w, enum wait wait, struct deadline *d)
 {
     deadline_set(&w->waits[wait], d, w->now_us / 1000);

@@ -180,6 +180,8 @@ void worker_join(struct worker *w); /* waits for its end and frees it */
 
 /* thread: worker */
 void worker_wait(struct worker *w, enum wait wait, struct deadline *d);
+/* Something holds bytes more: others may have to let go of theirs, soon. */
+void worker_held_more(struct worker *w);
 /* The same, but for own_ms if that is not 0. For deadlines of clients. */
 void worker_wait_for(struct worker *w, enum wait wait, uint64_t own_ms, struct deadline *d);
 /* At the start of each callback: sets now_us for all that it does. */

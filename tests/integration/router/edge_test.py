@@ -186,6 +186,21 @@ class Forwarded(Edge):
         self.assertNotIn('traceparent', self.seen())
 
 
+class Chatter(rig.Origin):
+    """Upgraded, it says more than anybody reads, or reads nothing."""
+    UPGRADE = b'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'
+
+    def answer_talks(self, c, f, method, path, fields, body):
+        c.sendall(self.UPGRADE)
+        c.sendall(bytes(8000000))
+        return False
+
+    def answer_listens_not(self, c, f, method, path, fields, body):
+        c.sendall(self.UPGRADE)
+        self.gate.wait()
+        return False
+
+
 class Limits(unittest.TestCase):
     def start(self, *flags, workers=1):
         self.origin = rig.Origin()
@@ -395,6 +410,37 @@ class Limits(unittest.TestCase):
             return router.metric('deis_router_connections_shed_total') > 10
         rig.wait_for(fill, 'the laziest are let go')
         rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 1 << 20, 'buffers are within their limit')
+        self.assertEqual(self.answer(self.client(router))[0], 200)
+
+    def test_memory_of_upgraded_connections(self):
+        """Of which one end does not read: the client here, or the unit."""
+        self.origin = Chatter()
+        self.origin.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.origin.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        router = rig.Static([(HOST, self.origin.port)], '--buffer-memory', '1m', workers=1).start()
+        self.addCleanup(router.clear)
+        self.addCleanup(self.origin.close)  # first, so that nothing is under way when the router stops
+        self.addCleanup(self.origin.gate.set)
+        for path in ('/talks', '/listens-not'):
+            before = router.metric('deis_router_connections_shed_total')
+            clients = [self.client(router) for _ in range(60)]
+            for c in clients:
+                c.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                c.send(request('GET %s HTTP/1.1' % path, 'Connection: Upgrade', 'Upgrade: x'))
+                self.assertIn(b' 101 ', c.until(b'\r\n\r\n'))
+                c.s.setblocking(False)
+
+            def fill():
+                for c in clients:
+                    try:
+                        c.s.send(bytes(65536))
+                    except OSError:
+                        pass
+                return router.metric('deis_router_connections_shed_total') > before + 10
+            rig.wait_for(fill, 'the laziest are let go')
+            rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 1 << 20, 'buffers are within their limit')
+            for c in clients:
+                c.close()
         self.assertEqual(self.answer(self.client(router))[0], 200)
 
     def test_memory_of_those_who_do_not_read(self):
