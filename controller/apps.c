@@ -17,6 +17,16 @@ json_t *apps_document(const struct release_origin *o, json_t *structure, const c
                      (json_int_t)deis_wall_ms());
 }
 
+bool apps_refuse_destroyed(struct api *a)
+{
+    bool going = json_is_true(json_object_get(a->app, "destroying"));
+
+    if (going) {
+        api_detail(a, 409, "%s is being destroyed", a->app_id);
+    }
+    return going;
+}
+
 static struct deis_str seal_place(char out[DEIS_KEY_MAX], const char *app)
 {
     snprintf(out, DEIS_KEY_MAX, "config/%s", app);

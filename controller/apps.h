@@ -17,6 +17,9 @@ json_t *apps_show(struct ctl *ctl, json_t *doc);
 /* A new app's document. structure may be NULL. */
 json_t *apps_document(const struct release_origin *o, json_t *structure, const char *config_uuid);
 
+/* Is the request's app being destroyed? Then nothing is added to it: answered, true. */
+bool apps_refuse_destroyed(struct api *a);
+
 /* A config document as kept: its values sealed for the app. maps: the four maps. Yours. */
 json_t *config_seal(struct ctl *ctl, const struct release_origin *o, const json_t *maps);
 /* The document with its values opened, as the API shows it: all four maps are there. Yours. */

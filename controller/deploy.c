@@ -193,7 +193,8 @@ static void operation_fill(struct operation *op, const struct deploy_request *re
                               .summary = deis_strdup("") };
 }
 
-/* Write the operation; its key is the lock, its id keeps a repeat from beginning twice. */
+/* Write the operation; its key is the lock, its id keeps a repeat from beginning twice. No
+ * formation: the app goes, and from now on nothing is added to it. */
 static int commit_begin(struct ctl *ctl, const char *source, const struct operation *op,
                         const struct app_view *view, const struct deis_formation *formation,
                         struct deis_err *err)
@@ -214,7 +215,10 @@ static int commit_begin(struct ctl *ctl, const char *source, const struct operat
         deis_autofree char *run = deis_formation_format(formation);
         change_put_text(&c, key, run);
     } else {
+        deis_autojson json_t *going = json_copy(view->app);
+        json_object_set_new(going, "destroying", json_true());
         deis_etcd_then_delete(c.txn, key);
+        change_put(&c, deis_key(key, "apps/%s", op->app), going);
     }
     return change_commit(ctl, &c, err);
 }

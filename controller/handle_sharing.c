@@ -158,7 +158,7 @@ static void domain_add(struct api *a, struct fields *f)
         return;
     }
     deis_autofree char *name = lower(domain);
-    if (!quota_has_room(a, QUOTA_DOMAINS, name)) {
+    if (apps_refuse_destroyed(a) || !quota_has_room(a, QUOTA_DOMAINS, name)) {
         return;
     }
     store_now(now);
@@ -252,7 +252,7 @@ static void grant(struct api *a, const char *name)
         api_error(a, &err);
         return;
     }
-    if (!quota_has_room(a, QUOTA_USERS, name)) {
+    if (apps_refuse_destroyed(a) || !quota_has_room(a, QUOTA_USERS, name)) {
         return;
     }
     api_change(a, &c, "perms.grant", "app/%s to user/%s", a->app_id, name);

@@ -2,6 +2,7 @@
 // What the contract says beside its checklist, and where this platform is stricter than the original.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { BUILDPACK, DOMAIN, World } from './support/world.mjs';
 import { until } from './support/process.mjs';
@@ -190,6 +191,34 @@ describe('E beside the checklist', () => {
     const left = Object.keys(docs).filter((key) => key.includes(app) && !/^\/deis\/(rollouts|audit)\//.test(key));
     assert.deepEqual(left, []);
     assert.ok(!w.platform.lines.some((line) => line.app === app && line.text.includes('initial release')), 'its log is gone');
+  });
+
+  // Adds again and again, four at a time, until what it belongs to is gone; how that was answered.
+  const during = async (goes, add) => {
+    let gone = false;
+    const ended = goes().finally(() => {
+      gone = true;
+    });
+    await Promise.all([0, 1, 2, 3].map(async (lane) => {
+      for (let i = 0; !gone; i++) {
+        await add(`${lane}-${i}`);
+      }
+    }));
+    return ended;
+  };
+  // All that etcd has of these names, but for what tells of the past.
+  const found = async (...names) => Object.entries((await w.etcd.list('/deis/')).docs).filter(([key, doc]) => names
+    .some((name) => key.includes(name) || doc.includes(`"${name}"`)) && !/^\/deis\/(rollouts|outcomes|audit)\//.test(key));
+
+  it('E-24 what is added while an app is destroyed is not left behind', async () => {
+    for (let round = 0; round < 10; round++) {
+      const [one, two] = [await w.app(), await w.app()];
+      const domain = (name) => w.post(`apps/${one}/domains`, 'ivo', { domain: `d${name}.${one}.org` });
+      (await during(() => w.delete(`apps/${one}`, 'ivo'), domain)).is(204);
+      const grant = () => w.post(`apps/${two}/perms`, 'ivo', { username: 'eve' });
+      (await during(() => w.delete(`apps/${two}`, 'ivo'), grant)).is(204);
+      assert.deepEqual(await found(one, two), [], `round ${round}`);
+    }
   });
 
   it('E-23 an app has no lines of an earlier one of its name', async () => {
