@@ -8,7 +8,8 @@
 
 #include "lib/base/clock.h"
 
-#define TRIES 5
+#define TRIES     5
+#define STRIP_MAX 100 /* things of a user taken away in one transaction */
 
 void handle_root(struct api *a)
 {
@@ -394,6 +395,9 @@ void handle_auth_passwd(struct api *a)
     fields_clear(&f);
 }
 
+/* What hangs on a user, each kind by an index. */
+static const char *const kinds[] = { "shared", "key", "cert", "autocert", "token" };
+
 /* The key of what an index entry of a user names. */
 static void owned_key(char out[DEIS_KEY_MAX], const char *kind, const char *thing, const char *user)
 {
@@ -402,68 +406,106 @@ static void owned_key(char out[DEIS_KEY_MAX], const char *kind, const char *thin
     } else if (strcmp(kind, "key") == 0) {
         deis_key(out, "keys/%s/%s", thing, user);
     } else {
-        deis_key(out, "certs/%s", thing);
+        deis_key(out, "%ss/%s", kind, thing);
     }
 }
 
-/* Take away what hangs on a user: grants on apps, keys, certificates, tokens. */
-static int strip_user(struct ctl *ctl, const char *name, struct change *c, struct deis_err *err)
+/* What is taken away from a user. */
+struct strip {
+    struct ctl *ctl;
+    const char *name;
+    struct change *change;
+    size_t room; /* for so many deletions more; of those who have more the rest goes before it */
+};
+
+static int strip_kind(struct strip *s, const char *kind, const char *prefix,
+                      const struct deis_etcd_range *index, struct deis_err *err)
 {
-    static const char *const kinds[] = { "shared", "key", "cert" };
-    char prefix[DEIS_KEY_MAX], key[DEIS_KEY_MAX];
+    char key[DEIS_KEY_MAX];
+    int r = DEIS_OK;
+
+    for (size_t i = 0; r == DEIS_OK && i < index->count; i++) {
+        owned_key(key, kind, index->kvs[i].key + strlen(prefix), s->name);
+        if (s->room > 0) {
+            s->room--;
+            deis_etcd_then_delete(s->change->txn, key);
+        } else {
+            r = deis_etcd_delete(s->ctl->etcd, key, err);
+        }
+    }
+    deis_etcd_if_prefix_unchanged(s->change->txn, prefix, index->revision);
+    deis_etcd_then_delete_prefix(s->change->txn, prefix);
+    return r;
+}
+
+/* Take away all that hangs on a user; nothing may be added until the change is made. */
+static int strip_user(struct strip *s, struct deis_err *err)
+{
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+    struct deis_etcd_range ranges[DEIS_COUNT(kinds)] = { 0 };
+    char prefixes[DEIS_COUNT(kinds)][DEIS_KEY_MAX];
 
     for (size_t k = 0; k < DEIS_COUNT(kinds); k++) {
-        deis_autojson json_t *names = NULL;
-        deis_key(prefix, "index/%s/%s/", kinds[k], name);
-        int r = store_names(ctl, prefix, &names, err);
-        for (size_t i = 0; r == DEIS_OK && i < json_array_size(names); i++) {
-            const char *thing = json_string_value(json_array_get(names, i));
-            owned_key(key, kinds[k], thing, name);
-            r = deis_etcd_delete(ctl->etcd, key, err);
-        }
-        if (r < 0) {
-            return r;
-        }
-        deis_etcd_then_delete_prefix(c->txn, prefix);
+        deis_key(prefixes[k], "index/%s/%s/", kinds[k], s->name);
+        deis_etcd_then_get(txn, prefixes[k], true);
     }
-    return tokens_revoke(ctl, c, name, err);
+    int r = deis_etcd_commit(s->ctl->etcd, txn, ranges, NULL, err);
+    for (size_t k = 0; k < DEIS_COUNT(kinds); k++) {
+        if (r == DEIS_OK) {
+            r = strip_kind(s, kinds[k], prefixes[k], &ranges[k], err);
+        }
+        deis_etcd_range_clear(&ranges[k]);
+    }
+    return r;
+}
+
+/* One try. DEIS_CONFLICT: something was added to the user meanwhile. */
+static int cancel_once(struct api *a, const char *name, struct deis_err *err)
+{
+    change_auto struct change c = { 0 };
+    char key[DEIS_KEY_MAX];
+
+    api_change(a, &c, "user.cancel", "user/%s", name);
+    change_of_apps(&c);
+    deis_etcd_if_prefix_empty(c.txn, deis_key(key, "index/owner/%s/", name));
+    deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", name));
+    deis_etcd_then_delete(c.txn, key);
+    deis_etcd_then_delete(c.txn, deis_key(key, "index/admin/%s", name));
+    struct strip strip = { a->ctl, name, &c, STRIP_MAX };
+    int r = strip_user(&strip, err);
+    return r == DEIS_OK ? change_commit(a->ctl, &c, err) : r;
 }
 
 static void cancel(struct api *a, struct fields *f)
 {
-    change_auto struct change c = { 0 };
     struct deis_err err = DEIS_ERR_INIT;
     deis_autofree char *name = NULL;
     deis_autojson json_t *doc = NULL;
-    deis_autorange struct deis_etcd_range owned = { 0 };
     char key[DEIS_KEY_MAX];
     int64_t revision;
+    int r = DEIS_CONFLICT;
+    bool owns = false;
 
     if (!target_user(a, f, &name, &doc, &revision)) {
         return;
     }
-    deis_key(key, "index/owner/%s/", name);
-    int r = deis_etcd_list(a->ctl->etcd, key, 1, &owned, &err);
-    if (r == DEIS_OK && owned.count == 0) {
-        api_change(a, &c, "user.cancel", "user/%s", name);
-        change_of_apps(&c);
-        deis_etcd_if_prefix_empty(c.txn, key);
-        deis_etcd_then_delete(c.txn, deis_key(key, "users/%s", name));
-        deis_etcd_then_delete(c.txn, deis_key(key, "index/admin/%s", name));
-        r = strip_user(a->ctl, name, &c, &err);
-        if (r == DEIS_OK) {
-            r = change_commit(a->ctl, &c, &err);
-        }
-        if (r == DEIS_OK) {
-            api_empty(a, 204);
-            return;
+    for (unsigned i = 0; i < TRIES && r == DEIS_CONFLICT && !owns; i++) {
+        deis_autorange struct deis_etcd_range owned = { 0 };
+        r = deis_etcd_list(a->ctl->etcd, deis_key(key, "index/owner/%s/", name), 1, &owned, &err);
+        owns = r == DEIS_OK && owned.count > 0;
+        if (r == DEIS_OK && !owns) {
+            r = cancel_once(a, name, &err);
         }
     }
-    if (r == DEIS_OK || r == DEIS_CONFLICT) {
+    if (owns) {
         api_detail(a, 409, "%s still has applications assigned. Delete or transfer ownership",
                    name);
-    } else {
+    } else if (r == DEIS_CONFLICT) {
+        api_detail(a, 409, "%s was changed by someone else at the same moment, try again", name);
+    } else if (r < 0) {
         api_error(a, &err);
+    } else {
+        api_empty(a, 204);
     }
 }
 

@@ -68,11 +68,6 @@ static int revoke_beyond(struct ctl *ctl, struct change *c, const char *user, si
     return DEIS_OK;
 }
 
-int tokens_revoke(struct ctl *ctl, struct change *c, const char *user, struct deis_err *err)
-{
-    return revoke_beyond(ctl, c, user, 0, err);
-}
-
 int tokens_issue(struct ctl *ctl, struct change *c, const char *user, bool all,
                  char out[TOKEN_LEN + 1], struct deis_err *err)
 {

@@ -16,8 +16,5 @@ int tokens_issue(struct ctl *ctl, struct change *c, const char *user, bool all,
 bool tokens_expired(struct ctl *ctl, const json_t *doc);
 /* Note that it was used, unless that was noted within the last hour. Failures don't matter. */
 void tokens_note_use(struct ctl *ctl, const char *hash, const json_t *doc, int64_t revision);
-/* Add to the change: the user has no token any more. */
-int tokens_revoke(struct ctl *ctl, struct change *c, const char *user,
-                  struct deis_err *err) deis_must_check;
 
 #endif

@@ -78,6 +78,8 @@ void deis_etcd_if_create(struct deis_etcd_txn *t, const char *key, int64_t creat
 void deis_etcd_if_absent(struct deis_etcd_txn *t, const char *key);
 void deis_etcd_if_exists(struct deis_etcd_txn *t, const char *key);
 void deis_etcd_if_prefix_empty(struct deis_etcd_txn *t, const char *prefix);
+/* Nothing was put below prefix after that revision of the store; deletions don't count. */
+void deis_etcd_if_prefix_unchanged(struct deis_etcd_txn *t, const char *prefix, int64_t revision);
 void deis_etcd_then_put(struct deis_etcd_txn *t, const char *key, struct deis_str value,
                         int64_t lease);
 void deis_etcd_then_delete(struct deis_etcd_txn *t, const char *key);

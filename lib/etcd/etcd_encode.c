@@ -176,6 +176,15 @@ void deis_etcd_if_prefix_empty(struct deis_etcd_txn *t, const char *prefix)
                       ",\"target\":\"VERSION\",\"result\":\"EQUAL\",\"version\":\"0\"}");
 }
 
+void deis_etcd_if_prefix_unchanged(struct deis_etcd_txn *t, const char *prefix, int64_t revision)
+{
+    begin_guard(t);
+    add_prefix(&t->guards, deis_str(prefix));
+    deis_buf_addf(&t->guards,
+                  ",\"target\":\"MOD\",\"result\":\"LESS\",\"mod_revision\":\"%" PRId64 "\"}",
+                  revision + 1);
+}
+
 static void begin_op(struct deis_etcd_txn *t, const char *kind)
 {
     deis_buf_addf(&t->ops, "%s{\"%s\":", t->op_count > 0 ? "," : "", kind);

@@ -221,6 +221,25 @@ describe('E beside the checklist', () => {
     }
   });
 
+  it('E-25 who leaves while adding something leaves nothing behind, or does not leave', async () => {
+    const key = () => `ssh-ed25519 ${Buffer.concat([Buffer.from('0000000b7373682d6564323535313900000020', 'hex'), randomBytes(32)]).toString('base64')}`;
+    for (let round = 0; round < 10; round++) {
+      const user = `leaver-${round}`;
+      let added = 0;
+      await w.addUser(user);
+      const got = await during(() => w.delete('auth/cancel', user), async (name) => {
+        const { status } = await w.post('keys', user, { id: name, public: key() });
+        added += status === 201;
+      });
+      if (got.status !== 204) { // something came between each time: nothing was lost
+        got.detail(409, /try again/);
+        assert.equal(await w.count('keys', user), added);
+        (await w.delete('auth/cancel', user)).is(204);
+      }
+      assert.deepEqual(await found(user), [], `round ${round}`);
+    }
+  });
+
   it('E-23 an app has no lines of an earlier one of its name', async () => {
     const app = await w.app('ivo');
     await w.platform.logged(app, 'ivo created initial release');

@@ -252,7 +252,35 @@ static void txn__answers_its_reads_in_order(void **state)
     assert_int_equal(rets[1].count, 0);
 }
 
-/* Keys put below a prefix since a revision; *ret_total keys are there. */
+static int commit_if_unchanged(struct deis_etcd *e, int64_t revision)
+{
+    deis_autotxn struct deis_etcd_txn *t = deis_etcd_txn_new();
+    struct deis_err err = DEIS_ERR_INIT;
+
+    deis_etcd_if_prefix_unchanged(t, "/t/c/", revision);
+    deis_etcd_then_put(t, "/t/d", DEIS_STR("x"), 0);
+    return deis_etcd_commit(e, t, NULL, NULL, &err);
+}
+
+static void txn__is_guarded_by_a_prefix_to_which_nothing_was_put(void **state)
+{
+    struct deis_etcd *e = *state;
+    deis_autorange struct deis_etcd_range none = { 0 };
+    deis_autorange struct deis_etcd_range range = { 0 };
+
+    OK(deis_etcd_list_keys(e, "/t/c/", &none, why));
+    assert_int_equal(commit_if_unchanged(e, none.revision), DEIS_OK);
+    OK(deis_etcd_put(e, "/t/c/a", DEIS_STR("x"), 0, why));
+    OK(deis_etcd_put(e, "/t/c/b", DEIS_STR("x"), 0, why));
+    assert_int_equal(commit_if_unchanged(e, none.revision), DEIS_CONFLICT);
+    OK(deis_etcd_list_keys(e, "/t/c/", &range, why));
+    assert_int_equal(commit_if_unchanged(e, range.revision), DEIS_OK);
+    OK(deis_etcd_delete(e, "/t/c/b", why));
+    assert_int_equal(commit_if_unchanged(e, range.revision), DEIS_OK);
+    OK(deis_etcd_put(e, "/t/c/a", DEIS_STR("x"), 0, why));
+    assert_int_equal(commit_if_unchanged(e, range.revision), DEIS_CONFLICT);
+}
+
 #define THREADS    4
 #define INCREMENTS 25
 
@@ -441,6 +469,7 @@ int main(void)
         CASE(list__pages_through_a_prefix_in_order),
         CASE(txn__guards_hold_or_nothing_is_done),
         CASE(txn__answers_its_reads_in_order),
+        CASE(txn__is_guarded_by_a_prefix_to_which_nothing_was_put),
         CASE(txn__loses_no_change_among_threads),
         CASE(txn__is_limited_to_128_of_each),
         CASE(lease__takes_its_keys_along),

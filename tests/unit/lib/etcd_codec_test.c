@@ -52,6 +52,7 @@ static void txn__has_guards_and_operations(void **state)
     deis_etcd_if_absent(t, "b");
     deis_etcd_if_exists(t, "c");
     deis_etcd_if_prefix_empty(t, "a");
+    deis_etcd_if_prefix_unchanged(t, "a", 41);
     deis_etcd_then_put(t, "a", DEIS_STR("b"), 0);
     deis_etcd_then_delete(t, "a");
     deis_etcd_then_delete_prefix(t, "a");
@@ -66,7 +67,9 @@ static void txn__has_guards_and_operations(void **state)
         "{\"key\":\"Yg==\",\"target\":\"VERSION\",\"result\":\"EQUAL\",\"version\":\"0\"},"
         "{\"key\":\"Yw==\",\"target\":\"VERSION\",\"result\":\"GREATER\",\"version\":\"0\"},"
         "{\"key\":\"YQ==\",\"range_end\":\"Yg==\",\"target\":\"VERSION\",\"result\":\"EQUAL\","
-        "\"version\":\"0\"}],"
+        "\"version\":\"0\"},"
+        "{\"key\":\"YQ==\",\"range_end\":\"Yg==\",\"target\":\"MOD\",\"result\":\"LESS\","
+        "\"mod_revision\":\"42\"}],"
         "\"success\":["
         "{\"request_put\":{\"key\":\"YQ==\",\"value\":\"Yg==\"}},"
         "{\"request_delete_range\":{\"key\":\"YQ==\"}},"
