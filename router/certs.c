@@ -2,6 +2,7 @@
 #include "router/certs.h"
 
 #include "router/core/challenges.h"
+#include "router/core/kept_doc.h"
 #include "router/ocsp.h"
 #include "router/saved.h"
 #include "router/tls_server.h"
@@ -13,15 +14,21 @@
 #define PLATFORM "@platform"
 
 enum {
-    ADDED_MAX = 64,     /* more new certificates at once are worth a snapshot made anew */
+    CHANGED_MAX = 512,  /* more certificates at once are worth a snapshot made anew */
     BEYOND_BASE = 1024, /* certificates of a snapshot that its base lacks */
+};
+
+struct known {
+    uint64_t sum; /* of the document */
+    struct tls_cert *cert;
 };
 
 struct certs {
     const struct settings *settings;
     struct deis_keys *keys; /* open what is sealed */
+    struct deis_loop *loop;
     struct tls_server *server;
-    struct deis_map *certs; /* name -> tls_cert */
+    struct deis_map *certs; /* name -> known */
     struct deis_map *challenges;
     struct tls_cert *platform;
     bool fixed; /* the platform's comes from files */
@@ -29,18 +36,30 @@ struct certs {
     char *platform_key;
     bool platform_changed;
     char *domain;
-    bool dirty;
-    char *added[ADDED_MAX]; /* names that are new, if nothing else has changed */
-    size_t added_count;
+    bool dirty;                 /* all of the snapshot is to be made anew */
+    bool stale;                 /* what is not about names */
+    bool odd_names;             /* of documents: one may stand in the way of another */
+    char *changed[CHANGED_MAX]; /* names, if no others have changed */
+    size_t changed_count;
     struct tls_snapshot *last;
     struct ocsp *ocsp; /* NULL: none */
     void (*on_changed)(void *arg);
     void *arg;
 };
 
-static void on_free_cert(void *value)
+static void on_free_known(void *value)
 {
-    tls_cert_unref(value);
+    struct known *k = value;
+
+    tls_cert_unref(k->cert);
+    free(k);
+}
+
+static struct tls_cert *known_cert(const struct certs *c, struct deis_str name)
+{
+    const struct known *k = deis_map_get(c->certs, name);
+
+    return k ? k->cert : NULL;
 }
 
 static void on_free_snapshot(struct route_https *h)
@@ -59,10 +78,19 @@ static void on_free_snapshot(struct route_https *h)
     free(s);
 }
 
-static void forget_added(struct certs *c)
+static void forget_changed(struct certs *c)
 {
-    while (c->added_count > 0) {
-        free(c->added[--c->added_count]);
+    while (c->changed_count > 0) {
+        free(c->changed[--c->changed_count]);
+    }
+}
+
+static void touch(struct certs *c, struct deis_str name)
+{
+    c->odd_names = c->odd_names || !tls_names_is_plain(name);
+    c->dirty = c->dirty || c->odd_names || c->changed_count == CHANGED_MAX;
+    if (!c->dirty) {
+        c->changed[c->changed_count++] = deis_str_dup(name);
     }
 }
 
@@ -96,13 +124,16 @@ static int load_files(struct certs *c, struct deis_err *err)
     return code;
 }
 
+static void on_opened(struct tls_cert *cert, void *arg);
+
 struct certs *certs_new(const struct settings *settings, struct deis_keys *keys,
-                        struct deis_err *err)
+                        struct deis_loop *loop, struct deis_err *err)
 {
     struct certs *c = deis_alloc(sizeof(*c));
 
     c->settings = settings;
-    c->certs = deis_map_new(on_free_cert);
+    c->loop = loop;
+    c->certs = deis_map_new(on_free_known);
     c->challenges = deis_map_new(free);
     c->domain = deis_strdup(settings->routes ? "" : "localhost");
     c->dirty = true;
@@ -112,6 +143,7 @@ struct certs *certs_new(const struct settings *settings, struct deis_keys *keys,
         certs_free(c);
         return NULL;
     }
+    tls_server_on_opened(c->server, on_opened, c);
     if (c->platform) {
         warn_if_expired(c->platform, deis_str(settings->cert));
     }
@@ -126,6 +158,35 @@ static void watch(struct certs *c, struct deis_str name, struct tls_cert *cert)
     }
 }
 
+struct opened {
+    struct certs *certs;
+    struct tls_cert *cert;
+};
+
+/* It is in use now. */
+static void take_opened(void *arg)
+{
+    struct opened *o = arg;
+    struct deis_str name = deis_str(tls_cert_name(o->cert));
+
+    if (known_cert(o->certs, name) == o->cert) {
+        warn_if_expired(o->cert, name);
+        watch(o->certs, name, o->cert);
+    }
+    tls_cert_unref(o->cert);
+    free(o);
+}
+
+/* thread: any */
+static void on_opened(struct tls_cert *cert, void *arg)
+{
+    struct opened *o = deis_alloc(sizeof(*o));
+
+    o->certs = arg;
+    o->cert = tls_cert_ref(cert);
+    deis_loop_post(o->certs->loop, take_opened, o);
+}
+
 static void on_staple(const char *name, struct tls_cert *cert, void *arg)
 {
     struct certs *c = arg;
@@ -133,15 +194,17 @@ static void on_staple(const char *name, struct tls_cert *cert, void *arg)
     if (strcmp(name, PLATFORM) == 0) {
         tls_cert_unref(c->platform);
         c->platform = cert;
+        c->dirty = true;
     } else {
-        deis_map_set(c->certs, deis_str(name), cert);
+        struct known *k = deis_map_get(c->certs, deis_str(name));
+        tls_cert_unref(k->cert);
+        k->cert = cert;
+        touch(c, deis_str(name));
     }
-    c->dirty = true;
     c->on_changed(c->arg);
 }
 
-void certs_start_ocsp(struct certs *c, struct deis_loop *loop, void (*on_changed)(void *arg),
-                      void *arg)
+void certs_start_ocsp(struct certs *c, void (*on_changed)(void *arg), void *arg)
 {
     size_t cursor = 0;
     struct deis_str name;
@@ -152,9 +215,12 @@ void certs_start_ocsp(struct certs *c, struct deis_loop *loop, void (*on_changed
     }
     c->on_changed = on_changed;
     c->arg = arg;
-    c->ocsp = ocsp_new(loop, c->settings->ocsp_ca, on_staple, c);
+    c->ocsp = ocsp_new(c->loop, c->settings->ocsp_ca, on_staple, c);
     while (deis_map_next(c->certs, &cursor, &name, &value)) {
-        watch(c, name, value);
+        struct tls_cert *cert = ((struct known *)value)->cert;
+        if (tls_cert_is_open(cert)) {
+            watch(c, name, cert);
+        }
     }
     if (c->platform) {
         watch(c, DEIS_STR(PLATFORM), c->platform);
@@ -179,7 +245,7 @@ void certs_free(struct certs *c)
         return;
     }
     route_https_unref(c->last ? &c->last->https : NULL);
-    forget_added(c);
+    forget_changed(c);
     deis_map_free(c->certs);
     deis_map_free(c->challenges);
     tls_cert_unref(c->platform);
@@ -201,49 +267,59 @@ struct tls_server *certs_server(struct certs *c)
 static struct tls_cert *read_document(struct certs *c, struct deis_str name, struct deis_str value,
                                       struct deis_err *err)
 {
-    struct deis_buf key = DEIS_BUF_INIT(TLS_PEM_MAX);
-    deis_autofree char *place = deis_asprintf("cert/%.*s", DEIS_STR_ARG(name));
+    deis_autofree char *serves = deis_str_dup(name);
     deis_autojson json_t *doc = deis_json_parse(value, err);
-    struct tls_cert *cert = NULL;
     const char *certificate;
     const char *sealed;
 
-    if (doc && deis_json_get_str(doc, "certificate", &certificate, err) == 0 &&
-        deis_json_get_str(doc, "key", &sealed, err) == 0 &&
-        deis_keys_unseal(c->keys, deis_str(place), deis_str(sealed), &key, err) == 0) {
-        deis_autofree char *serves = deis_str_dup(name);
-        cert = tls_cert_new(c->server, serves, deis_str(certificate), deis_buf_str(&key), err);
+    if (!doc || deis_json_get_str(doc, "certificate", &certificate, err) < 0 ||
+        deis_json_get_str(doc, "key", &sealed, err) < 0) {
+        return NULL;
     }
-    if (key.data) {
-        explicit_bzero(key.data, key.len);
+    return tls_cert_sealed(c->server, serves, deis_str(certificate), deis_str(sealed), err);
+}
+
+/* What replaces another has to prove good first. */
+static struct tls_cert *read_better(struct certs *c, struct deis_str name, struct deis_str value,
+                                    struct deis_err *err)
+{
+    struct tls_cert *cert = read_document(c, name, value, err);
+
+    if (cert && known_cert(c, name) && tls_cert_open(c->server, cert, err) < 0) {
+        tls_cert_unref(cert);
+        return NULL;
     }
-    deis_buf_clear(&key);
     return cert;
 }
 
 void certs_set(struct certs *c, struct deis_str name, struct deis_str value)
 {
+    struct known *k = deis_map_get(c->certs, name);
+    uint64_t sum = kept_doc_sum(value);
     struct deis_err err;
 
     if (!value.ptr) {
-        c->dirty = deis_map_remove(c->certs, name) || c->dirty;
-        watch(c, name, NULL);
+        if (deis_map_remove(c->certs, name)) {
+            touch(c, name);
+            watch(c, name, NULL);
+        }
         return;
     }
-    struct tls_cert *cert = read_document(c, name, value, &err);
+    if (k && k->sum == sum) {
+        return;
+    }
+    struct tls_cert *cert = read_better(c, name, value, &err);
     if (!cert) {
         /* One that served until now goes on. */
-        deis_warn("certificate can't be used", KV_V("name", name), KV_ERR(&err));
+        deis_warn(TLS_CERT_USELESS, KV_V("name", name), KV_ERR(&err));
         return;
     }
-    warn_if_expired(cert, name);
-    if (!c->dirty && c->added_count < ADDED_MAX && !deis_map_get(c->certs, name)) {
-        c->added[c->added_count++] = deis_str_dup(name);
-    } else {
-        c->dirty = true;
-    }
-    deis_map_set(c->certs, name, cert);
-    watch(c, name, cert);
+    watch(c, name, NULL); /* until it is in use */
+    k = deis_alloc(sizeof(*k));
+    k->sum = sum;
+    k->cert = cert;
+    deis_map_set(c->certs, name, k);
+    touch(c, name);
 }
 
 void certs_set_challenge(struct certs *c, struct deis_str token, struct deis_str value)
@@ -251,7 +327,7 @@ void certs_set_challenge(struct certs *c, struct deis_str token, struct deis_str
     struct deis_err err;
 
     if (challenges_set(c->challenges, token, value, &err)) {
-        c->dirty = true;
+        c->stale = true;
     } else {
         deis_warn("challenge ignored", KV_V("token", token), KV_ERR(&err));
     }
@@ -305,7 +381,7 @@ void certs_set_domain(struct certs *c, const char *domain)
 
 void certs_set_policy(struct certs *c)
 {
-    c->dirty = true;
+    c->stale = true;
 }
 
 /* Both halves have to be there and fit; while they don't, the last pair stays. */
@@ -375,12 +451,12 @@ static void snapshot_add(struct tls_snapshot *s, struct deis_str name, struct tl
     }
 }
 
-/* The last one and what was added since, which shares the certificates of its base. */
-static struct tls_snapshot *snapshot_more(struct certs *c)
+/* The last one with what was changed since, which shares the certificates of its base. */
+static struct tls_snapshot *snapshot_changed(struct certs *c)
 {
     struct tls_snapshot *last = c->last;
     size_t kept = last->base ? last->count : 0;
-    struct tls_snapshot *s = snapshot_new(c, kept + c->added_count);
+    struct tls_snapshot *s = snapshot_new(c, kept + c->changed_count);
 
     s->base = last->base ? last->base : last;
     atomic_fetch_add(&s->base->https.refs, 1);
@@ -389,9 +465,13 @@ static struct tls_snapshot *snapshot_more(struct certs *c)
     for (; s->count < kept; s->count++) {
         s->certs[s->count] = tls_cert_ref(last->certs[s->count]);
     }
-    for (size_t i = 0; i < c->added_count; i++) {
-        struct deis_str name = deis_str(c->added[i]);
-        snapshot_add(s, name, deis_map_get(c->certs, name));
+    for (size_t i = 0; i < c->changed_count; i++) {
+        struct deis_str name = deis_str(c->changed[i]);
+        struct tls_cert *cert = known_cert(c, name);
+        tls_names_remove(s->names, name);
+        if (cert) {
+            snapshot_add(s, name, cert);
+        }
     }
     return s;
 }
@@ -406,7 +486,7 @@ static struct tls_snapshot *snapshot_all(struct certs *c)
 
     s->names = tls_names_new(c->domain, count);
     while (deis_map_next(c->certs, &cursor, &name, &value)) {
-        snapshot_add(s, name, value);
+        snapshot_add(s, name, ((struct known *)value)->cert);
     }
     if (c->platform) {
         s->platform = tls_cert_ref(c->platform);
@@ -421,11 +501,12 @@ void certs_publish(struct certs *c, struct route_model *m)
     if (c->platform_changed) {
         take_platform(c);
     }
-    if (c->dirty || c->added_count > 0) {
+    if (c->dirty || c->stale || c->changed_count > 0) {
         bool all = c->dirty || !c->last || (c->last->base && c->last->count > BEYOND_BASE);
-        struct tls_snapshot *s = all ? snapshot_all(c) : snapshot_more(c);
+        struct tls_snapshot *s = all ? snapshot_all(c) : snapshot_changed(c);
         c->dirty = false;
-        forget_added(c);
+        c->stale = false;
+        forget_changed(c);
         route_https_unref(c->last ? &c->last->https : NULL);
         c->last = s;
     }

@@ -16,14 +16,14 @@
 struct certs;
 struct ocsp;
 
-/* Reads --cert and --key. keys is borrowed. */
+/* Reads --cert and --key. keys and loop, which must end first, are borrowed. */
 struct certs *certs_new(const struct settings *settings, struct deis_keys *keys,
-                        struct deis_err *err) deis_must_check;
+                        struct deis_loop *loop, struct deis_err *err) deis_must_check;
 void certs_free(struct certs *c); /* NULL is fine; no connection may be left */
 struct tls_server *certs_server(struct certs *c);
-/* Staple OCSP answers, if settings want that; on_changed: publish. */
-void certs_start_ocsp(struct certs *c, struct deis_loop *loop, void (*on_changed)(void *arg),
-                      void *arg);
+/* Staple OCSP answers to certificates that are in use, if settings want that; on_changed: publish.
+ */
+void certs_start_ocsp(struct certs *c, void (*on_changed)(void *arg), void *arg);
 void certs_stop_ocsp(struct certs *c);                /* before the loop ends; NULL is fine */
 const struct ocsp *certs_ocsp(const struct certs *c); /* NULL: none */
 

@@ -483,7 +483,7 @@ static int start(struct router *r, struct deis_err *err)
     r->jobs = deis_workers_new(r->loop, 1, JOBS_MAX);
     r->takeover = takeover_begin(r);
     if (open_keys(r, err) < 0 ||
-        (r->settings.https && !(r->certs = certs_new(&r->settings, r->keys, err)))) {
+        (r->settings.https && !(r->certs = certs_new(&r->settings, r->keys, r->loop, err)))) {
         return err->code;
     }
     r->connections_max = connections_max(r);
@@ -498,7 +498,7 @@ static int start(struct router *r, struct deis_err *err)
         return err->code;
     }
     if (r->certs) {
-        certs_start_ocsp(r->certs, r->loop, on_certs_changed, r);
+        certs_start_ocsp(r->certs, on_certs_changed, r);
     }
     if (!r->takeover) {
         return router_go_live(r, err);

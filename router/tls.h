@@ -25,15 +25,34 @@ struct tls_server;
 struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err);
 void tls_server_free(struct tls_server *s); /* NULL is fine */
 
+/* on_opened: a sealed certificate was needed first, and can be used. thread: that of who needed it
+ */
+void tls_server_on_opened(struct tls_server *s, void (*on_opened)(struct tls_cert *cert, void *arg),
+                          void *arg);
+
 /* A certificate for the name, from PEM texts, the chain behind the leaf; both may be as long as
  * TLS_PEM_MAX. NULL: it can't be used; err never holds any of the key. */
 struct tls_cert *tls_cert_new(struct tls_server *s, const char *name, struct deis_str certificate,
                               struct deis_str key, struct deis_err *err);
+/*
+ * The same with a key that is sealed for "cert/<name>". It is read and checked when a client asks
+ * for it first: most of what thousands of certificates cost, in time and memory, is never needed.
+ * NULL: the key can't be unsealed.
+ */
+struct tls_cert *tls_cert_sealed(struct tls_server *s, const char *name,
+                                 struct deis_str certificate, struct deis_str key,
+                                 struct deis_err *err);
+/* Read and check it now, if nobody did. */
+int tls_cert_open(struct tls_server *s, struct tls_cert *c, struct deis_err *err) deis_must_check;
+bool tls_cert_is_open(const struct tls_cert *c);
+#define TLS_CERT_USELESS "certificate can't be used" /* in the log */
+const char *tls_cert_name(const struct tls_cert *c);
 struct tls_cert *tls_cert_ref(struct tls_cert *c);
 void tls_cert_unref(struct tls_cert *c); /* NULL is fine */
-/* The same with an OCSP answer for clients, good until then (Unix time); yours. */
+/* An open one with an OCSP answer for clients, good until then (Unix time); yours. */
 struct tls_cert *tls_cert_stapled(const struct tls_cert *c, struct deis_str answer,
                                   uint64_t until_ms);
+/* These of an open one. */
 bool tls_cert_expired(const struct tls_cert *c);
 /* Call `each` with the host names that the certificate covers. */
 void tls_cert_names(const struct tls_cert *c, void (*each)(struct deis_str name, void *arg),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The context of all connections, and certificates. */
+/* The context of all connections, and which certificate each gets. */
 #include "router/tls_server.h"
 
 #include "router/worker.h"
@@ -7,10 +7,6 @@
 #include "lib/base/clock.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
-enum { CHAIN_MAX = 10 };
 
 /* AES-128 with SHA-256 costs least, most of all in the key schedule. Before TLS 1.3 only what keeps
  * its secret when a key is lost, and what HTTP/2 may use (RFC 9113 section 9.2.2). */
@@ -48,7 +44,7 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
         return SSL_CLIENT_HELLO_ERROR;
     }
     struct tls_cert *cert = s ? pick(s, host) : NULL;
-    if (!cert) {
+    if (!cert || !tls_cert_ready(c->worker->opts.tls, cert)) {
         *alert = host.ptr ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_HANDSHAKE_FAILURE;
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -61,17 +57,12 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-static int use_cert(SSL *ssl, const struct tls_cert *cert)
-{
-    return SSL_use_cert_and_key(ssl, cert->leaf, cert->key, cert->chain, 1);
-}
-
 /* A full handshake, which needs the certificate. */
 static int on_cert_wanted(SSL *ssl, void *arg)
 {
     const struct tls_conn *c = SSL_get_app_data(ssl);
 
-    return c->cert && use_cert(ssl, c->cert) == 1;
+    return c->cert && tls_cert_use(ssl, c->cert);
 }
 
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
@@ -109,15 +100,6 @@ static int on_status_wanted(SSL *ssl, void *arg)
     return SSL_TLSEXT_ERR_OK;
 }
 
-static int fail(struct deis_err *err, const char *what)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_error());
-
-    deis_err_set(err, DEIS_INVALID, "%s: %s", what, reason ? reason : "not PEM, or broken");
-    ERR_clear_error();
-    return DEIS_INVALID;
-}
-
 struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err)
 {
     struct tls_server *s = deis_alloc(sizeof(*s));
@@ -125,7 +107,7 @@ struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err)
     s->keys = keys;
     s->ctx = SSL_CTX_new(TLS_server_method());
     if (!s->ctx || SSL_CTX_set_min_proto_version(s->ctx, TLS1_2_VERSION) != 1) {
-        fail(err, "TLS");
+        (void)tls_fail(err, "TLS");
         tls_server_free(s);
         return NULL;
     }
@@ -136,7 +118,7 @@ struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err)
     s->ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
     if (!s->bio || !s->ticket_cipher || SSL_CTX_set_ciphersuites(s->ctx, SUITES_13) != 1 ||
         SSL_CTX_set_cipher_list(s->ctx, SUITES_12) != 1) {
-        fail(err, "TLS");
+        (void)tls_fail(err, "TLS");
         tls_server_free(s);
         return NULL;
     }
@@ -154,6 +136,13 @@ struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err)
     return s;
 }
 
+void tls_server_on_opened(struct tls_server *s, void (*on_opened)(struct tls_cert *cert, void *arg),
+                          void *arg)
+{
+    s->on_opened = on_opened;
+    s->arg = arg;
+}
+
 void tls_server_free(struct tls_server *s)
 {
     if (s) {
@@ -162,147 +151,4 @@ void tls_server_free(struct tls_server *s)
         EVP_CIPHER_free(s->ticket_cipher);
         free(s);
     }
-}
-
-/* An encrypted key must not ask for its password on a terminal. */
-static int no_password(char *buf, int size, int writing, void *arg)
-{
-    return 0;
-}
-
-static BIO *bio_of(struct deis_str text)
-{
-    return BIO_new_mem_buf(text.ptr, (int)text.len);
-}
-
-static int read_chain(struct tls_cert *c, struct deis_str text, struct deis_err *err)
-{
-    BIO *bio = bio_of(text);
-    X509 *next;
-    int code = 0;
-
-    c->leaf = PEM_read_bio_X509(bio, NULL, no_password, NULL);
-    c->chain = sk_X509_new_null();
-    if (!c->leaf) {
-        BIO_free(bio);
-        return fail(err, "certificate");
-    }
-    while (code == 0 && (next = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
-        if (sk_X509_num(c->chain) >= CHAIN_MAX) {
-            X509_free(next);
-            code = deis_err_set(err, DEIS_LIMIT, "the chain is longer than %d certificates",
-                                CHAIN_MAX);
-        } else {
-            sk_X509_push(c->chain, next);
-        }
-    }
-    /* It ends with the news that there is nothing more. */
-    if (code == 0 && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-        code = fail(err, "chain");
-    }
-    ERR_clear_error();
-    BIO_free(bio);
-    return code;
-}
-
-static int read_key(struct tls_cert *c, struct deis_str text, struct deis_err *err)
-{
-    BIO *bio = bio_of(text);
-
-    c->key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
-    BIO_free(bio);
-    return c->key ? 0 : fail(err, "key");
-}
-
-/* Whatever would fail in a handshake fails here. */
-static int try_out(struct tls_server *s, const struct tls_cert *c, struct deis_err *err)
-{
-    SSL *probe = SSL_new(s->ctx);
-    bool fits = probe && use_cert(probe, c) == 1;
-
-    SSL_free(probe);
-    return fits ? 0 : fail(err, "certificate and key");
-}
-
-struct tls_cert *tls_cert_new(struct tls_server *s, const char *name, struct deis_str certificate,
-                              struct deis_str key, struct deis_err *err)
-{
-    struct tls_cert *c = deis_alloc(sizeof(*c));
-
-    atomic_init(&c->refs, 1);
-    deis_sha256(deis_str(name), c->context);
-    ERR_clear_error();
-    if (certificate.len > TLS_PEM_MAX || key.len > TLS_PEM_MAX) {
-        deis_err_set(err, DEIS_LIMIT, "certificate or key is longer than %d bytes", TLS_PEM_MAX);
-    } else if (read_chain(c, certificate, err) == 0 && read_key(c, key, err) == 0 &&
-               try_out(s, c, err) == 0) {
-        return c;
-    }
-    tls_cert_unref(c);
-    return NULL;
-}
-
-struct tls_cert *tls_cert_ref(struct tls_cert *c)
-{
-    atomic_fetch_add(&c->refs, 1);
-    return c;
-}
-
-void tls_cert_unref(struct tls_cert *c)
-{
-    if (c && atomic_fetch_sub(&c->refs, 1) == 1) {
-        X509_free(c->leaf);
-        sk_X509_pop_free(c->chain, X509_free);
-        EVP_PKEY_free(c->key);
-        free(c->staple);
-        free(c);
-    }
-}
-
-struct tls_cert *tls_cert_stapled(const struct tls_cert *c, struct deis_str answer,
-                                  uint64_t until_ms)
-{
-    struct tls_cert *s = deis_alloc(sizeof(*s));
-
-    atomic_init(&s->refs, 1);
-    X509_up_ref(c->leaf);
-    EVP_PKEY_up_ref(c->key);
-    s->leaf = c->leaf;
-    s->key = c->key;
-    s->chain = X509_chain_up_ref(c->chain);
-    memcpy(s->context, c->context, sizeof(s->context));
-    s->staple = (unsigned char *)deis_str_dup(answer);
-    s->staple_len = answer.len;
-    s->staple_until_ms = until_ms;
-    return s;
-}
-
-bool tls_cert_expired(const struct tls_cert *c)
-{
-    return X509_cmp_current_time(X509_get0_notAfter(c->leaf)) < 0;
-}
-
-void tls_cert_names(const struct tls_cert *c, void (*each)(struct deis_str name, void *arg),
-                    void *arg)
-{
-    GENERAL_NAMES *names = X509_get_ext_d2i(c->leaf, NID_subject_alt_name, NULL, NULL);
-    char common[ROUTE_HOST_MAX + 1];
-
-    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-        const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, i);
-        if (n->type == GEN_DNS) {
-            each(deis_str_n((const char *)ASN1_STRING_get0_data(n->d.dNSName),
-                            (size_t)ASN1_STRING_length(n->d.dNSName)),
-                 arg);
-        }
-    }
-    if (!names) {
-        int len = X509_NAME_get_text_by_NID(X509_get_subject_name(c->leaf), NID_commonName, common,
-                                            sizeof(common));
-        if (len > 0) {
-            each(deis_str_n(common, (size_t)len), arg);
-        }
-    }
-    GENERAL_NAMES_free(names);
-    ERR_clear_error();
 }

@@ -6,14 +6,26 @@
 #include "router/tls.h"
 
 #include <openssl/ssl.h>
+#include <pthread.h>
+
+enum tls_cert_state {
+    TLS_CERT_CLOSED, /* nobody has needed it so far */
+    TLS_CERT_OPEN,
+    TLS_CERT_BAD,
+};
 
 /* A certificate with its chain and key, shared by all snapshots that hold it. */
 struct tls_cert {
     atomic_uint refs;
-    X509 *leaf;
+    _Atomic(enum tls_cert_state) state;
+    pthread_mutex_t opening;
+    char *name;
+    uint8_t context[32]; /* of sessions; says for which name it serves */
+    char *certificate;   /* both as they came, until it is opened */
+    char *sealed;
+    X509 *leaf; /* these once it is open */
     STACK_OF(X509) * chain;
     EVP_PKEY *key;
-    uint8_t context[32]; /* of sessions; says for which name it serves */
     uint64_t staple_until_ms;
     size_t staple_len; /* 0: it has no OCSP answer */
     unsigned char *staple;
@@ -36,6 +48,8 @@ struct tls_server {
     BIO_METHOD *bio;
     EVP_CIPHER *ticket_cipher;
     struct deis_keys *keys;
+    void (*on_opened)(struct tls_cert *cert, void *arg);
+    void *arg;
 };
 
 struct tls_conn {
@@ -53,6 +67,13 @@ struct tls_conn {
     uint32_t held_len;
     char *held; /* tickets on their way */
 };
+
+/* The certificate can be used: opens it if nobody did. What is wrong is reported once. */
+bool tls_cert_ready(struct tls_server *s, struct tls_cert *c);
+/* For this handshake. */
+bool tls_cert_use(SSL *ssl, const struct tls_cert *c);
+/* What the library says; returns the code. */
+int tls_fail(struct deis_err *err, const char *what);
 
 /* NULL: out of memory. */
 BIO_METHOD *tls_bio_method(void);

@@ -84,6 +84,24 @@ bool tls_names_add(struct tls_names *n, struct deis_str name, uint32_t certifica
     return add(n->own, name, certificate);
 }
 
+void tls_names_remove(struct tls_names *n, struct deis_str name)
+{
+    char text[ROUTE_HOST_MAX + 1];
+    struct deis_str key;
+
+    if (normalise(name, text, &key)) {
+        route_hosts_remove(n->own, key);
+    }
+}
+
+bool tls_names_is_plain(struct deis_str name)
+{
+    char text[ROUTE_HOST_MAX + 1];
+    struct deis_str key;
+
+    return !normalise(name, text, &key) || deis_str_eq(name, key);
+}
+
 bool tls_names_add_platform(struct tls_names *n, struct deis_str name)
 {
     return add(n->platform, name, 0);

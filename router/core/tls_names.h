@@ -17,12 +17,17 @@ struct tls_names;
 
 /* domain: that of all apps, "" when there is none. */
 struct tls_names *tls_names_new(const char *domain, size_t expected);
-/* One that more can be added to, for the price of copying memory. */
+/* One that more can be added to, without a change of the first. */
 struct tls_names *tls_names_copy(const struct tls_names *n);
 void tls_names_free(struct tls_names *n); /* NULL is fine */
 /* A certificate for one name, or for all names one label below it ("*.example.com"). False: the
  * name is no such thing, or taken. */
 bool tls_names_add(struct tls_names *n, struct deis_str name, uint32_t certificate);
+/* As if it had not been added. */
+void tls_names_remove(struct tls_names *n, struct deis_str name);
+/* It is written as it is looked up, or not a name at all: no other that is plain stands for the
+ * same hosts. */
+bool tls_names_is_plain(struct deis_str name);
 /* A name that the platform's certificate covers. */
 bool tls_names_add_platform(struct tls_names *n, struct deis_str name);
 /* The platform has a certificate: for clients that name no host. */

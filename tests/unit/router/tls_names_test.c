@@ -52,6 +52,33 @@ static void pick__prefers_the_nearest(void **state)
     tls_names_free(n);
 }
 
+static void copy__is_changed_alone(void **state)
+{
+    struct tls_names *a = tls_names_new("", 1);
+
+    assert_true(tls_names_add(a, DEIS_STR("a.test"), 1));
+    struct tls_names *b = tls_names_copy(a);
+    tls_names_remove(b, DEIS_STR("A.test"));
+    tls_names_remove(b, DEIS_STR("no name"));
+    assert_true(tls_names_add(b, DEIS_STR("b.test"), 2));
+    assert_int_equal(tls_names_pick(a, DEIS_STR("a.test")), 1);
+    assert_int_equal(tls_names_pick(a, DEIS_STR("b.test")), TLS_NAMES_NONE);
+    assert_int_equal(tls_names_pick(b, DEIS_STR("a.test")), TLS_NAMES_NONE);
+    assert_int_equal(tls_names_pick(b, DEIS_STR("b.test")), 2);
+    tls_names_free(a);
+    assert_int_equal(tls_names_pick(b, DEIS_STR("b.test")), 2);
+    tls_names_free(b);
+}
+
+static void plain__names_are_written_as_they_are_looked_up(void **state)
+{
+    assert_true(tls_names_is_plain(DEIS_STR("a.test")));
+    assert_true(tls_names_is_plain(DEIS_STR("*.a.test")));
+    assert_true(tls_names_is_plain(DEIS_STR("no name"))); /* nothing else stands for it either */
+    assert_false(tls_names_is_plain(DEIS_STR("A.test")));
+    assert_false(tls_names_is_plain(DEIS_STR("a.test.")));
+}
+
 static void pick__finds_nothing_in_nothing(void **state)
 {
     struct tls_names *n = tls_names_new("", 0);
@@ -118,6 +145,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pick__prefers_the_nearest),
         cmocka_unit_test(pick__finds_nothing_in_nothing),
+        cmocka_unit_test(copy__is_changed_alone),
+        cmocka_unit_test(plain__names_are_written_as_they_are_looked_up),
         cmocka_unit_test(add__takes_names_of_hosts_once),
         cmocka_unit_test(sni__is_read_strictly),
     };
