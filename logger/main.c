@@ -26,7 +26,8 @@ static const struct deis_conf_row rows[] = {
     ROW("data", DEIS_CONF_TEXT, data, "/data", "folder of the lines"),
     ROW("segment", DEIS_CONF_BYTES, segment_bytes, "1M", "size of a file; the unit of removal"),
     ROW("app-quota", DEIS_CONF_BYTES, app_bytes, "32M", "room for the lines of one app"),
-    ROW("total-quota", DEIS_CONF_BYTES, total_bytes, "1G", "room for all lines"),
+    ROW("total-quota", DEIS_CONF_BYTES, total_bytes, "1G",
+        "room for all lines; the newest file of an app stays"),
 };
 
 static const struct deis_bus_method methods[] = {

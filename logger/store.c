@@ -179,12 +179,27 @@ static int take_folder(struct log_store *s, struct deis_err *err)
     return 0;
 }
 
+/* A segment counts in full as soon as it is begun, and the newest stays: small quotas take small
+ * segments. */
+static void limit_segment(struct log_store_opts *opts)
+{
+    struct retention_limits *l = &opts->limits;
+    uint64_t least = l->app_bytes < l->total_bytes ? l->app_bytes : l->total_bytes;
+
+    if (opts->segment_bytes > least / 2) {
+        opts->segment_bytes = least / 2;
+    }
+    l->app_bytes -= opts->segment_bytes;
+    l->total_bytes -= opts->segment_bytes;
+}
+
 struct log_store *log_store_open(const struct log_store_opts *opts, struct sources *sources,
                                  struct deis_err *err)
 {
     struct log_store *s = deis_alloc(sizeof(*s));
 
     s->opts = *opts;
+    limit_segment(&s->opts);
     s->root = deis_strdup(opts->root);
     s->sources = sources;
     s->apps = deis_map_new(app_free);
@@ -402,10 +417,11 @@ static int finish_segment(struct log_store *s, struct app_log *a, struct deis_er
     return sources_save(s->sources, deis_wall_ms(), err);
 }
 
-static int ready_segment(struct log_store *s, struct app_log *a, struct deis_err *err)
+/* A newest segment that takes len bytes more. */
+static int ready_segment(struct log_store *s, struct app_log *a, size_t len, struct deis_err *err)
 {
-    bool full =
-        a->count > 0 && (a->torn || a->segments[a->count - 1].bytes >= s->opts.segment_bytes);
+    uint64_t bytes = a->count > 0 ? a->segments[a->count - 1].bytes : 0;
+    bool full = a->torn || (bytes > 0 && bytes + len > s->opts.segment_bytes);
 
     if (full) {
         int r = finish_segment(s, a, err);
@@ -423,7 +439,7 @@ static int ready_segment(struct log_store *s, struct app_log *a, struct deis_err
 static int append_bytes(struct log_store *s, struct app_log *a, struct deis_str bytes,
                         struct deis_err *err)
 {
-    int r = ready_segment(s, a, err);
+    int r = ready_segment(s, a, bytes.len, err);
 
     if (r < 0) {
         return r;

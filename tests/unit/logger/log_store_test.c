@@ -6,12 +6,14 @@
 
 #include "lib/base/buf.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DAY_MS (24ull * 3600 * 1000)
@@ -208,6 +210,51 @@ static void store__without_descriptors_lines_are_synced_at_once(void **state)
     assert_int_equal(count, 0);
 }
 
+static uint64_t bytes_of(struct fixture *f, const char *app)
+{
+    deis_autofree char *path = deis_asprintf("%s/apps/%s", f->folder, app);
+    const struct dirent *e;
+    struct stat st;
+    uint64_t bytes = 0;
+    DIR *dir = opendir(path);
+
+    while (dir && (e = readdir(dir)) != NULL) {
+        if (e->d_name[0] != '.' && fstatat(dirfd(dir), e->d_name, &st, 0) == 0) {
+            bytes += (uint64_t)st.st_size;
+        }
+    }
+    closedir(dir);
+    return bytes;
+}
+
+static void store__an_app_keeps_within_its_quota(void **state)
+{
+    static const struct log_store_opts rows[] = {
+        { .segment_bytes = 16 * 1024, .limits = { 64 * 1024, 1 << 20 } },
+        { .segment_bytes = 1 << 20, .limits = { 64 * 1024, 1 << 20 } },
+        { .segment_bytes = 16 * 1024, .limits = { 1 << 20, 64 * 1024 } },
+    };
+    struct fixture *f = *state;
+    char app[] = "quota-0";
+    char text[1000];
+
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    for (size_t i = 0; i < DEIS_COUNT(rows); i++) {
+        struct log_store_opts opts = rows[i];
+        opts.root = f->folder;
+        log_store_free(f->store);
+        f->store = log_store_open(&opts, f->sources, &f->err);
+        assert_non_null(f->store);
+        for (int n = 0; n < 200; n++) {
+            assert_int_equal(append(f, app, text), 0);
+            assert_in_range(bytes_of(f, app), 1, 64 * 1024);
+        }
+        assert_in_range(bytes_of(f, app), 32 * 1024, 64 * 1024); /* and uses it */
+        assert_int_equal(log_store_delete(f->store, deis_str(app), &f->err), 0);
+    }
+}
+
 static size_t open_descriptors(void)
 {
     size_t count = 0;
@@ -298,6 +345,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(store__without_descriptors_lines_are_synced_at_once, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(store__an_app_keeps_within_its_quota, setup, teardown),
         cmocka_unit_test_setup_teardown(store__descriptors_are_given_back, setup, teardown),
         cmocka_unit_test_setup_teardown(store__a_torn_end_is_mended_at_start, setup, teardown),
         cmocka_unit_test_setup_teardown(sources__are_remembered_for_a_day, setup, teardown),
