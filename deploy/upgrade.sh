@@ -62,4 +62,6 @@ upgrade() {
         upgrade_router
     fi
     start_all
+    # The images that went before; those of containers that are still there stay.
+    docker image prune -f --filter label=deis.platform >/dev/null
 }

@@ -23,8 +23,10 @@ exec 9>&- 9<&-
 has_ended() { [ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$old")" = "exited 0" ]; }
 check "it ends with its last connection" until_true 20 has_ended
 check "deisctl status" deisctl status
+former=$(printf 'FROM deis/logger:dev\nLABEL deis.platform=1 former=1\n' | docker build -q -)
 check "an upgrade of nothing replaces nothing and clears up" "$root/deploy/quickstart" --upgrade
 check "the container of the router before is gone" test -z "$(docker ps -aq --filter name=deis-router-leaving-)"
+check "an image that went before is gone" fail_with "No such image" docker image inspect "$former"
 
 # What an upgrade leaves that is cut before the new router is there.
 docker update --restart no deis-router >/dev/null
