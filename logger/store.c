@@ -2,12 +2,12 @@
 #include "logger/store_priv.h"
 
 #include "lib/base/clock.h"
+#include "lib/net/file.h"
 #include "lib/net/log.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -165,20 +165,6 @@ static int open_apps(struct log_store *s, struct deis_err *err)
     return r;
 }
 
-static int take_folder(struct log_store *s, struct deis_err *err)
-{
-    deis_autofree char *path = deis_asprintf("%s/.lock", s->root);
-
-    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0) {
-        return deis_err_errno(err, errno, "can't open '%s'", path);
-    }
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-        return deis_err_set(err, DEIS_CONFLICT, "another logger uses '%s'", s->root);
-    }
-    return 0;
-}
-
 /* A segment counts in full as soon as it is begun, and the newest stays: small quotas take small
  * segments. */
 static void limit_segment(struct log_store_opts *opts)
@@ -210,7 +196,7 @@ struct log_store *log_store_open(const struct log_store_opts *opts, struct sourc
         log_store_free(s);
         return NULL;
     }
-    if (take_folder(s, err) < 0 || open_apps(s, err) < 0) {
+    if (deis_folder_lock(s->root, &s->lock_fd, err) < 0 || open_apps(s, err) < 0) {
         log_store_free(s);
         return NULL;
     }

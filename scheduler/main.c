@@ -5,6 +5,7 @@
 #include "scheduler/machine.h"
 #include "scheduler/run.h"
 
+#include "lib/net/file.h"
 #include "lib/net/log.h"
 
 #include <stdio.h>
@@ -21,13 +22,17 @@ struct parts {
     struct engine *engine;
 };
 
-static int open_context(struct context *ctx, struct settings *s, struct deis_err *err)
+static int open_context(struct context *ctx, struct settings *s, int *ret_lock,
+                        struct deis_err *err)
 {
     struct deis_etcd_opts opts = { .endpoints = s->etcd };
     struct deis_keyring ring;
     int r;
 
     mkdir(s->data_dir, 0700);
+    if ((r = deis_folder_lock(s->data_dir, ret_lock, err)) < 0) {
+        return r;
+    }
     if (!*s->instance) {
         char host[256] = "scheduler";
         gethostname(host, sizeof(host) - 1);
@@ -115,7 +120,8 @@ int main(int argc, char **argv)
     }
     deis_runtime_init("scheduler");
     ctx.loop = deis_loop_new();
-    int r = open_context(&ctx, &settings, &err);
+    deis_autoclose int lock = -1;
+    int r = open_context(&ctx, &settings, &lock, &err);
     if (r == 0) {
         r = start(&ctx, &parts, &err);
     }

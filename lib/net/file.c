@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +57,24 @@ static int sync_folder(const char *path)
     }
     deis_autoclose int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? -1 : fsync(fd);
+}
+
+int deis_folder_lock(const char *folder, int *ret_fd, struct deis_err *err)
+{
+    deis_autofree char *path = deis_asprintf("%s/.lock", folder);
+    deis_autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        return errno == EWOULDBLOCK
+                   ? deis_err_set(err, DEIS_CONFLICT, "another process uses '%s'", folder)
+                   : deis_err_errno(err, errno, "can't lock '%s'", folder);
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return DEIS_OK;
 }
 
 int deis_file_replace(const char *path, struct deis_str text, unsigned mode, struct deis_err *err)

@@ -232,29 +232,31 @@ static void remove_leftovers(struct rig *r)
 
 /* --- the programs --- */
 
-void rig_scheduler_start(struct rig *r)
+static void start_scheduler(struct rig *r, struct program *p, const char *bus)
 {
     const char *argv[] = {
-        "--etcd",
-        r->etcd_server.url,
-        "--cluster-key",
-        r->key_file,
-        "--data-dir",
-        r->data,
-        "--machine-id",
-        r->machine,
-        "--network",
-        r->network,
-        "--bus",
-        r->bus_address,
-        "--components",
-        r->label,
-        "--metadata",
-        "rack=1",
-        NULL,
+        "--etcd",       r->etcd_server.url, "--cluster-key", r->key_file, "--data-dir", r->data,
+        "--machine-id", r->machine,         "--network",     r->network,  "--bus",      bus,
+        "--components", r->label,           "--metadata",    "rack=1",    NULL,
     };
 
-    program_start(&r->scheduler, "deis-scheduler", argv);
+    program_start(p, "deis-scheduler", argv);
+}
+
+void rig_scheduler_start(struct rig *r)
+{
+    start_scheduler(r, &r->scheduler, r->bus_address);
+}
+
+int rig_scheduler_second(struct rig *r)
+{
+    deis_autofree char *bus = deis_asprintf("tcp://127.0.0.1:%u", test_free_port());
+    struct program second = { 0 };
+
+    program_wait_port(
+        (uint16_t)strtoul(strrchr(r->bus_address, ':') + 1, NULL, 10)); /* the first has it now */
+    start_scheduler(r, &second, bus);
+    return program_stop(&second, 0); /* it ends by itself */
 }
 
 void rig_scheduler_kill(struct rig *r)

@@ -34,6 +34,8 @@ void rig_etcd_restore(struct rig *r);
 struct deis_etcd *rig_etcd(struct rig *r);
 void rig_logger(struct rig *r, bool on);
 
+/* Another one on the same data, while it runs; the wait status of its end. */
+int rig_scheduler_second(struct rig *r);
 /* While the scheduler does not run: the places up to which logs were handed over are lost. */
 void rig_forget_log_places(struct rig *r);
 

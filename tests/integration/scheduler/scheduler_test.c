@@ -406,6 +406,11 @@ static void scheduler__removes_a_container_of_its_own_without_a_unit(void **stat
     wait_gone(r);
 }
 
+static void scheduler__a_data_folder_has_one_agent(void **state)
+{
+    assert_int_equal(rig_scheduler_second(*state), 1 << 8);
+}
+
 static void scheduler__starts_a_component_again(void **state)
 {
     struct rig *r = *state;
@@ -445,6 +450,7 @@ int main(int argc, char **argv)
         TEST(scheduler__tells_an_etcd_put_back_to_an_older_state_how_things_are),
         TEST(scheduler__places_many_units_of_a_large_environment),
         TEST(scheduler__removes_a_container_of_its_own_without_a_unit),
+        TEST(scheduler__a_data_folder_has_one_agent),
         TEST(scheduler__starts_a_component_again),
     };
 

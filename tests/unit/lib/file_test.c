@@ -55,12 +55,32 @@ static void file__a_descriptor_is_read_to_its_end(void **state)
     close(ends[0]);
 }
 
+static void file__a_folder_has_one_owner(void **state)
+{
+    char folder[] = "/tmp/deis-file-XXXXXX";
+    struct deis_err err = DEIS_ERR_INIT;
+    int lock, second;
+
+    assert_non_null(mkdtemp(folder));
+    deis_autofree char *path = deis_asprintf("%s/.lock", folder);
+    assert_int_equal(deis_folder_lock(folder, &lock, &err), 0);
+    assert_int_equal(deis_folder_lock(folder, &second, &err), DEIS_CONFLICT);
+    assert_non_null(strstr(err.msg, folder));
+    close(lock);
+    assert_int_equal(deis_folder_lock(folder, &second, &err), 0);
+    close(second);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(deis_folder_lock(folder, &lock, &err), DEIS_NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(file__gives_back_what_was_written),
         cmocka_unit_test(file__failure_leaves_the_old_one),
         cmocka_unit_test(file__a_descriptor_is_read_to_its_end),
+        cmocka_unit_test(file__a_folder_has_one_owner),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
