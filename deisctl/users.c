@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <termios.h>
 #include <unistd.h>
@@ -42,15 +43,11 @@ static int parse(int argc, char **argv, struct request *ret, struct deis_err *er
     return user_check(ret->name, ret->email, err);
 }
 
-/* Echo of the terminal behind fd, off and on again. */
-static void set_echo(int fd, bool on)
-{
-    struct termios t;
+static volatile sig_atomic_t interrupted;
 
-    if (tcgetattr(fd, &t) == 0) {
-        t.c_lflag = on ? t.c_lflag | ECHO : t.c_lflag & ~(tcflag_t)ECHO;
-        tcsetattr(fd, TCSAFLUSH, &t);
-    }
+static void on_interrupt(int sig)
+{
+    interrupted = sig;
 }
 
 /* The first line of fd. */
@@ -60,7 +57,7 @@ static int read_line(int fd, char *out, struct deis_err *err)
 
     while (len < FILE_MAX) {
         ssize_t n = read(fd, out + len, FILE_MAX - len);
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && errno == EINTR && !interrupted) {
             continue;
         }
         if (n < 0) {
@@ -76,24 +73,43 @@ static int read_line(int fd, char *out, struct deis_err *err)
     return user_check_password(out, err);
 }
 
+/* The terminal does not show what is typed, and shows again what comes after, whatever ends it. */
+static int read_unseen(const struct termios *before, char *out, struct deis_err *err)
+{
+    static const int signals[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+    const struct sigaction stop = { .sa_handler = on_interrupt };
+    struct sigaction old[DEIS_COUNT(signals)];
+    struct termios silent = *before;
+
+    silent.c_lflag &= ~(tcflag_t)ECHO;
+    for (size_t i = 0; i < DEIS_COUNT(signals); i++) {
+        sigaction(signals[i], &stop, &old[i]);
+    }
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    fprintf(stderr, "password: ");
+    int r = read_line(STDIN_FILENO, out, err);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
+    fprintf(stderr, "\n");
+    for (size_t i = 0; i < DEIS_COUNT(signals); i++) {
+        sigaction(signals[i], &old[i], NULL);
+    }
+    if (interrupted) {
+        raise(interrupted);
+    }
+    return r;
+}
+
 static int read_password(const struct request *req, char *out, struct deis_err *err)
 {
+    struct termios before;
+
     if (req->file) {
         deis_autoclose int fd = open(req->file, O_RDONLY | O_CLOEXEC);
         return fd < 0 ? deis_err_errno(err, errno, "can't read '%s'", req->file)
                       : read_line(fd, out, err);
     }
-    bool terminal = isatty(STDIN_FILENO) == 1;
-    if (terminal) {
-        fprintf(stderr, "password: ");
-        set_echo(STDIN_FILENO, false);
-    }
-    int r = read_line(STDIN_FILENO, out, err);
-    if (terminal) {
-        set_echo(STDIN_FILENO, true);
-        fprintf(stderr, "\n");
-    }
-    return r;
+    return tcgetattr(STDIN_FILENO, &before) == 0 ? read_unseen(&before, out, err)
+                                                 : read_line(STDIN_FILENO, out, err);
 }
 
 static int make_document(const struct request *req, json_t **ret, struct deis_err *err)

@@ -9,8 +9,10 @@
 #include "lib/wire/json.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 struct fixture {
@@ -263,6 +265,42 @@ static void deisctl__status_fails_while_a_component_is_down(void **state)
     assert_int_equal(run(f, "status"), 0);
     assert_int_equal(run(f, "status logger"), 0);
     expect_says(f, "deis-logger@x");
+}
+
+/* Also when the question for a password is broken off. */
+static void deisctl__a_terminal_shows_again_what_is_typed(void **state)
+{
+    struct fixture *f = *state;
+    const char *argv[] = { "--endpoint", f->server.url, "users:bootstrap", "root", NULL };
+    char shown[64] = "";
+    size_t len = 0;
+    struct termios t;
+    struct program p;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    int terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int saved_in = dup(STDIN_FILENO);
+    int saved_err = dup(STDERR_FILENO);
+    assert_true(terminal >= 0 && saved_in >= 0 && saved_err >= 0);
+    dup2(terminal, STDIN_FILENO);
+    dup2(terminal, STDERR_FILENO);
+    program_start(&p, "deisctl", argv);
+    dup2(saved_in, STDIN_FILENO);
+    dup2(saved_err, STDERR_FILENO);
+    close(saved_in);
+    close(saved_err);
+    while (!strstr(shown, "password: ")) {
+        ssize_t n = read(master, shown + len, sizeof(shown) - 1 - len);
+        assert_true(n > 0);
+        len += (size_t)n;
+    }
+    int status = program_stop(&p, SIGINT);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+    assert_int_equal(tcgetattr(terminal, &t), 0);
+    assert_true((t.c_lflag & ECHO) != 0);
+    close(terminal);
+    close(master);
 }
 
 static void deisctl__an_etcd_that_is_away_is_told(void **state)
@@ -542,6 +580,7 @@ int main(void)
         cmocka_unit_test(deisctl__the_cluster_key_is_changed_step_by_step),
         cmocka_unit_test(deisctl__a_change_of_keys_goes_on_where_it_stopped),
         cmocka_unit_test(deisctl__the_platforms_tls_key_is_sealed),
+        cmocka_unit_test(deisctl__a_terminal_shows_again_what_is_typed),
         cmocka_unit_test(deisctl__an_etcd_that_is_away_is_told),
     };
 
