@@ -114,7 +114,7 @@ static int recover(struct log_store *s, struct app_log *a, struct deis_err *err)
         return 0;
     }
     struct segment *newest = &a->segments[a->count - 1];
-    int rc = log_segment_load(s, a, newest, err);
+    int rc = log_segment_load(s, a, newest, 0, err);
     if (rc < 0) {
         return rc;
     }
@@ -367,6 +367,7 @@ static int open_segment(struct log_store *s, struct app_log *a, bool fresh, stru
     if (fresh) {
         add_segment(a, first, 0);
         a->torn = false;
+        a->mark_count = 0;
         return sync_names(s, a, err);
     }
     return 0;
@@ -422,6 +423,16 @@ static int ready_segment(struct log_store *s, struct app_log *a, size_t len, str
     return open_segment(s, a, full || a->count == 0, err);
 }
 
+static void add_mark(const struct log_store *s, struct app_log *a, uint64_t offset)
+{
+    const struct log_mark *last = a->mark_count > 0 ? &a->marks[a->mark_count - 1] : NULL;
+
+    if (!last ||
+        (a->mark_count < LOG_MARKS && offset - last->offset >= s->opts.segment_bytes / LOG_MARKS)) {
+        a->marks[a->mark_count++] = (struct log_mark){ a->next_seq, offset };
+    }
+}
+
 static int append_bytes(struct log_store *s, struct app_log *a, struct deis_str bytes,
                         struct deis_err *err)
 {
@@ -437,6 +448,7 @@ static int append_bytes(struct log_store *s, struct app_log *a, struct deis_str 
         a->torn = n > 0 && ftruncate(a->fd, (off_t)newest->bytes) < 0;
         return r;
     }
+    add_mark(s, a, newest->bytes);
     newest->bytes += bytes.len;
     return 0;
 }

@@ -14,6 +14,14 @@ struct segment {
     uint64_t bytes;
 };
 
+/* Where a record begins in the newest segment. */
+struct log_mark {
+    uint64_t seq;
+    uint64_t offset;
+};
+
+#define LOG_MARKS 16
+
 struct app_log {
     char *name;
     struct segment *segments; /* oldest first */
@@ -23,6 +31,8 @@ struct app_log {
     bool dirty;
     bool torn; /* half a record could not be cut off: nothing more goes into the newest segment */
     uint64_t used_ms;
+    struct log_mark marks[LOG_MARKS]; /* of lines that were appended since it was begun or opened */
+    size_t mark_count;
 };
 
 struct log_store {
@@ -44,8 +54,8 @@ char *log_segment_path(const struct log_store *s, const struct app_log *a, uint6
 
 #define LOG_SEGMENT_ROOM (2 * LOG_SEGMENT_MAX_BYTES) /* of s->scratch */
 
-/* A segment's bytes in s->scratch. */
+/* A segment's bytes, from the offset on, in s->scratch. */
 int log_segment_load(struct log_store *s, const struct app_log *a, const struct segment *seg,
-                     struct deis_err *err) deis_must_check;
+                     uint64_t offset, struct deis_err *err) deis_must_check;
 
 #endif

@@ -6,12 +6,13 @@
 #include <unistd.h>
 
 int log_segment_load(struct log_store *s, const struct app_log *a, const struct segment *seg,
-                     struct deis_err *err)
+                     uint64_t offset, struct deis_err *err)
 {
     char path[LOG_PATH_BYTES];
     deis_autoclose int fd =
         open(log_segment_path(s, a, seg->first_seq, path), O_RDONLY | O_CLOEXEC);
-    size_t left = seg->bytes < LOG_SEGMENT_ROOM ? (size_t)seg->bytes : LOG_SEGMENT_ROOM;
+    uint64_t end = seg->bytes < LOG_SEGMENT_ROOM ? seg->bytes : LOG_SEGMENT_ROOM;
+    size_t left = offset < end ? (size_t)(end - offset) : 0;
 
     deis_buf_reset(&s->scratch);
     if (fd < 0) {
@@ -19,7 +20,7 @@ int log_segment_load(struct log_store *s, const struct app_log *a, const struct 
     }
     while (left > 0) {
         char *room = deis_buf_reserve(&s->scratch, left);
-        ssize_t n = room ? read(fd, room, left) : -1;
+        ssize_t n = room ? pread(fd, room, left, (off_t)offset) : -1;
         if (n < 0) {
             return deis_err_errno(err, errno, "can't read '%s'", path);
         }
@@ -27,6 +28,7 @@ int log_segment_load(struct log_store *s, const struct app_log *a, const struct 
             break;
         }
         deis_buf_added(&s->scratch, (size_t)n);
+        offset += (uint64_t)n;
         left -= (size_t)n;
     }
     return 0;
@@ -50,7 +52,7 @@ static int find_tail(struct log_store *s, const struct app_log *a, const struct 
     for (size_t i = a->count; i-- > 0 && wanted > 0;) {
         struct record r;
         size_t seen = 0;
-        int rc = log_segment_load(s, a, &a->segments[i], err);
+        int rc = log_segment_load(s, a, &a->segments[i], 0, err);
         if (rc < 0) {
             return rc;
         }
@@ -66,6 +68,18 @@ static int find_tail(struct log_store *s, const struct app_log *a, const struct 
         }
     }
     return 0;
+}
+
+/* From where to read a segment for the line `from`: who follows a log asks for its end again and
+ * again. */
+static uint64_t begin_of(const struct app_log *a, size_t segment, uint64_t from)
+{
+    uint64_t offset = 0;
+
+    for (size_t i = 0; segment + 1 == a->count && i < a->mark_count; i++) {
+        offset = a->marks[i].seq <= from ? a->marks[i].offset : offset;
+    }
+    return offset;
 }
 
 int log_store_read(struct log_store *s, const struct log_query *q,
@@ -90,7 +104,7 @@ int log_store_read(struct log_store *s, const struct log_query *q,
         if (i + 1 < a->count && a->segments[i + 1].first_seq <= from) {
             continue;
         }
-        rc = log_segment_load(s, a, &a->segments[i], err);
+        rc = log_segment_load(s, a, &a->segments[i], begin_of(a, i, from), err);
         struct deis_str rest = deis_buf_str(&s->scratch);
         while (rc == 0 && record_decode(&rest, &r) == RECORD_OK) {
             if (r.seq < from || !record_matches(&r, q->filter)) {

@@ -255,6 +255,49 @@ static void store__an_app_keeps_within_its_quota(void **state)
     }
 }
 
+static uint64_t bytes_read(void)
+{
+    unsigned long long bytes = 0;
+    FILE *io = fopen("/proc/self/io", "re");
+
+    assert_non_null(io);
+    assert_int_equal(fscanf(io, "rchar: %llu", &bytes), 1);
+    (void)fclose(io);
+    return bytes;
+}
+
+/* Who follows a log reads its end, not all of its newest file each time. */
+static void store__the_end_is_read_alone(void **state)
+{
+    const struct log_store_opts opts = { .segment_bytes = 256 * 1024,
+                                         .limits = { 1 << 20, 1 << 20 } };
+    struct fixture *f = *state;
+    struct log_store_opts mine = opts;
+    char text[1000];
+
+    mine.root = f->folder;
+    log_store_free(f->store);
+    f->store = log_store_open(&mine, f->sources, &f->err);
+    assert_non_null(f->store);
+    for (int n = 1; n <= 400; n++) { /* the second file is half full */
+        snprintf(text, sizeof(text), "%999d", n);
+        assert_int_equal(append(f, "long", text), 0);
+    }
+    for (uint64_t from = 1; from <= 400; from += from < 390 ? 13 : 1) {
+        const struct log_query q = { .app = DEIS_STR("long"),
+                                     .from_seq = from,
+                                     .max_bytes = 1 << 20 };
+        size_t count = 0;
+        uint64_t next;
+        bool more;
+        uint64_t before = bytes_read();
+        assert_int_equal(log_store_read(f->store, &q, count_lines, &count, &next, &more, &f->err),
+                         0);
+        assert_int_equal(count, 401 - from);
+        assert_true(from < 390 || bytes_read() - before < 40 * 1024);
+    }
+}
+
 static size_t open_descriptors(void)
 {
     size_t count = 0;
@@ -346,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(store__without_descriptors_lines_are_synced_at_once, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(store__an_app_keeps_within_its_quota, setup, teardown),
+        cmocka_unit_test_setup_teardown(store__the_end_is_read_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(store__descriptors_are_given_back, setup, teardown),
         cmocka_unit_test_setup_teardown(store__a_torn_end_is_mended_at_start, setup, teardown),
         cmocka_unit_test_setup_teardown(sources__are_remembered_for_a_day, setup, teardown),
