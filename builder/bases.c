@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "builder/bases.h"
 
+#include "lib/net/docker_fetched.h"
+#include "lib/net/log.h"
+
 struct base {
     char *reference;
     char id[DOCKERFILE_ID_LEN + 1];
@@ -76,17 +79,18 @@ static int check(const struct bases *b, const char *reference, const json_t *ima
     return DEIS_OK;
 }
 
+/* Where those that were fetched are noted. */
+static char *folder_of(const struct settings *s)
+{
+    return deis_asprintf("%s/bases", s->data);
+}
+
 /* From the machine, else from where its name leads; as nobody in particular. */
 static int look_up(struct bases *b, const char *name, json_t **ret, struct deis_err *err)
 {
-    int rc = deis_docker_image_inspect(b->docker, name, ret, err);
+    deis_autofree char *folder = folder_of(b->settings);
 
-    if (rc == DEIS_NOT_FOUND) {
-        *err = (struct deis_err)DEIS_ERR_INIT;
-        rc = deis_docker_pull(b->docker, name, &b->fetch, err);
-        rc = rc == DEIS_OK ? deis_docker_image_inspect(b->docker, name, ret, err) : rc;
-    }
-    return rc;
+    return deis_fetched_get(b->docker, folder, name, &b->fetch, ret, err);
 }
 
 static int find(const char *reference, char ret_id[DOCKERFILE_ID_LEN + 1], void *arg,
@@ -164,6 +168,21 @@ void bases_show(const struct bases *b, struct deis_str text, struct deis_buf *ou
             deis_buf_add_char(out, text.ptr[0]);
         }
         text = deis_str_skip(text, len);
+    }
+}
+
+void bases_sweep(const struct settings *s, struct deis_docker *docker)
+{
+    deis_autofree char *folder = folder_of(s);
+    struct deis_err err = DEIS_ERR_INIT;
+    unsigned removed = 0;
+
+    if (s->base_idle_ms > 0 &&
+        deis_fetched_sweep(docker, folder, s->base_idle_ms, &removed, &err) < 0) {
+        deis_warn("a base image was not removed", KV_ERR(&err));
+    }
+    if (removed > 0) {
+        deis_info("base images that no build has used removed", KV_I("count", removed));
     }
 }
 

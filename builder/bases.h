@@ -30,6 +30,8 @@ int bases_resolve(struct bases *b, struct deis_str dockerfile, struct deis_buf *
 /* What the Engine says of the Dockerfile it got, as the pusher knows it: with names instead of ids.
  */
 void bases_show(const struct bases *b, struct deis_str text, struct deis_buf *out);
+/* Remove those that were fetched for builds and that none has named for a while. */
+void bases_sweep(const struct settings *s, struct deis_docker *docker);
 void bases_clear(struct bases *b);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "builder/janitor.h"
 
+#include "builder/bases.h"
 #include "builder/complete.h"
 #include "builder/image.h"
 #include "builder/images.h"
@@ -241,6 +242,7 @@ void janitor_round(const struct janitor *j, bool with_apps, struct janitor_left 
     if (with_apps) {
         repo_each(j->settings, each_app, &round);
         images_tidy(j);
+        bases_sweep(j->settings, j->docker);
         left->apps += layers_sweep(j->settings, j->docker, is_layer_spent, &copy);
     }
 }

@@ -34,6 +34,9 @@ const struct deis_conf_row settings_rows[] = {
         "builds at once, further ones wait their turn; 0 = no limit"),
     ROW("images-kept", "imagesKept", DEIS_CONF_U32, images_kept, "5",
         "different images of an app's newest releases that stay in the Engine; 0 = all"),
+    ROW("base-idle", "baseIdle", DEIS_CONF_MS, base_idle_ms, "720h",
+        "an image that was fetched for a Dockerfile and that none has named for so long is removed; "
+        "0 = never"),
     ROW("build-memory", "buildMemory", DEIS_CONF_BYTES, build_memory, "0",
         "memory for one step of a build; 0 = no limit"),
     ROW("context-max", "contextMax", DEIS_CONF_BYTES, context_max, "512MB",

@@ -27,6 +27,7 @@ struct settings {
     uint64_t push_max;
     uint32_t builds_max;
     uint32_t images_kept;
+    uint64_t base_idle_ms;
     uint64_t push_timeout_ms;
 };
 

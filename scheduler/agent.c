@@ -177,6 +177,7 @@ struct agent *agent_start(const struct context *ctx, struct runtime *rt, struct 
         agent_unit_pump(value); /* may remove the current entry */
     }
     agent_sweep_start(a);
+    agent_images_start(a);
     return a;
 }
 
@@ -190,6 +191,7 @@ void agent_stop(struct agent *a)
     deis_workers_free(a->jobs);
     deis_workers_free(a->pulls);
     deis_workers_free(a->disk);
+    agent_images_stop(a);
     agent_sweep_stop(a);
     agent_saved_stop(a);
     report_stop(a->report);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared by the parts of the agent only: agent.c, agent_unit.c, agent_sweep.c, agent_saved.c. */
+/* Shared by the parts of the agent only: agent*.c. */
 #ifndef SCHEDULER_AGENT_PRIV_H
 #define SCHEDULER_AGENT_PRIV_H
 
@@ -31,6 +31,9 @@ struct agent {
     struct deis_timer *sweep_timer;
     bool sweeping;
     bool sweep_again;
+    /* agent_images.c */
+    struct deis_timer *images_timer;
+    bool images_swept; /* a sweep is under way */
     /* agent_saved.c */
     char *saved_path;
     struct deis_timer *saved_timer;
@@ -80,6 +83,11 @@ void agent_unit_free(void *u);
 void agent_sweep(struct agent *a);
 void agent_sweep_start(struct agent *a);
 void agent_sweep_stop(struct agent *a);
+
+/* --- agent_images.c --- */
+
+void agent_images_start(struct agent *a);
+void agent_images_stop(struct agent *a);
 
 /* --- agent_tails.c --- */
 

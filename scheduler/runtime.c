@@ -4,6 +4,7 @@
 #include "scheduler/core/container_spec.h"
 
 #include "lib/crypto/registry_login.h"
+#include "lib/net/docker_fetched.h"
 #include "lib/net/log.h"
 
 #include <pthread.h>
@@ -87,31 +88,24 @@ static void forget_network(struct runtime *rt)
 }
 
 /* Nobody else than our own registry learns the password. */
-static int pull(struct runtime *rt, const char *image, struct deis_err *err)
+int runtime_fetch(struct runtime *rt, const char *image, struct deis_err *err)
 {
     const char *registry = rt->ctx->settings->registry;
+    size_t len = strlen(registry);
+    bool own = strncmp(image, registry, len) == 0 && image[len] == '/';
     char password[65];
     const struct deis_docker_transfer login = { .user = DEIS_REGISTRY_USER, .password = password };
 
-    if (strncmp(image, registry, strlen(registry)) != 0 || image[strlen(registry)] != '/') {
-        return deis_docker_pull(rt->ctx->docker, image, NULL, err);
-    }
     deis_registry_password(rt->ctx->keys, password);
-    int r = deis_docker_pull(rt->ctx->docker, image, &login, err);
+    deis_autofree char *folder = runtime_image_folder(rt);
+    int r = deis_fetched_get(rt->ctx->docker, folder, image, own ? &login : NULL, NULL, err);
     explicit_bzero(password, sizeof(password));
-    return r;
+    return r < 0 ? deis_err_wrap(err, "image '%.200s'", image) : 0;
 }
 
-int runtime_fetch(struct runtime *rt, const char *image, struct deis_err *err)
+char *runtime_image_folder(const struct runtime *rt)
 {
-    deis_autojson json_t *info = NULL;
-    int r = deis_docker_image_inspect(rt->ctx->docker, image, &info, err);
-
-    if (r == DEIS_NOT_FOUND) {
-        *err = (struct deis_err)DEIS_ERR_INIT;
-        r = pull(rt, image, err);
-    }
-    return r < 0 ? deis_err_wrap(err, "image '%.200s'", image) : 0;
+    return deis_asprintf("%s/images", rt->ctx->settings->data_dir);
 }
 
 static int open_env(struct runtime *rt, const struct runtime_create *c, json_t **ret,

@@ -34,6 +34,8 @@ void runtime_do(struct runtime *rt, enum unit_job job, const struct deis_unit *u
                 struct runtime_answer *answer);
 
 /* The parts of it that one-off processes need too. */
+/* Where images that it fetches are noted (lib/net/docker_fetched.h): yours. */
+char *runtime_image_folder(const struct runtime *rt);
 int runtime_fetch(struct runtime *rt, const char *image, struct deis_err *err) deis_must_check;
 
 /* A container from the template. port is decided and stored in its label when `routable`; *ret_id

@@ -33,6 +33,8 @@ const struct deis_conf_row settings_rows[] = {
         "address of the registry-proxy, which is told who we are"),
     ROW("components", NULL, DEIS_CONF_TEXT, components, "deis.component", 0,
         "label of containers that are started again when they have ended; empty: none"),
+    ROW("image-idle", NULL, DEIS_CONF_MS, image_idle_ms, "24h", 0,
+        "an image that was fetched and that no container has had for so long is removed; 0 = never"),
     ROW("pids-limit", NULL, DEIS_CONF_U32, pids_limit, "512", 0,
         "processes and threads that one container may have"),
     ROW("engine", NULL, DEIS_CONF_BOOL, engine, "true", 0,

@@ -19,6 +19,7 @@ struct settings {
     char *network;
     char *registry;
     char *components;
+    uint64_t image_idle_ms;
     uint32_t pids_limit;
     bool engine;
 };

@@ -29,6 +29,7 @@ struct rig {
     struct deis_key key;
     struct deis_bus_sync *bus;
     struct program scheduler;
+    const char *options[RIG_OPTIONS + 1]; /* of the scheduler, beyond the usual ones */
     char *folder;
     char *data;
     char *key_file;
@@ -234,12 +235,17 @@ static void remove_leftovers(struct rig *r)
 
 static void start_scheduler(struct rig *r, struct program *p, const char *bus)
 {
-    const char *argv[] = {
+    const char *argv[40] = {
         "--etcd",       r->etcd_server.url, "--cluster-key", r->key_file, "--data-dir", r->data,
         "--machine-id", r->machine,         "--network",     r->network,  "--bus",      bus,
-        "--components", r->label,           "--metadata",    "rack=1",    NULL,
+        "--components", r->label,           "--metadata",    "rack=1",
     };
+    size_t n = 0;
 
+    while (argv[n]) {
+        n++;
+    }
+    memcpy(argv + n, r->options, sizeof(r->options));
     program_start(p, "deis-scheduler", argv);
 }
 
@@ -257,6 +263,13 @@ int rig_scheduler_second(struct rig *r)
         (uint16_t)strtoul(strrchr(r->bus_address, ':') + 1, NULL, 10)); /* the first has it now */
     start_scheduler(r, &second, bus);
     return program_stop(&second, 0); /* it ends by itself */
+}
+
+void rig_scheduler_options(struct rig *r, const char *const options[RIG_OPTIONS])
+{
+    rig_scheduler_stop(r);
+    memcpy(r->options, options, RIG_OPTIONS * sizeof(*options));
+    rig_scheduler_start(r);
 }
 
 void rig_scheduler_kill(struct rig *r)
@@ -454,7 +467,7 @@ void rig_formation(struct rig *r, const struct rig_formation *f)
         .generation = f->generation,
         .operation = operation,
         .release = f->release,
-        .image = r->image,
+        .image = f->image ? (char *)(uintptr_t)f->image : r->image,
         .env = env,
         .grace_ms = 3000,
         .start_timeout_ms = 5000,
@@ -657,6 +670,11 @@ struct deis_docker *rig_docker(struct rig *r)
 const char *rig_image(struct rig *r)
 {
     return r->image;
+}
+
+const char *rig_key_file(struct rig *r)
+{
+    return r->key_file;
 }
 
 const char *rig_label(struct rig *r)

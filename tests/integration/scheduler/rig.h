@@ -14,6 +14,7 @@
 #include "lib/net/docker.h"
 
 #define RIG_WAIT_MS 60000
+#define RIG_OPTIONS 4 /* words */
 
 struct rig;
 
@@ -23,6 +24,8 @@ void rig_free(struct rig *r);
 
 /* --- the programs --- */
 void rig_scheduler_start(struct rig *r);
+/* Start it anew with more options; they are borrowed. */
+void rig_scheduler_options(struct rig *r, const char *const options[RIG_OPTIONS]);
 void rig_scheduler_kill(struct rig *r); /* SIGKILL */
 void rig_scheduler_stop(struct rig *r); /* SIGTERM; must exit with 0 */
 void rig_etcd_kill(struct rig *r);
@@ -50,6 +53,7 @@ struct rig_formation {
     const char *script;
     const char *health; /* path, or NULL */
     const char *config; /* value of the variable CONFIG, or NULL */
+    const char *image;  /* NULL: rig_image() */
 };
 
 void rig_formation(struct rig *r, const struct rig_formation *f);
@@ -79,6 +83,7 @@ uint64_t rig_lost_bytes(struct rig *r);
 /* --- tools --- */
 struct deis_docker *rig_docker(struct rig *r);
 const char *rig_image(struct rig *r);
+const char *rig_key_file(struct rig *r);
 const char *rig_label(struct rig *r); /* of components that the scheduler watches over */
 /* A request to the scheduler. */
 int rig_call(struct rig *r, const char *method, const ProtobufCMessage *request,

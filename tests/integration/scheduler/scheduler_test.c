@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Units on the real Engine: deployed, failed, scaled, killed and adopted, without etcd. */
 #include "run.pb-c.h"
+#include "tests/integration/scheduler/image.h"
 #include "tests/integration/scheduler/rig.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
 
 #include "lib/base/clock.h"
+#include "lib/crypto/registry_login.h"
 #include "lib/etcd/etcd.h"
 
 #include <signal.h>
@@ -434,6 +436,72 @@ static void scheduler__starts_a_component_again(void **state)
     assert_int_equal(deis_docker_remove(rig_docker(r), id, &err), 0);
 }
 
+/* --- images --- */
+
+static bool has_image(struct rig *r, const char *name)
+{
+    deis_autojson json_t *info = NULL;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    return deis_docker_image_inspect(rig_docker(r), name, &info, &err) == DEIS_OK;
+}
+
+/* An image that only the registry at address has: its reference by digest, yours. */
+static char *push_image(struct rig *r, const char *address)
+{
+    deis_autofree char *repo = deis_asprintf("%s/it", address);
+    deis_autofree char *tag = deis_asprintf("%s:latest", repo);
+    deis_autofree char *digest = NULL;
+    struct deis_err err = DEIS_ERR_INIT;
+    char password[65];
+    const struct deis_docker_transfer login = { .user = DEIS_REGISTRY_USER, .password = password };
+    struct deis_keys *keys = deis_keys_open(rig_key_file(r), &err);
+
+    assert_non_null(keys);
+    deis_registry_password(keys, password);
+    deis_keys_free(keys);
+    image_import("/var/run/docker.sock", repo);
+    if (deis_docker_push(rig_docker(r), repo, "latest", &login, &digest, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    char *image = deis_asprintf("%s@%s", repo, digest);
+    assert_int_equal(deis_docker_image_remove(rig_docker(r), tag, &err), 0);
+    assert_int_equal(deis_docker_image_remove(rig_docker(r), image, &err), 0);
+    return image;
+}
+
+static void scheduler__fetches_an_image_and_lets_it_go_again(void **state)
+{
+    struct rig *r = *state;
+    struct program registry = { 0 };
+    uint16_t port = test_free_port();
+    char *folder = program_temp_folder();
+    deis_autofree char *address = deis_asprintf("127.0.0.1:%u", port);
+    const char *const argv[] = { "--http",        address,         "--data",
+                                 folder,          "--etcd",        "http://127.0.0.1:1",
+                                 "--cluster-key", rig_key_file(r), NULL };
+    const char *const options[RIG_OPTIONS] = { "--registry", address, "--image-idle", "1s" };
+
+    program_start(&registry, "deis-registry-proxy", argv);
+    program_wait_port(port);
+    deis_autofree char *image = push_image(r, address);
+    rig_scheduler_options(r, options);
+    rig_formation(r, &(struct rig_formation){ .app = "blog",
+                                              .generation = 1,
+                                              .release = 1,
+                                              .web = 1,
+                                              .script = SERVE("one"),
+                                              .image = image });
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
+    assert_true(has_image(r, image));
+    wait_gone(r);
+    for (uint64_t end = deis_now_ms() + RIG_WAIT_MS; has_image(r, image);) {
+        assert_true(deis_now_ms() < end);
+    }
+    program_stop(&registry, SIGTERM);
+    program_remove_folder(folder);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 /* With an argument: only the cases that match it. */
@@ -452,6 +520,7 @@ int main(int argc, char **argv)
         TEST(scheduler__removes_a_container_of_its_own_without_a_unit),
         TEST(scheduler__a_data_folder_has_one_agent),
         TEST(scheduler__starts_a_component_again),
+        TEST(scheduler__fetches_an_image_and_lets_it_go_again),
     };
 
     if (argc > 1) {
