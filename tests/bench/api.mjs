@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: MIT
 // What API requests cost: requests for each CPU-second of the controller (from /proc/<pid>/stat), latencies, calls of
-// etcd, its memory (PSS, in which libraries count less when other programs have them too; RSS, in which they don't; and
-// what is its own); and whether a second controller sees at once what the first one has acknowledged.
+// etcd and the CPU that they cost it, its memory (PSS, in which libraries count less when other programs have them too;
+// RSS, in which they don't; and what is its own); and whether a second controller sees at once what the first one has acknowledged.
 //
 //   DEIS_BIN=<release build>/bin tests/bench/api.mjs [apps [seconds]]        (1000 apps of 10 releases, 3 s a row)
 import { readFileSync } from 'node:fs';
@@ -72,7 +72,8 @@ async function row(w, title, path, connections, json) {
   for (let i = 0; i < 200; i++) {
     await get();
   }
-  const [calls, spent, end] = [await etcdCalls(w), cpu(pid), performance.now() + SECONDS * 1000];
+  const store = w.etcd.program.child.pid;
+  const [calls, spent, stored, end] = [await etcdCalls(w), cpu(pid), cpu(store), performance.now() + SECONDS * 1000];
   const times = [];
   await Promise.all(Array.from({ length: connections }, async () => {
     while (performance.now() < end) {
@@ -81,12 +82,13 @@ async function row(w, title, path, connections, json) {
       times.push(performance.now() - start);
     }
   }));
-  const used = cpu(pid) - spent;
+  const [used, storing] = [cpu(pid) - spent, cpu(store) - stored];
   const each = (await etcdCalls(w) - calls) / times.length;
   times.sort((a, b) => a - b);
   client.close();
   console.log([title.padEnd(30), (times.length / used).toFixed(0).padStart(9), (times.length / SECONDS).toFixed(0).padStart(9),
-    at(times, 0.5).toFixed(2).padStart(8), at(times, 0.99).toFixed(2).padStart(8), each.toFixed(1).padStart(6), ...memory(pid).map((mb) => mb.toFixed(1).padStart(6))].join(' '));
+    at(times, 0.5).toFixed(2).padStart(8), at(times, 0.99).toFixed(2).padStart(8), each.toFixed(1).padStart(6),
+    (storing * 1000 / times.length).toFixed(2).padStart(6), ...memory(pid).map((mb) => mb.toFixed(1).padStart(6))].join(' '));
 }
 
 // What one controller has acknowledged, the next request to the other one must see.
@@ -112,7 +114,7 @@ let good = false;
 try {
   await fill(w);
   console.log(`${APPS} apps of ${RELEASES} releases, ${APPS * UNITS} units\n`);
-  console.log('request                        per CPU-s   per s    p50 ms   p99 ms   etcd    PSS    RSS    own MB');
+  console.log('request                        per CPU-s   per s    p50 ms   p99 ms   etcd     ms    PSS    RSS    own MB');
   await row(w, 'GET /v1/apps/<id>', () => `apps/${pick()}`, CONNECTIONS);
   await row(w, 'GET .../config', () => `apps/${pick()}/config`, CONNECTIONS);
   await row(w, 'GET .../releases', () => `apps/${pick()}/releases`, CONNECTIONS);
