@@ -25,15 +25,19 @@ static struct oneoff oneoff_of(struct api *a, Deis__RunMode mode, const char *co
     return o;
 }
 
-/* Could it not be started, or not be followed? */
-static void answer_failure(struct api *a, const struct oneoff *o, const struct deis_err *err)
+/* Could it not be started, or not be followed? What may run all the same stays on record: the
+ * agent tells its end, oneoff_look_after() asks for it. */
+static void answer_failure(struct api *a, const struct oneoff *o, bool may_run,
+                           const struct deis_err *err)
 {
-    if (o->recorded) {
-        oneoff_ended(o->ctl, o->app, o->num, NULL);
-        api_detail(a, 503, "%s", err->msg);
-    } else {
+    if (!o->recorded) {
         api_error(a, err);
+        return;
     }
+    if (!may_run) {
+        oneoff_ended(o->ctl, o->app, o->num, NULL);
+    }
+    api_detail(a, 503, "%s", err->msg);
 }
 
 /* --- waited for --- */
@@ -77,7 +81,12 @@ static int follow(const struct oneoff *o, struct deis_buf *output, int *ret_code
             return DEIS_OK;
         }
     }
-    return deis_err_set(err, DEIS_TIMEOUT, "the command did not end in time");
+    return rollouts_cancelled(ctl->rollouts)
+               ? deis_err_set(err, DEIS_CANCELLED,
+                              "The controller is being stopped. %s goes on: its output is in the "
+                              "log",
+                              o->process)
+               : deis_err_set(err, DEIS_TIMEOUT, "the command did not end in time");
 }
 
 /* [exit code, "output"], as text: the output may hold any bytes. */
@@ -101,14 +110,16 @@ static void run_to_end(struct api *a, const char *command)
     int code = 0;
 
     int r = oneoff_start(&o, &err);
+    bool may_run = oneoff_may_run(r);
     if (r == DEIS_OK) {
         r = follow(&o, &output, &code, &err);
+        may_run = r != DEIS_NOT_FOUND;
     }
     if (r == DEIS_OK) {
         oneoff_ended(o.ctl, o.app, o.num, &code);
         answer_output(a, code, deis_buf_str(&output));
     } else {
-        answer_failure(a, &o, &err);
+        answer_failure(a, &o, may_run, &err);
     }
     oneoff_clear(&o);
 }
@@ -124,7 +135,7 @@ static void run_detached(struct api *a, const char *command)
 
     int r = oneoff_start(&o, &err);
     if (r < 0) {
-        answer_failure(a, &o, &err);
+        answer_failure(a, &o, oneoff_may_run(r), &err);
     } else if (store_get(a->ctl, deis_key(key, "apps/%s/runs/%010u", o.app, o.num), &doc, NULL,
                          &err) < 0) {
         api_error(a, &err);

@@ -34,9 +34,16 @@ struct oneoff {
 void oneoff_clear(struct oneoff *o);
 /* Can a command be run? DEIS_INVALID with the API's text when there is no machine, or no build. */
 int oneoff_check(struct ctl *ctl, const char *app, struct deis_err *err) deis_must_check;
-/* Record and start it; as oneoff_check() when that can't be. When o->recorded the end is to be
- * recorded whatever is returned. */
+/* Record and start it; as oneoff_check() when that can't be. When o->recorded its end is to be
+ * recorded whatever is returned, unless oneoff_may_run(): then oneoff_look_after() does it. */
 int oneoff_start(struct oneoff *o, struct deis_err *err) deis_must_check;
+
+/* Does this result of oneoff_start() leave open whether it runs? The agent did not answer. */
+static inline bool oneoff_may_run(int result)
+{
+    return result == DEIS_TIMEOUT;
+}
+
 /* It has ended: with this status, or (NULL) nobody knows how. Recorded once only; a failure is
  * logged. */
 void oneoff_ended(struct ctl *ctl, const char *app, uint32_t num, const int *exit_code);

@@ -187,7 +187,7 @@ static void started(void *arg)
     struct session *s = arg;
     bool good = s->err.code == DEIS_OK;
 
-    if (s->oneoff.recorded && !good) {
+    if (s->oneoff.recorded && !good && !oneoff_may_run(s->err.code)) {
         start_record(s, NULL);
     }
     if (good && !s->bev) {

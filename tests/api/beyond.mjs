@@ -270,6 +270,27 @@ describe('E beside the checklist', () => {
     assert.deepEqual((await w.rows(`apps/${app}/containers`, 'ivo')).map((c) => c.release), ['v3']);
   });
 
+  it('E-26 a command that is waited for outlives its controller', async () => {
+    const app = await w.built();
+    let end;
+    w.platform.runResult = () => ({ code: 3, output: '', hold: new Promise((resolve) => {
+      end = resolve;
+    }) });
+    const asked = w.post(`apps/${app}/run`, 'ivo', { command: 'rake db:migrate' });
+    await until('the command', () => end);
+    w.platform.runResult = () => ({ code: 0, output: '' });
+    const stopped = w.controller.stop();
+    (await asked).detail(503, /run\.1 goes on/);
+    assert.equal(await stopped, 0);
+    w.client.close();
+    await w.startController();
+    const run = async () => (await w.get(`apps/${app}/containers/run/1?detail=true`, 'ivo')).is(200).json;
+    assert.equal((await run()).state, 'up');
+    end();
+    await until('its end', async () => (await run()).state === 'down', 20000);
+    assert.equal((await run()).exit.code, 3);
+  });
+
   it('E-13 many changes of one config at once: each that is taken is one release', async () => {
     const app = await w.app();
     const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => set(app, { [`K${i}`]: String(i) })));

@@ -2,7 +2,7 @@
 // What surrounds a controller, as far as it can tell: an engine and one machine with its agent (in the
 // documents of docs/STATE.md), and a logger. Tests choose how they fail.
 import { createHash } from 'node:crypto';
-import { BusFailure, BusServer, UNAVAILABLE } from './bus.mjs';
+import { BusFailure, BusServer, NOT_FOUND, UNAVAILABLE } from './bus.mjs';
 import { until } from './process.mjs';
 
 const MACHINE = 'machine-1';
@@ -150,8 +150,9 @@ export class Platform {
       'logger.read': { request: read, answer: { 1: ['entries', entry, true], 2: ['cursor', 'string'] }, handle: (m) => this.read(m) },
       'logger.delete': { request: { 1: ['app', 'string'] }, answer: {}, handle: (m) => this.forget(m) },
       'agent.run': { request: run, answer: {}, handle: (m) => this.run(m) },
-      'agent.run_output': { request: { 1: ['id', 'string'], 2: ['offset', 'uint'] },
+      'agent.run_output': { request: { 1: ['id', 'string'], 2: ['offset', 'uint'], 3: ['wait_ms', 'uint'] },
         answer: { 1: ['data', 'bytes'], 2: ['ended', 'bool'], 3: ['exit_code', 'sint'] }, handle: (m) => this.runOutput(m) },
+      'agent.run_status': { request: { 1: ['id', 'string'] }, answer: { 1: ['ended', 'bool'], 2: ['exit_code', 'sint'] }, handle: (m) => this.runStatus(m) },
       'agent.unit_log': { request: { 1: ['unit', 'string'] }, answer: { 1: ['lines', 'bytes', true] }, handle: () => ({ lines: ['its last words'] }) },
     };
   }
@@ -179,16 +180,35 @@ export class Platform {
     if (result.refuse) {
       throw new BusFailure(UNAVAILABLE, result.refuse);
     }
-    this.runs.set(request.id, Buffer.from(result.output));
+    this.runs.set(request.id, { output: Buffer.from(result.output), code: result.code, held: result.hold });
+    if (result.hold) { // a promise: it runs until then
+      result.hold.then(() => {
+        this.runs.get(request.id).held = undefined;
+      });
+    }
     this.lastRun = { ...request, ...result };
     return {};
   }
 
   // In pieces, as an agent that reads a pipe.
-  runOutput({ id, offset }) {
-    const data = this.runs.get(id).subarray(offset, offset + 40000);
-    const ended = offset + data.length === this.runs.get(id).length;
-    return { data, ended, exit_code: this.lastRun.code };
+  async runOutput({ id, offset, wait_ms: wait }) {
+    const run = this.runs.get(id);
+    if (run.held) {
+      await Promise.race([run.held, new Promise((resolve) => setTimeout(resolve, wait).unref())]);
+    }
+    if (run.held) {
+      return { data: Buffer.alloc(0), ended: false, exit_code: 0 };
+    }
+    const data = run.output.subarray(offset, offset + 40000);
+    return { data, ended: offset + data.length === run.output.length, exit_code: run.code };
+  }
+
+  runStatus({ id }) {
+    const run = this.runs.get(id);
+    if (!run) {
+      throw new BusFailure(NOT_FOUND, 'no such command');
+    }
+    return { ended: !run.held, exit_code: run.held ? 0 : run.code };
   }
 
   // Waits until the app's log has a line that holds the text.
