@@ -464,7 +464,7 @@ static int walk_repo(struct blob_store *s, const char *name, store_manifest_fn f
         }
         r = repo_get_manifest(s, deis_str(name), deis_str(e->d_name), type, err);
         if (r == 0) {
-            r = fn(e->d_name, type, arg, err);
+            r = fn(name, e->d_name, type, arg, err);
         } else if (r == DEIS_NOT_FOUND) {
             r = 0; /* deleted meanwhile */
         }
@@ -484,6 +484,48 @@ int store_walk_manifests(struct blob_store *s, store_manifest_fn fn, void *arg,
     }
     deis_strv_free(repos);
     return r;
+}
+
+int repo_mark_manifest(struct blob_store *s, struct deis_str name, struct deis_str hex,
+                       struct deis_err *err)
+{
+    char path[PATH_BYTES];
+
+    path_of(s, path, "repos/%.*s/_manifests/%.*s", DEIS_STR_ARG(name), DEIS_STR_ARG(hex));
+    return utimensat(AT_FDCWD, path, NULL, 0) < 0
+               ? deis_err_errno(err, errno, "can't mark a manifest")
+               : 0;
+}
+
+int repo_retire_manifest(struct blob_store *s, struct deis_str name, struct deis_str hex,
+                         int64_t before_s, bool *ret_removed, struct deis_err *err)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+    int r = 0;
+
+    path_of(s, path, "repos/%.*s/_manifests/%.*s", DEIS_STR_ARG(name), DEIS_STR_ARG(hex));
+    pthread_mutex_lock(&s->repo_lock);
+    *ret_removed = stat(path, &st) == 0 && st.st_mtime < before_s;
+    if (*ret_removed) {
+        r = delete_manifest(s, name, hex, err);
+    }
+    pthread_mutex_unlock(&s->repo_lock);
+    return r;
+}
+
+int store_marking_since(struct blob_store *s, int64_t *ret_s, struct deis_err *err)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+    deis_autoclose int fd =
+        open(path_of(s, path, ".marking"), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        return deis_err_errno(err, errno, "can't open '%s'", path);
+    }
+    *ret_s = (int64_t)st.st_mtime;
+    return 0;
 }
 
 /* Bytes that came free. */

@@ -70,10 +70,18 @@ int store_list_repos(struct blob_store *s, char ***ret, struct deis_err *err) de
 /* --- for the sweep --- */
 /* Call fn for each manifest of each repository until it fails. An entry that can't be read is a
  * failure: what it refers to is not known. */
-typedef int (*store_manifest_fn)(const char *hex, const char *media_type, void *arg,
-                                 struct deis_err *err);
+typedef int (*store_manifest_fn)(const char *repo, const char *hex, const char *media_type,
+                                 void *arg, struct deis_err *err);
 int store_walk_manifests(struct blob_store *s, store_manifest_fn fn, void *arg,
                          struct deis_err *err) deis_must_check;
+/* A manifest is wanted at this moment; DEIS_NOT_FOUND. */
+int repo_mark_manifest(struct blob_store *s, struct deis_str name, struct deis_str hex,
+                       struct deis_err *err) deis_must_check;
+/* Remove it, with its tags, if it was stored or marked last before wall time `before_s`. */
+int repo_retire_manifest(struct blob_store *s, struct deis_str name, struct deis_str hex,
+                         int64_t before_s, bool *ret_removed, struct deis_err *err) deis_must_check;
+/* When this was asked for the first time: wall time, in seconds. */
+int store_marking_since(struct blob_store *s, int64_t *ret_s, struct deis_err *err) deis_must_check;
 /* Remove the blobs that are not kept and were last used before wall time `before_s`. */
 int store_sweep(struct blob_store *s, bool (*keep)(const char *hex, void *arg), void *arg,
                 int64_t before_s, uint64_t *ret_bytes, struct deis_err *err) deis_must_check;

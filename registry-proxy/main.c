@@ -32,6 +32,8 @@ static const struct deis_conf_row rows[] = {
     ROW("data", DEIS_CONF_TEXT, data, "/data", "folder of blobs and manifests"),
     ROW("gc-grace", DEIS_CONF_MS, gc_grace_ms, "1h", "how long an unreferenced blob is kept"),
     ROW("gc-interval", DEIS_CONF_MS, gc_interval_ms, "1h", "time between garbage collections"),
+    ROW("image-grace", DEIS_CONF_MS, image_grace_ms, "168h",
+        "an image that no build of any app names is kept for so long; 0 = for ever"),
     ROW("upload-idle", DEIS_CONF_MS, upload_idle_ms, "15m", "drop an upload after this silence"),
     ROW("blob-max", DEIS_CONF_BYTES, blob_max_bytes, "10G", "largest blob that is taken"),
     ROW("uploads-max", DEIS_CONF_U32, uploads_max, "64", "uploads under way at once"),
@@ -88,6 +90,7 @@ static int start(struct service *s, struct deis_err *err)
     if (!s->etcd) {
         return err->code;
     }
+    r->etcd = s->etcd;
     gethostname(host, sizeof(host) - 1);
     s->directory = deis_directory_start(s->etcd, r->loop);
     deis_directory_follow_keys(s->directory, r->keys);
@@ -98,7 +101,7 @@ static int start(struct service *s, struct deis_err *err)
     deis_timer_every(r->upload_timer,
                      interval(r->conf.upload_idle_ms < UPLOAD_CHECK_MS ? r->conf.upload_idle_ms
                                                                        : UPLOAD_CHECK_MS));
-    r->sweep_timer = deis_timer_new(r->loop, sweep_start, r);
+    r->sweep_timer = deis_timer_new(r->loop, retire_start, r);
     deis_timer_every(r->sweep_timer, interval(r->conf.gc_interval_ms));
     s->drain_timer = deis_timer_new(r->loop, on_drained, s);
     deis_loop_on_stop(r->loop, on_stop, s);

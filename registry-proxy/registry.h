@@ -20,10 +20,13 @@ struct registry_conf {
     char *data;
     uint64_t gc_grace_ms; /* an unreferenced blob is kept this long after its last use */
     uint64_t gc_interval_ms;
+    uint64_t image_grace_ms; /* an image that no build names is kept this long; 0 = for ever */
     uint64_t upload_idle_ms; /* an upload without a byte for so long is dropped */
     uint64_t blob_max_bytes;
     uint32_t uploads_max;
 };
+
+struct deis_etcd;
 
 struct registry {
     struct registry_conf conf;
@@ -35,6 +38,8 @@ struct registry {
     struct deis_map *uploads; /* id -> struct upload */
     struct deis_timer *upload_timer;
     struct deis_timer *sweep_timer;
+    struct deis_etcd *etcd;
+    bool retiring;
     bool sweeping;
     bool stopping; /* no new jobs: the workers are about to be freed */
 };
@@ -86,12 +91,14 @@ void upload_status(struct registry *r, struct deis_http_req *req, const struct r
 void upload_cancel(struct registry *r, struct deis_http_req *req, const struct registry_target *t);
 void upload_expire(void *registry); /* timer */
 
+/* retire.c: images that no build names any more; then the sweep. */
+void retire_start(void *registry); /* timer */
+
 /* sweep.c */
-void sweep_start(void *registry); /* timer; also after deletions */
+void sweep_start(void *registry); /* also after deletions */
 
 /* app_watch.c: repositories of apps that are gone are removed. */
 struct app_watch;
-struct deis_etcd;
 struct app_watch *app_watch_start(struct registry *r, struct deis_etcd *etcd);
 void app_watch_stop(struct app_watch *w); /* before the workers are freed; NULL is fine */
 void app_watch_free(struct app_watch *w); /* after that; NULL is fine */

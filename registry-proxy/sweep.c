@@ -20,7 +20,8 @@ struct sweep {
     struct deis_err err;
 };
 
-static int mark_manifest(const char *hex, const char *media_type, void *arg, struct deis_err *err)
+static int mark_manifest(const char *repo, const char *hex, const char *media_type, void *arg,
+                         struct deis_err *err)
 {
     struct sweep *sweep = arg;
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(MANIFEST_MAX_BYTES + 1);

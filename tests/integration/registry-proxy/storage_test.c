@@ -252,6 +252,48 @@ static void storage__a_new_app_of_the_same_name_keeps_its_repository(void **stat
     deis_etcd_free(etcd);
 }
 
+/* --- images of releases that are no longer kept --- */
+
+static void put_build(struct deis_etcd *etcd, const char *key, const char *image, const char *sha)
+{
+    deis_autofree char *text = deis_asprintf("{\"image\":\"%s\",\"sha\":\"%s\"}", image, sha);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    assert_int_equal(deis_etcd_put(etcd, key, deis_str(text), 0, &err), 0);
+}
+
+static void storage__images_that_no_build_names_go(void **state)
+{
+    struct world *w = *state;
+    struct deis_etcd *etcd = open_etcd(w);
+    static const char *const settings[] = { "--image-grace", "2s", NULL };
+    char pinned[72], tagged[72], old[72], lost[72], last[72];
+
+    world_put_image(w, "shop", "git-11111111", "{}", "pinned", WORLD_IMAGE_TYPE, pinned);
+    world_put_image(w, "shop", "git-22222222", "{}", "tagged", WORLD_IMAGE_TYPE, tagged);
+    world_put_image(w, "shop", "git-33333333", "{}", "old", WORLD_IMAGE_TYPE, old);
+    world_put_image(w, "lost", "v1", "{}", "of an app that went unseen", WORLD_IMAGE_TYPE, lost);
+    put_key(etcd, "/deis/index/app/shop");
+    put_key(etcd, "/deis/index/app/other");
+    deis_autofree char *image = deis_asprintf("127.0.0.1:%u/shop@%s", w->port, pinned);
+    put_build(etcd, "/deis/apps/other/builds/1", image, ""); /* another app's may be used */
+    put_build(etcd, "/deis/apps/shop/builds/2", "shop", "2222222299");
+    program_stop(&w->registry, SIGKILL);
+    world_start(w, settings);
+    world_until(w, is_gone, "/v2/shop/manifests/git-33333333");
+    world_until(w, is_gone, "/v2/lost/tags/list");
+    /* A whole round later. */
+    world_put_image(w, "shop", "git-44444444", "{}", "last", WORLD_IMAGE_TYPE, last);
+    world_until(w, is_gone, "/v2/shop/manifests/git-44444444");
+    assert_int_equal(world_call(w, "GET", "/v2/shop/manifests/git-11111111", NULL, NULL), 200);
+    assert_int_equal(world_call(w, "GET", "/v2/shop/manifests/git-22222222", NULL, NULL), 200);
+    program_stop(&w->registry, SIGKILL);
+    world_start(w, NULL);
+    delete_key(etcd, "/deis/index/app/shop");
+    delete_key(etcd, "/deis/index/app/other");
+    deis_etcd_free(etcd);
+}
+
 /* --- a second process --- */
 
 static void storage__a_folder_in_use_is_refused(void **state)
@@ -392,6 +434,7 @@ int main(void)
         cmocka_unit_test(storage__garbage_goes_and_what_is_referred_to_stays),
         cmocka_unit_test(storage__a_repository_goes_with_its_app),
         cmocka_unit_test(storage__a_new_app_of_the_same_name_keeps_its_repository),
+        cmocka_unit_test(storage__images_that_no_build_names_go),
         cmocka_unit_test(storage__a_folder_in_use_is_refused),
         cmocka_unit_test(storage__docker_pushes_and_pulls),
     };

@@ -70,7 +70,8 @@ static void store__a_repository_may_be_deep(void **state)
     deis_strv_free(repos);
 }
 
-static int expect_type(const char *hex, const char *media_type, void *arg, struct deis_err *err)
+static int expect_type(const char *repo, const char *hex, const char *media_type, void *arg,
+                       struct deis_err *err)
 {
     assert_string_equal(hex, HEX_A);
     assert_string_equal(media_type, TYPE);
