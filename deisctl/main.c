@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* deisctl: the operator's tool. It reads and writes the platform's state in etcd. */
 #include "deisctl/deisctl.h"
+#include "deisctl/keyfile.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -49,7 +50,8 @@ static void print_help(void)
     for (size_t i = 0; i < DEIS_COUNT(commands); i++) {
         printf("  %-42s %s\n", commands[i].usage, commands[i].help);
     }
-    printf("\nThe endpoint may also be given by DEISCTL_ENDPOINT; default " DEFAULT_ENDPOINT ".\n");
+    printf("\nThe endpoint may also be given by DEISCTL_ENDPOINT; default " DEFAULT_ENDPOINT ".\n"
+           "The key file F may also be given by DEISCTL_KEY_FILE; default " KEYFILE_DEFAULT ".\n");
 }
 
 static const struct command *find_command(const char *name)
@@ -70,6 +72,10 @@ static int run(const struct deis_etcd_opts *opts, int argc, char **argv)
     if (!command) {
         fprintf(stderr, "deisctl: no command '%.64s'; see 'deisctl --help'\n", argv[0]);
         return 1;
+    }
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        printf("Usage: deisctl %s\n\n%s\n", command->usage, command->help);
+        return 0;
     }
     struct deis_etcd *etcd = deis_etcd_new(opts, &err);
     int r = etcd ? command->run(etcd, argc, argv, &err) : err.code;

@@ -169,6 +169,11 @@ static void deisctl__usage_is_told(void **state)
 
     assert_int_equal(run(f, "help"), 0);
     expect_says(f, "Commands:");
+    expect_says(f, "DEISCTL_KEY_FILE");
+    assert_int_equal(run(f, "status --help"), 0);
+    expect_says(f, "Usage: deisctl status [<component>|<unit>]");
+    assert_int_equal(run(f, "key:rotate -h"), 0);
+    expect_says(f, "--timeout SECONDS");
     assert_int_equal(run(f, ""), 1);
     assert_int_equal(run(f, "frobnicate"), 1);
     expect_says(f, "frobnicate");
