@@ -46,6 +46,7 @@ int config_list(struct client *c, const struct options *o)
 int config_get(struct client *c, const struct options *o)
 {
     deis_autojson json_t *config = NULL;
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(TEXT_MAX);
     const char *app = NULL;
     const char *key = o->words[0];
 
@@ -61,8 +62,9 @@ int config_get(struct client *c, const struct options *o)
         deis_autojson json_t *one = json_pack("{s:O}", key, value);
         return term_print_json(c, o, one);
     }
-    fwrite(json_string_value(value), 1, json_string_length(value), stdout);
-    printf("\n");
+    deis_buf_add(&text, json_string_value(value), json_string_length(value));
+    deis_buf_add_char(&text, '\n');
+    term_print(&text);
     return 0;
 }
 

@@ -122,8 +122,7 @@ static char *read_line(void)
 
 char *term_ask(const char *prompt)
 {
-    printf("%s", prompt);
-    fflush(stdout);
+    print_to(stdout, deis_str(prompt));
     deis_autofree char *line = read_line();
     struct deis_str rest = deis_str_trim(deis_str(line));
     struct deis_str word = DEIS_STR_NONE;

@@ -184,6 +184,54 @@ static void client__an_env_file_keeps_its_mode(void **state)
     person_clear(&p);
 }
 
+/* Run a command with a terminal as its output, and "n" as the answer to what it may ask: all that
+ * was shown, yours. */
+static char *shown(const struct person *p, const char *const *argv)
+{
+    struct deis_buf out = DEIS_BUF_INIT(4096);
+    int status = 0;
+    int in[2];
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    int terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(terminal >= 0 && pipe2(in, O_CLOEXEC) == 0);
+    assert_int_equal(write(in[1], "n\n", 2), 2);
+    pid_t pid = person_spawn(p, argv, in[0], terminal, STDERR_FILENO);
+    close(in[0]);
+    close(in[1]);
+    close(terminal);
+    for (;;) { /* a terminal that nobody has open any more is an error to read */
+        char *room = deis_buf_reserve(&out, 1024);
+        ssize_t n = room ? read(master, room, 1024) : -1;
+        if (n <= 0) {
+            break;
+        }
+        deis_buf_added(&out, (size_t)n);
+    }
+    close(master);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return deis_buf_take(&out, NULL);
+}
+
+static void client__a_value_does_not_steer_the_terminal(void **state)
+{
+    struct person p = person_new(*state, "painter");
+    const char *const get[] = { "deis", "config:get", "EVIL", NULL };
+    const char *const pull[] = { "deis", "config:pull", "-io", NULL };
+
+    person_register(&p);
+    WORKS(&p, "created lime", "create", "lime");
+    WORKS(&p, "EVIL", "config:set", "EVIL=a\033[2Jb");
+    WORKS(&p, "a\033[2Jb\n", "config:get", "EVIL"); /* a program gets it as it is */
+    deis_autofree char *value = shown(&p, get);
+    assert_string_equal(value, "a\\x1b[2Jb\r\n");
+    person_write(p.folder, ".env", "EVIL=mine\n", 0644);
+    deis_autofree char *question = shown(&p, pull);
+    assert_string_equal(question, "EVIL: overwrite mine with a\\x1b[2Jb? (y/N) ");
+    person_clear(&p);
+}
+
 static void client__a_certificate_is_a_text(void **state)
 {
     struct person p = person_new(*state, "sealer");
@@ -466,6 +514,7 @@ int main(void)
         cmocka_unit_test(client__app_and_its_remote),
         cmocka_unit_test(client__config),
         cmocka_unit_test(client__an_env_file_keeps_its_mode),
+        cmocka_unit_test(client__a_value_does_not_steer_the_terminal),
         cmocka_unit_test(client__a_certificate_is_a_text),
         cmocka_unit_test(client__build_processes_and_releases),
         cmocka_unit_test(client__logs_and_their_tail),
