@@ -342,8 +342,8 @@ static int do_copy(struct writer *w, struct deis_str word, struct deis_str rest,
     }
     while (rc == DEIS_OK && take_word(&behind, &flag) && deis_str_starts(flag, "--")) {
         deis_buf_add_char(w->out, ' ');
-        rc = all_in(flag, "._-/:@=+,") ? write_copy_flag(w, flag, err)
-                                       : fail(err, "flags may not hold quotes and variables");
+        rc = all_in(flag, "._-/:@=+,${}") ? write_copy_flag(w, flag, err)
+                                          : fail(err, "flags may not hold quotes and escapes");
         rest = behind;
     }
     if (rc == DEIS_OK && count_from(rest) > 0) {

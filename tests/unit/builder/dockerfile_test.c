@@ -80,12 +80,14 @@ static void dockerfile__variables_are_filled_in(void **state)
     becomes("ARG R=127.0.0.1:5555\nARG N=$R/x\nFROM \"${N:-no}\":git-1", ",127.0.0.1:5555/x:git-1",
             "ARG R=127.0.0.1:5555\nARG N=$R/x\nFROM " ID("a") "\n");
     becomes("FROM a\nARG V=3\nRUN echo $V", ",a", "FROM " ID("a") "\nARG V=3\nRUN echo $V\n");
+    becomes("FROM a\nCOPY --chown=${U}:$G --from=b x $y", ",a,b",
+            "FROM " ID("a") "\nCOPY --chown=${U}:$G --from=" ID("b") " x $y\n");
     is_refused("FROM ${a", "line 1");
     is_refused("FROM ${a%x}", "modifier");
     is_refused("FROM $", "'$'");
     is_refused("FROM \"a", "quote");
     is_refused("FROM $x", "names no image");
-    is_refused("ARG V=3\nFROM a\nCOPY --from=a$V x y", "quotes and variables");
+    is_refused("ARG V=3\nFROM a\nCOPY --from=a$V x y", "no name of an image");
 }
 
 static void dockerfile__lines_are_joined_and_keep_their_places(void **state)
@@ -115,8 +117,8 @@ static void dockerfile__nothing_is_read_in_two_ways(void **state)
                "COPY --from=b x y",
                "line 2: unknown instruction");
     is_refused("FROM a\nCOPY \xc2\xa0--from=b x y", "is no flag");
-    is_refused("FROM a\nCOPY --chown=1\xc2\xa0--from=b x y", "quotes and variables");
-    is_refused("FROM a\nCOPY --fr\"om\"=b x y", "quotes and variables");
+    is_refused("FROM a\nCOPY --chown=1\xc2\xa0--from=b x y", "quotes and escapes");
+    is_refused("FROM a\nCOPY --fr\"om\"=b x y", "quotes and escapes");
     is_refused("FROM a\nCOPY '--from=b' x y", "is no flag");
     is_refused("FROM a\nADD x --from=b y", "is no flag");
     is_refused("FROM a\nONBUILD COPY --from=b x y", "ONBUILD");
