@@ -14,6 +14,7 @@
 #include "builder/file.h"
 #include "builder/image.h"
 #include "builder/layers.h"
+#include "builder/repo.h"
 #include "builder/roles.h"
 #include "builder/tree_tar.h"
 #include "builder/turn.h"
@@ -26,12 +27,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FILE_BYTES_MAX    (128ULL << 20)
 #define ENTRIES_MAX       100000
-#define DISK_FREE_PERCENT 3
 #define TEXT_MAX          (1u << 20)
 #define PUSH_ATTEMPTS     5
 #define PUSH_RETRY_MS     500
@@ -182,20 +181,6 @@ static int read_tree(struct hook *h, struct deis_err *err)
             "(buildpacks) can't be built yet");
     }
     return read_procfile(h, err);
-}
-
-static int check_disk(const struct hook *h, struct deis_err *err)
-{
-    struct statvfs st;
-
-    if (statvfs(h->settings.data, &st) == 0 && st.f_blocks > 0 &&
-        st.f_bavail * 100 / st.f_blocks < DISK_FREE_PERCENT) {
-        return deis_err_set(
-            err, DEIS_LIMIT,
-            "the disk of the platform is full: builds are refused until an operator "
-            "has made room");
-    }
-    return DEIS_OK;
 }
 
 /* --- the image --- */
@@ -497,7 +482,7 @@ static int run(struct hook *h, struct deis_err *err)
         rc = read_tree(h, err);
     }
     if (rc == DEIS_OK) {
-        rc = check_disk(h, err);
+        rc = repo_has_room(&h->settings, err); /* the pack has taken some */
     }
     if (rc < 0) {
         return rc;

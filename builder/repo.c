@@ -8,10 +8,12 @@
 #include <git2.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-#define LOCK_ATTEMPTS 5
-#define GONE_PREFIX   "gone-" /* no app name can clash: it has no ".git" behind it */
+#define LOCK_ATTEMPTS     5
+#define DISK_FREE_PERCENT 3
+#define GONE_PREFIX       "gone-" /* no app name can clash: it has no ".git" behind it */
 
 static int git_fail(struct deis_err *err, const char *what)
 {
@@ -31,6 +33,20 @@ bool repo_exists(const struct settings *s, const char *app)
     deis_autofree char *head = deis_asprintf("%s/HEAD", path);
 
     return access(head, F_OK) == 0;
+}
+
+int repo_has_room(const struct settings *s, struct deis_err *err)
+{
+    struct statvfs st;
+
+    if (statvfs(s->data, &st) == 0 && st.f_blocks > 0 &&
+        st.f_bavail * 100 / st.f_blocks < DISK_FREE_PERCENT) {
+        return deis_err_set(
+            err, DEIS_LIMIT,
+            "the disk of the platform is full: builds are refused until an operator "
+            "has made room");
+    }
+    return DEIS_OK;
 }
 
 /* The lock file may have been removed with its app between open and flock: then it is no lock. */

@@ -21,6 +21,9 @@
 char *repo_path(const struct settings *s, const char *app);
 bool repo_exists(const struct settings *s, const char *app);
 
+/* DEIS_LIMIT: the disk is so full that no push is taken. */
+int repo_has_room(const struct settings *s, struct deis_err *err) deis_must_check;
+
 /* Take the lock of an app without waiting: DEIS_CONFLICT when somebody has it. *ret_fd is
  * close-on-exec; closing it in all processes that have it releases the lock. thread: any */
 int repo_lock(const struct settings *s, const char *app, int *ret_fd,

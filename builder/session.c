@@ -93,7 +93,10 @@ static int prepare_push(const struct session *s)
     struct deis_err err = DEIS_ERR_INIT;
     int lock = -1;
 
-    int rc = take_lock(s, &lock, &err);
+    int rc = repo_has_room(&s->settings, &err);
+    if (rc == DEIS_OK) {
+        rc = take_lock(s, &lock, &err);
+    }
     if (rc == DEIS_OK) {
         rc = repo_prepare(&s->settings, s->app, &err);
     }

@@ -7,6 +7,8 @@
 #include "tests/integration/builder/world.h"
 #include "tests/support/test.h"
 
+#include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define VICTIM WORLD_APP_2
@@ -170,6 +172,36 @@ static void memory__is_not_taken_by_a_small_pack(void **state)
     assert_false(world_has_quarantine(WORLD_APP));
 }
 
+/* --- disk --- */
+
+/* Give the file system of the world so many percent more than is used of it. */
+static void leave_room(unsigned percent)
+{
+    struct statvfs st;
+
+    assert_int_equal(statvfs(WORLD_DIR, &st), 0);
+    uint64_t used = (uint64_t)(st.f_blocks - st.f_bfree) * st.f_frsize;
+    deis_autofree char *size =
+        deis_asprintf("size=%llu", (unsigned long long)(used + used / 100 * percent));
+    assert_int_equal(mount(NULL, WORLD_DIR, NULL, MS_REMOUNT, size), 0);
+}
+
+static void disk__that_is_full_takes_no_pack(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+
+    world_new_repo(&world, "full", WORLD_APP);
+    world_commit("full", "Dockerfile", "FROM scratch\nCOPY . /\n", NULL);
+    leave_room(2);
+    int status = world_git(WORLD_DIR "/full", &out, "push", "deis", "HEAD:master");
+    leave_room(400);
+    assert_int_equal(status, 128);
+    /* Of the builder before git has begun, not of its hook when the pack is there. */
+    if (!strstr(out.data, "fatal: remote error: the disk of the platform is full")) {
+        fail_msg("%s", out.data);
+    }
+}
+
 static int open_world(void **state)
 {
     world_open(&world);
@@ -193,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(image__of_another_app_is_out_of_reach),
         cmocka_unit_test(memory__is_not_taken_by_a_small_pack),
+        cmocka_unit_test(disk__that_is_full_takes_no_pack),
         cmocka_unit_test(image__that_anybody_may_use_is_found),
     };
 
