@@ -50,6 +50,7 @@ struct ctl {
     struct pages *lists; /* a question -> its page of apps; stamp: the last change of all */
     struct logins *logins;
     struct gate *passwords; /* two at a time: scrypt */
+    struct gate *waits;     /* requests that wait for a rollout or a command: others need threads */
 };
 
 #endif

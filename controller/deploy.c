@@ -243,6 +243,13 @@ static int begin_rollout(const struct deploy_request *req, const struct app_view
     return commit_begin(req->ctl, req->source, op, view, &plan->formation, err);
 }
 
+static void end_waiting(const struct deploy_request *req)
+{
+    if (req->holds_request) {
+        gate_leave(req->ctl->waits, "");
+    }
+}
+
 enum attempt {
     ATTEMPT_DONE,
     ATTEMPT_BEGUN,
@@ -251,6 +258,30 @@ enum attempt {
     ATTEMPT_RACE,
     ATTEMPT_OTHER
 };
+
+static int too_many(struct deis_err *err)
+{
+    return deis_err_set(err, DEIS_CONFLICT,
+                        "too many changes are under way on this platform, try again");
+}
+
+/* Begin to roll it out, unless too many requests wait for such already. BEGUN: end_waiting() is
+ * due. */
+static enum attempt begin_waiting(const struct deploy_request *req, const struct app_view *view,
+                                  const struct deploy_plan *plan, struct operation *op,
+                                  struct deis_err *err)
+{
+    if (req->holds_request && !gate_enter(req->ctl->waits, "", 0)) {
+        too_many(err);
+        return ATTEMPT_BUSY;
+    }
+    int r = begin_rollout(req, view, plan, op, err);
+    if (r < 0) {
+        end_waiting(req);
+        operation_clear(op);
+    }
+    return r == DEIS_OK ? ATTEMPT_BEGUN : r == DEIS_CONFLICT ? ATTEMPT_RACE : ATTEMPT_FAILED;
+}
 
 /* One try under the app's gate. DONE: *ret is it. BEGUN: *op is to be carried. OTHER: an operation
  * of this id is known already. */
@@ -277,11 +308,7 @@ static enum attempt attempt(const struct deploy_request *req, struct operation *
         r = commit_direct(req, &view, &plan, ret, err);
         result = r == DEIS_OK ? ATTEMPT_DONE : r == DEIS_CONFLICT ? ATTEMPT_RACE : ATTEMPT_FAILED;
     } else if (r == DEIS_OK) {
-        r = begin_rollout(req, &view, &plan, op, err);
-        result = r == DEIS_OK ? ATTEMPT_BEGUN : r == DEIS_CONFLICT ? ATTEMPT_RACE : ATTEMPT_FAILED;
-    }
-    if (r < 0) {
-        operation_clear(op);
+        result = begin_waiting(req, &view, &plan, op, err);
     }
     plan_clear(&plan);
     return result;
@@ -342,6 +369,7 @@ int deploy_run(struct deploy_request *req, struct outcome *ret, struct deis_err 
             live_progress(live, "starting v%u", version_of(&op));
         }
         r = carry(req->ctl, &op, live, ret, err);
+        end_waiting(req);
         break;
     case ATTEMPT_DONE:
         live_end(live, ret);
@@ -374,13 +402,11 @@ int deploy_run(struct deploy_request *req, struct outcome *ret, struct deis_err 
     return r;
 }
 
-int deploy_destroy(struct deploy_request *req, struct outcome *ret, struct deis_err *err)
+static int destroy(struct deploy_request *req, struct outcome *ret, struct deis_err *err)
 {
     app_view_auto struct app_view view = { 0 };
     struct operation op = { 0 };
     bool fresh;
-
-    *ret = (struct outcome){ 0 };
     int r = app_view_load(req->ctl, req->app, req->hint, &view, err);
     if (r < 0) {
         return r;
@@ -410,6 +436,17 @@ int deploy_destroy(struct deploy_request *req, struct outcome *ret, struct deis_
     return r;
 }
 
+int deploy_destroy(struct deploy_request *req, struct outcome *ret, struct deis_err *err)
+{
+    *ret = (struct outcome){ 0 };
+    if (req->holds_request && !gate_enter(req->ctl->waits, "", req->patience_ms)) {
+        return too_many(err);
+    }
+    int r = destroy(req, ret, err);
+    end_waiting(req);
+    return r;
+}
+
 struct deploy_request deploy_request_of(struct api *a, const char *kind, uint64_t patience_ms)
 {
     return (struct deploy_request){ .ctl = a->ctl,
@@ -419,7 +456,8 @@ struct deploy_request deploy_request_of(struct api *a, const char *kind, uint64_
                                     .hint = a->app,
                                     .request = a->id,
                                     .source = a->source,
-                                    .patience_ms = patience_ms };
+                                    .patience_ms = patience_ms,
+                                    .holds_request = true };
 }
 
 void deploy_answer_failure(struct api *a, int r, const struct outcome *o,

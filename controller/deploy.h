@@ -33,6 +33,7 @@ struct deploy_request {
     const char *source;                   /* address that it came from, for the audit, or NULL */
     char operation[OPERATION_ID_MAX + 1]; /* id given by the caller, or "" */
     uint64_t patience_ms;                 /* how long to wait for another operation to end */
+    bool holds_request;                   /* the thread is one of those that serve requests */
     /* Fill *plan (zeroed) from the app as it stands; called again when that changes meanwhile. A
      * failure ends the request. */
     int (*prepare)(const struct deploy_request *req, const struct app_view *view,
@@ -45,7 +46,7 @@ struct deploy_request {
  * carries it on. Other failures: nothing was begun. */
 int deploy_run(struct deploy_request *req, struct outcome *ret,
                struct deis_err *err) deis_must_check;
-/* Likewise for destroying the app; prepare is not used. */
+/* Likewise for destroying the app; prepare is not used, nor is another operation waited for. */
 int deploy_destroy(struct deploy_request *req, struct outcome *ret,
                    struct deis_err *err) deis_must_check;
 

@@ -387,7 +387,7 @@ void handle_apps_destroy(struct api *a)
 {
     struct deis_err err = DEIS_ERR_INIT;
     struct outcome outcome = { 0 };
-    struct deploy_request req = deploy_request_of(a, "destroy", 0);
+    struct deploy_request req = deploy_request_of(a, "destroy", PATIENCE_MS);
     int r = deploy_destroy(&req, &outcome, &err);
 
     if (r == DEIS_OK && outcome.done) {

@@ -2,6 +2,7 @@
 /* One-off commands as the API knows them: waited for, detached, or attached (session.c). */
 #include "controller/api.h"
 #include "controller/core/container.h"
+#include "controller/gate.h"
 #include "controller/oneoff.h"
 #include "controller/rollouts.h"
 
@@ -11,6 +12,7 @@
 #define OUTPUT_MAX  ((size_t)8 << 20)
 #define POLL_MS     5000
 #define AWAY_MAX_MS 30000 /* how long an agent may be silent */
+#define RETRY_S     5     /* when too many requests wait */
 
 static struct oneoff oneoff_of(struct api *a, Deis__RunMode mode, const char *command)
 {
@@ -176,10 +178,12 @@ void handle_apps_run(struct api *a)
     }
     if (!command || fields_failed(&f)) {
         api_invalid(a, &f);
-    } else if (json_is_true(detach)) {
-        run_detached(a, command);
+    } else if (!gate_enter(a->ctl->waits, "", 0)) {
+        a->retry_after_s = RETRY_S;
+        api_detail(a, 503, "Too many commands and changes are waited for at once, try again");
     } else {
-        run_to_end(a, command);
+        (json_is_true(detach) ? run_detached : run_to_end)(a, command);
+        gate_leave(a->ctl->waits, "");
     }
     fields_clear(&f);
 }

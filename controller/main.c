@@ -18,6 +18,7 @@
 #include "lib/net/log.h"
 
 #define REQUEST_THREADS   64
+#define REQUESTS_WAITING  48 /* of them, for a rollout or a command */
 #define REQUEST_QUEUE     128
 #define PASSWORDS_WAITING 16 /* more would starve the other requests */
 #define OPERATION_THREADS 32
@@ -137,6 +138,7 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     ctl->logins = logins_new();
     ctl->apps = gate_new(1, REQUEST_THREADS);
     ctl->passwords = gate_new(2, PASSWORDS_WAITING);
+    ctl->waits = gate_new(REQUESTS_WAITING, REQUEST_THREADS - REQUESTS_WAITING);
     settings_follow(ctl->settings, ctl->etcd, ctl->loop);
     int r = server_start(ctl, s->http, &p->server, err);
     if (r < 0) {
@@ -188,6 +190,7 @@ static void stop(struct program *p)
     logins_free(ctl->logins);
     gate_free(ctl->apps);
     gate_free(ctl->passwords);
+    gate_free(ctl->waits);
     deis_etcd_free(ctl->etcd);
 }
 

@@ -291,6 +291,34 @@ describe('E beside the checklist', () => {
     assert.equal((await run()).exit.code, 3);
   });
 
+  it('E-27 who waits for commands leaves the API to the others', async () => {
+    const [app, other] = [await w.built(), await w.built('eve')];
+    let end;
+    const hold = new Promise((resolve) => {
+      end = resolve;
+    });
+    w.platform.runResult = () => ({ code: 0, output: '', hold });
+    let refused = 0;
+    const asked = Array.from({ length: 80 }, async () => {
+      const got = await w.post(`apps/${app}/run`, 'ivo', { command: 'sleep 1000' });
+      refused += got.status === 503;
+      return got;
+    });
+    try {
+      await until('those beyond the bound', () => refused === 80 - 48, 20000);
+      (await w.get(`apps/${other}`, 'eve')).is(200);
+      (await w.post(`apps/${other}/config`, 'eve', { values: { A: 'b' } })).is(409, /too many changes are under way/);
+    } finally {
+      end();
+      w.platform.runResult = () => ({ code: 0, output: '' });
+    }
+    const answers = await Promise.all(asked);
+    assert.equal(answers.filter((got) => got.status === 200).length, 48);
+    assert.ok(answers.every((got) => got.status === 200 || got.headers['retry-after'] === '5'));
+    (await w.post(`apps/${other}/config`, 'eve', { values: { A: 'b' } })).is(201);
+    (await w.delete(`apps/${other}`, 'eve')).is(204);
+  });
+
   it('E-13 many changes of one config at once: each that is taken is one release', async () => {
     const app = await w.app();
     const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => set(app, { [`K${i}`]: String(i) })));
