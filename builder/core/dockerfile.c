@@ -21,6 +21,7 @@ struct writer {
     size_t arg_count;
     char *stages[DOCKERFILE_STAGES_MAX]; /* their names, "" for none */
     size_t stage_count;
+    unsigned images;
 };
 
 static int fail(struct deis_err *err, const char *format, ...) deis_printf(2, 3);
@@ -235,6 +236,9 @@ static int write_image(struct writer *w, struct deis_str name, size_t stages, st
     if (!is_reference(name)) {
         return fail(err, "'%.*s' is no name of an image", (int)(name.len < 200 ? name.len : 200),
                     name.ptr);
+    }
+    if (w->images++ == DOCKERFILE_IMAGES_MAX) {
+        return fail(err, "more than %d images are named", DOCKERFILE_IMAGES_MAX);
     }
     deis_autofree char *reference = deis_str_dup(name);
     int rc = w->find(reference, id, w->arg, err);

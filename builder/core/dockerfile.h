@@ -16,6 +16,7 @@
 #define DOCKERFILE_MAX_BYTES    (1u << 20)
 #define DOCKERFILE_LINE_MAX     65000 /* bytes of an instruction: the Engine refuses 64 KiB */
 #define DOCKERFILE_STAGES_MAX   100
+#define DOCKERFILE_IMAGES_MAX   200      /* looked up, however often each */
 #define DOCKERFILE_ARGS_MAX     100      /* before the first FROM */
 #define DOCKERFILE_REFERENCE    256      /* bytes of an image's name */
 #define DOCKERFILE_ID_LEN       71       /* "sha256:" and 64 hexadecimal digits */

@@ -201,6 +201,10 @@ static void push__what_must_not_deploy_is_refused_with_its_cause(void **state)
           "t=$(printf '100644 blob %s\\t..\\n' $(git hash-object -w Dockerfile) | git mktree) &&"
           "git reset -q --soft $(git commit-tree -m x $t)",
           "hasDotdot" },
+        { "HEAD:master", SCRATCH, "",
+          "f=$(git hash-object -w Dockerfile) && t=$(printf '100644 blob %s\\tDockerfile\\n' $f $f | git mktree) &&"
+          "git reset -q --soft $(git commit-tree -m x $t)",
+          "duplicateEntries" }, /* only one of them would be read anew */
         { "HEAD:master", "FROM scratch\nNONSENSE x\n", "", "true", "unknown instruction" },
         { "HEAD:master", "FROM scratch\nCOPY nothing /\n", "", "true", "build failed" },
         { "HEAD:master", "FROM " WORLD_BASE "\nCOPY . /src\nRUN [\"/bin/busybox\", \"false\"]\n",

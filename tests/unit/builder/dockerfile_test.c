@@ -155,6 +155,12 @@ static void dockerfile__limits_hold(void **state)
     }
     is_refused(text.data, "stages");
     deis_buf_reset(&text);
+    deis_buf_add_cstr(&text, "FROM scratch\nCOPY ");
+    for (unsigned i = 0; i <= DOCKERFILE_IMAGES_MAX; i++) {
+        deis_buf_add_cstr(&text, "--from=b ");
+    }
+    is_refused(text.data, "line 2: more than 200 images");
+    deis_buf_reset(&text);
     for (unsigned i = 0; i <= DOCKERFILE_ARGS_MAX; i++) {
         deis_buf_add_cstr(&text, "ARG a=$a$a$ax\n");
     }
