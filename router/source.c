@@ -45,8 +45,8 @@ struct source {
     struct route_table *offered; /* the last that was not published */
     bool went_back;
     bool swept;
-    bool edge_due;   /* settings of the edge have changed: they wait as routes do */
-    int64_t held_at; /* revision of the etcd that is not trusted */
+    bool settings_due; /* they have changed, and wait as routes do */
+    int64_t held_at;   /* revision of the etcd that is not trusted */
     uint64_t told_ms;
 };
 
@@ -132,12 +132,10 @@ static void note_seen(struct source *s)
 /* What this router goes by now is what it is to start with. */
 static void keep(struct source *s)
 {
-    if (!s->hold.suspect) {
-        s->router->seen_revision = newest(s, false);
-        s->router->seen_cluster = deis_etcd_watch_cluster(s->watched[0].watch);
-        for (size_t i = 0; i < s->count; i++) {
-            s->watched[i].back = false;
-        }
+    s->router->seen_revision = newest(s, false);
+    s->router->seen_cluster = deis_etcd_watch_cluster(s->watched[0].watch);
+    for (size_t i = 0; i < s->count; i++) {
+        s->watched[i].back = false;
     }
     note_seen(s);
     kept_commit(s->router->kept);
@@ -176,25 +174,51 @@ static void use(struct source *s, struct route_table *t)
     }
 }
 
-static void publish(struct source *s)
+static void use_settings(struct router *r, struct route_model *m)
+{
+    router_set_policy(r, m);
+    if (r->certs) {
+        certs_set_policy(r->certs);
+    }
+    edge_update(r);
+}
+
+static void take_beside_routes(struct source *s)
 {
     struct router *r = s->router;
 
-    s->published_ms = deis_now_ms();
-    sweep(s);
+    if (s->settings_due) {
+        s->settings_due = false;
+        use_settings(r, s->model);
+    }
     if (r->certs) {
         certs_publish(r->certs, s->model);
+    }
+}
+
+static void schedule(struct source *s);
+
+/* Of an etcd that went back only routes are used until it is trusted, and none that take any away:
+ * certificates, settings and what the disk remembers stay. */
+static void publish(struct source *s)
+{
+    struct router *r = s->router;
+    bool doubted = s->went_back || s->hold.suspect;
+
+    s->published_ms = deis_now_ms();
+    sweep(s);
+    if (!doubted) {
+        take_beside_routes(s);
     }
     struct route_table *t = next_table(s);
     if (t) {
         use(s, t);
     }
-    if (!s->offered) {
-        if (s->edge_due) {
-            s->edge_due = false;
-            edge_update(r);
-        }
+    if (!s->hold.suspect) {
         keep(s);
+        if (doubted) {
+            schedule(s); /* what is beside the routes */
+        }
     }
     if (s->hold.suspect && !s->hold.held) {
         deis_timer_after(s->publish, HOLD_SUSPECT_MS);
@@ -248,16 +272,10 @@ static void apply_setting(struct router *r, struct route_model *m, struct deis_s
 
     if (code < 0 && code != DEIS_NOT_FOUND) {
         deis_warn("setting ignored", KV_V("key", key), KV_ERR(&err));
+    } else if (code == 0 && r->source) {
+        r->source->settings_due = true;
     } else if (code == 0) {
-        router_set_policy(r, m);
-        if (r->certs) {
-            certs_set_policy(r->certs);
-        }
-        if (r->source) {
-            r->source->edge_due = true;
-        } else {
-            edge_update(r);
-        }
+        use_settings(r, m);
     }
 }
 

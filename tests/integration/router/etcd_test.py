@@ -333,18 +333,32 @@ class Etcd(unittest.TestCase):
             with rig.Client(w.router.http, '127.0.0.2') as c:
                 c.send(b'PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\nGET / HTTP/1.1\r\nHost: www.blog.test\r\n\r\n')
                 return c.answer()[0] == 200
+
+        def limited():
+            return w.get('www.blog.test', method='POST', extra='Content-Length: 2000\r\n', body=b'a' * 2000)[0] == 413
+
+        def as_set():
+            return balanced() and limited()
         self.etcd.put('config/router/proxyRealIpCidr', '127.0.0.2')
+        self.etcd.put('config/router/bodySize', '1k')
         self.etcd.put('config/router/proxyProtocol', 'true')
-        self.router.wait_for(balanced, 'the load balancer is believed')
+        self.router.wait_for(as_set, 'the settings are in effect')
+        gate = self.router.start_behind(self.etcd)
+        self.addCleanup(gate.close)
+        self.router.wait_for(as_set, 'the settings are in effect')
+        gate.let_pass(['/deis/config/router/'])  # the first to come back, and for a while the only one
         self.etcd.lose()
+        rig.wait_for(lambda: gate.has_listed('/deis/config/router/'), 'it has read that there are no settings')
+        self.assertTrue(all(as_set() for _ in range(20)))
+        gate.let_pass(None)
         rig.wait_for(self.held, 'the table is held')
-        self.assertTrue(all(balanced() for _ in range(20)))
+        self.assertTrue(all(as_set() for _ in range(20)))
         self.assertEqual(self.router.stop(), 0)
         self.router.start()
         rig.wait_for(self.held, 'the table is held')
-        self.assertTrue(all(balanced() for _ in range(20)))
+        self.assertTrue(all(as_set() for _ in range(20)))
         self.etcd.put('config/router/acceptStore', 'now')
-        rig.wait_for(lambda: not balanced(), 'the settings of etcd are in effect')
+        rig.wait_for(lambda: not balanced() and not limited(), 'the settings of etcd are in effect')
 
     def test_an_operator_accepts_an_older_etcd(self):
         w = self.world

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -107,6 +108,16 @@ class Router:
 
     def routes(self):
         return json.loads(self.admin('/routes'))
+
+    def start_behind(self, etcd):
+        """Anew, with a gate between it and the etcd, which is returned."""
+        gate = Gate(etcd)
+        assert self.stop() == 0
+        self.argv[self.argv.index('--etcd') + 1] = gate.url
+        self.start()
+        keys = ['/deis/' + k for k in ('apps/', 'domains/', 'units/', 'states/', 'verdicts/', 'routing/', 'services/', 'config/router/')]
+        wait_for(lambda: all(gate.has_listed(k) for k in keys), 'all watches stand')
+        return gate
 
     def settled(self):
         """All workers use the newest table."""
@@ -558,3 +569,75 @@ class Etcd:
     def clear(self):
         self.stop()
         shutil.rmtree(self.dir)
+
+
+class Gate:
+    """Stands before an etcd. `only`: requests for these keys pass, others wait; None: all pass."""
+
+    def __init__(self, etcd):
+        self.etcd = etcd
+        self.only = None
+        self.passed = {}  # key -> paths of the requests that have passed
+        self.changed = threading.Condition()
+        self.s = socket.create_server(('127.0.0.1', 0), backlog=256)
+        self.url = 'http://127.0.0.1:%d' % self.s.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def let_pass(self, only):
+        with self.changed:
+            self.only = only
+            self.passed = {}
+            self.changed.notify_all()
+
+    def has_listed(self, key):
+        """Whether a watch has read all that there is since the last let_pass(), and gone on from there."""
+        paths = self.passed.get(key, [])
+        return '/v3/kv/range' in paths and paths[-1] == '/v3/watch'
+
+    def close(self):
+        self.let_pass(None)
+        self.s.shutdown(socket.SHUT_RDWR)
+        self.s.close()
+
+    def serve(self):
+        while True:
+            try:
+                c, _ = self.s.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.connection, args=(c,), daemon=True).start()
+
+    def connection(self, c):
+        try:
+            with c, socket.create_connection(('127.0.0.1', self.etcd.port)) as e, c.makefile('rb') as f:
+                threading.Thread(target=self.answers, args=(e, c), daemon=True).start()
+                while self.one(f, e):
+                    pass
+                e.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def one(self, f, e):
+        head = [f.readline()]
+        while head[-1] not in (b'\r\n', b''):
+            head.append(f.readline())
+        if not head[-1]:
+            return False
+        length = [int(line.split(b':')[1]) for line in head if line.lower().startswith(b'content-length:')]
+        body = f.read(length[0]) if length else b''
+        key = re.search(b'"key": *"([^"]*)"', body)
+        key = base64.b64decode(key.group(1)).decode() if key else ''
+        with self.changed:
+            self.changed.wait_for(lambda: self.only is None or key in self.only)
+            self.passed.setdefault(key, []).append(head[0].split(b' ')[1].decode())
+        e.sendall(b''.join(head) + body)
+        return True
+
+    @staticmethod
+    def answers(e, c):
+        try:
+            while data := e.recv(65536):
+                c.sendall(data)
+            c.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass

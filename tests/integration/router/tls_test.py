@@ -839,6 +839,25 @@ class Etcd(Https):
         self.router.wait_for(lambda: plain()[0] == 403, 'no redirect for who may not pass')
         self.assertEqual(self.get('www.blog.test')[0], 403)
 
+    def test_an_etcd_that_lost_everything_takes_no_certificate(self):
+        self.cert('www.blog.test', self.ca.issue('www.blog.test'))
+        gate = self.router.start_behind(self.etcd)
+        self.addCleanup(gate.close)
+        self.wait_served('www.blog.test', self.ca.count)
+        gate.let_pass(['/deis/certs/'])  # the first to come back, and for a while the only one
+        self.etcd.lose()
+        rig.wait_for(lambda: gate.has_listed('/deis/certs/'), 'it has read that there are none')
+        self.assertEqual({self.served('www.blog.test') for _ in range(20)}, {self.ca.count})
+        gate.let_pass(None)
+        rig.wait_for(lambda: self.router.metric('deis_router_table_held') == 1, 'the table is held')
+        self.assertEqual({self.served('www.blog.test') for _ in range(20)}, {self.ca.count})
+        self.assertEqual(self.router.stop(), 0)
+        self.router.start()
+        self.assertEqual({self.served('www.blog.test') for _ in range(20)}, {self.ca.count})
+        # Who accepts it, accepts that, too.
+        self.etcd.put('config/router/acceptStore', 'now')
+        self.wait_served('www.blog.test', None)
+
     def test_tls_without_etcd(self):
         self.cert('www.blog.test', self.ca.issue('www.blog.test'))
         self.platform(self.ca.issue('*.example.com'))
