@@ -20,15 +20,22 @@ BIN = os.environ['DEIS_BIN']
 DEADLINE = 20
 
 
+claims = []
+
+
 def free_port():
-    """A port below those of outgoing connections, none of which can take it before a server does."""
+    """A port below those of outgoing connections, none of which can take it before a server does; no other test's (tests/support/port.h)."""
     while True:
+        port, claim = random.randrange(10000, 30000), socket.socket(socket.AF_UNIX)
         with socket.socket() as s:
             try:
-                s.bind(('127.0.0.1', random.randrange(10000, 30000)))
+                s.bind(('127.0.0.1', port))
+                claim.bind('\0deis-test-port-%d' % port)
             except OSError:
+                claim.close()
                 continue
-            return s.getsockname()[1]
+        claims.append(claim)
+        return port
 
 
 def wait_for(fact, what, deadline=DEADLINE):
