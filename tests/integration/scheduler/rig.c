@@ -265,9 +265,15 @@ int rig_scheduler_second(struct rig *r)
     return program_stop(&second, 0); /* it ends by itself */
 }
 
+static void assert_ended_well(int status)
+{
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 void rig_scheduler_options(struct rig *r, const char *const options[RIG_OPTIONS])
 {
-    rig_scheduler_stop(r);
+    assert_ended_well(program_stop(&r->scheduler, SIGTERM));
     memcpy(r->options, options, RIG_OPTIONS * sizeof(*options));
     rig_scheduler_start(r);
 }
@@ -275,14 +281,6 @@ void rig_scheduler_options(struct rig *r, const char *const options[RIG_OPTIONS]
 void rig_scheduler_kill(struct rig *r)
 {
     program_stop(&r->scheduler, SIGKILL);
-}
-
-void rig_scheduler_stop(struct rig *r)
-{
-    int status = program_stop(&r->scheduler, SIGTERM);
-
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 void rig_forget_log_places(struct rig *r)
@@ -403,7 +401,8 @@ struct rig *rig_new(const char *test)
 
 void rig_free(struct rig *r)
 {
-    rig_scheduler_stop(r);
+    int status = program_stop(&r->scheduler, SIGTERM);
+
     deis_loop_stop(r->loop);
     pthread_join(r->thread, NULL);
     deis_etcd_watch_stop(r->watch);
@@ -427,6 +426,7 @@ void rig_free(struct rig *r)
     pthread_mutex_destroy(&r->lock);
     pthread_cond_destroy(&r->changed);
     free(r);
+    assert_ended_well(status); /* last: nothing is to be left behind */
 }
 
 /* --- what should run --- */
@@ -469,8 +469,8 @@ void rig_formation(struct rig *r, const struct rig_formation *f)
         .release = f->release,
         .image = f->image ? (char *)(uintptr_t)f->image : r->image,
         .env = env,
-        .grace_ms = 3000,
-        .start_timeout_ms = 5000,
+        .grace_ms = f->grace_ms > 0 ? f->grace_ms : 300,
+        .start_timeout_ms = f->start_timeout_ms > 0 ? f->start_timeout_ms : RIG_WAIT_MS,
         .health = { .path = (char *)(uintptr_t)f->health, .timeout_ms = 1000 },
         .processes = processes,
         .process_count = 2,
@@ -613,7 +613,7 @@ char *rig_get(struct rig *r, const char *app, const char *process)
 
     assert_true(rig_state(r, app, process, &s));
     deis_autofree char *url = deis_asprintf("http://%s/", s.address);
-    struct deis_httpc_request req = { .url = url, .timeout_ms = 5000 };
+    struct deis_httpc_request req = { .url = url, .timeout_ms = 20000 };
     struct deis_httpc *client = deis_httpc_new();
     if (deis_httpc_call(client, &req, &answer, &err) < 0) {
         fail_msg("GET %s: %s", url, err.msg);
@@ -675,6 +675,11 @@ const char *rig_image(struct rig *r)
 const char *rig_key_file(struct rig *r)
 {
     return r->key_file;
+}
+
+char *rig_unique(const char *name)
+{
+    return deis_asprintf("%s-%d", name, (int)getpid());
 }
 
 const char *rig_label(struct rig *r)

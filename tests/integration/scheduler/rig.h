@@ -27,7 +27,6 @@ void rig_scheduler_start(struct rig *r);
 /* Start it anew with more options; they are borrowed. */
 void rig_scheduler_options(struct rig *r, const char *const options[RIG_OPTIONS]);
 void rig_scheduler_kill(struct rig *r); /* SIGKILL */
-void rig_scheduler_stop(struct rig *r); /* SIGTERM; must exit with 0 */
 void rig_etcd_kill(struct rig *r);
 void rig_etcd_start(struct rig *r);
 /* Both while it is not running: keep its data, and put back what was kept. */
@@ -51,9 +50,11 @@ struct rig_formation {
     unsigned web;
     unsigned worker;
     const char *script;
-    const char *health; /* path, or NULL */
-    const char *config; /* value of the variable CONFIG, or NULL */
-    const char *image;  /* NULL: rig_image() */
+    const char *health;        /* path, or NULL */
+    const char *config;        /* value of the variable CONFIG, or NULL */
+    const char *image;         /* NULL: rig_image() */
+    unsigned grace_ms;         /* 0: 300, for scripts that do not heed SIGTERM */
+    unsigned start_timeout_ms; /* 0: as long as a wait of this rig */
 };
 
 void rig_formation(struct rig *r, const struct rig_formation *f);
@@ -85,6 +86,8 @@ struct deis_docker *rig_docker(struct rig *r);
 const char *rig_image(struct rig *r);
 const char *rig_key_file(struct rig *r);
 const char *rig_label(struct rig *r); /* of components that the scheduler watches over */
+/* A name that no other process of this test uses; yours. */
+char *rig_unique(const char *name);
 /* A request to the scheduler. */
 int rig_call(struct rig *r, const char *method, const ProtobufCMessage *request,
              const ProtobufCMessageDescriptor *answer, ProtobufCMessage **ret,

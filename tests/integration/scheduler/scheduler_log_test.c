@@ -138,7 +138,8 @@ static void log__of_a_removed_unit_is_handed_over_first(void **state)
                                     .release = 1,
                                     .worker = 1,
                                     .script = "trap 'echo n=2 bye; exit 0' TERM; echo n=1 hello; "
-                                              "while :; do busybox sleep 0.1; done" });
+                                              "while :; do busybox sleep 0.1; done",
+                                    .grace_ms = RIG_WAIT_MS });
     rig_wait_rollout(r, "last", 1, DEIS_ROLLOUT_DONE);
     wait_gone(r, "last");
     wait_lines(r, "last", 2);

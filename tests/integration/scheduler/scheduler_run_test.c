@@ -21,6 +21,8 @@ static const struct how attached = { .mode = DEIS__RUN_MODE__RUN_ATTACHED, .time
 static const struct how on_terminal = { .mode = DEIS__RUN_MODE__RUN_ATTACHED,
                                         .tty = true,
                                         .timeout_ms = 60000 };
+static const struct how collected = { .timeout_ms = 60000 };
+static const struct how short_lived = { .timeout_ms = 3000 };
 static const struct how detached = { .mode = DEIS__RUN_MODE__RUN_DETACHED, .timeout_ms = 60000 };
 
 static int setup(void **state)
@@ -92,11 +94,6 @@ static void start_how(struct rig *r, char *id, char *script, struct how how,
     }
 }
 
-static void start_run(struct rig *r, char *id, char *script, const char *expected_error)
-{
-    start_how(r, id, script, (struct how){ .timeout_ms = 3000 }, expected_error);
-}
-
 /* What the frames of an attached one carry. */
 static void unpack(struct deis_str frames, struct deis_buf *out)
 {
@@ -125,10 +122,11 @@ static void read_to_end(struct rig *r, char *id, struct deis_buf *out, int *ret_
     }
 }
 
-static void run_to_end(struct rig *r, char *id, char *script, struct deis_buf *out, int *ret_code)
+static void run_to_end(struct rig *r, char *id, char *script, struct how how, struct deis_buf *out,
+                       int *ret_code)
 {
-    start_run(r, id, script, NULL);
-    start_run(r, id, script, NULL); /* a repeat changes nothing */
+    start_how(r, id, script, how, NULL);
+    start_how(r, id, script, how, NULL); /* a repeat changes nothing */
     read_to_end(r, id, out, ret_code);
 }
 
@@ -141,10 +139,11 @@ static void run__gives_output_and_exit_code_and_leaves_nothing(void **state)
 {
     struct rig *r = *state;
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
-    char id[] = "blog_v1.run.1-itest1", script[] = "echo out $CONFIG; echo err >&2; exit 4";
+    deis_autofree char *id = rig_unique("blog_v1.run.1");
+    char script[] = "echo out $CONFIG; echo err >&2; exit 4";
     int code = 0;
 
-    run_to_end(r, id, script, &out, &code);
+    run_to_end(r, id, script, collected, &out, &code);
     assert_int_equal(code, 4);
     assert_non_null(strstr(out.data, "out green\n"));
     assert_non_null(strstr(out.data, "err\n"));
@@ -158,10 +157,11 @@ static void run__is_killed_at_its_time_limit(void **state)
 {
     struct rig *r = *state;
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
-    char id[] = "blog_v1.run.2-itest2", script[] = "echo begins; exec busybox sleep 1000";
+    deis_autofree char *id = rig_unique("blog_v1.run.2");
+    char script[] = "echo begins; exec busybox sleep 1000";
     int code = 0;
 
-    run_to_end(r, id, script, &out, &code);
+    run_to_end(r, id, script, short_lived, &out, &code);
     assert_int_equal(code, 137);
     assert_string_equal(out.data, "begins\n");
 }
@@ -188,7 +188,7 @@ static void run__refuses_what_is_no_request(void **state)
     struct rig *r = *state;
     char bad[] = "../../etc/passwd", script[] = "true";
 
-    start_run(r, bad, script, "field 'id'");
+    start_how(r, bad, script, collected, "field 'id'");
 }
 
 /* --- when the agent dies --- */
@@ -202,12 +202,12 @@ static void run__output_outlives_the_agent(void **state)
 {
     struct rig *r = *state;
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
-    char id[] = "blog_v1.run.3-itest3";
+    deis_autofree char *id = rig_unique("blog_v1.run.3");
     char script[] = "echo one; busybox sleep 2; echo two; busybox sleep 2; echo three; exit 5";
     int code = 0;
     size_t one = 1;
 
-    start_how(r, id, script, (struct how){ .timeout_ms = 60000 }, NULL);
+    start_how(r, id, script, collected, NULL);
     rig_wait(r, "its first line", line_is_logged, &one);
     rig_scheduler_kill(r);
     rig_scheduler_start(r);
@@ -221,7 +221,8 @@ static void run__keeps_its_time_limit_when_the_agent_dies(void **state)
 {
     struct rig *r = *state;
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
-    char id[] = "blog_v1.run.4-itest4", script[] = "echo begins; exec busybox sleep 1000";
+    deis_autofree char *id = rig_unique("blog_v1.run.4");
+    char script[] = "echo begins; exec busybox sleep 1000";
     int code = 0;
     size_t one = 1;
 
@@ -248,7 +249,8 @@ static void expect_refusal(struct rig *r, const char *method, const ProtobufCMes
 static void run__that_is_attached_ends_with_the_agent(void **state)
 {
     struct rig *r = *state;
-    char id[] = "blog_v1.run.5-itest5", script[] = "trap '' HUP; while :; do read x; done";
+    deis_autofree char *id = rig_unique("blog_v1.run.5");
+    char script[] = "trap '' HUP; while :; do read x; done";
     Deis__RunOutput ask = DEIS__RUN_OUTPUT__INIT;
 
     start_how(r, id, script, on_terminal, NULL);
@@ -318,7 +320,8 @@ static void run__takes_input_and_gives_it_back(void **state)
 {
     struct rig *r = *state;
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
-    char id[] = "blog_v1.run.6-itest6", script[] = "busybox cat; exit 3";
+    deis_autofree char *id = rig_unique("blog_v1.run.6");
+    char script[] = "busybox cat; exit 3";
     uint64_t at = 0;
 
     start_how(r, id, script, attached, NULL);
@@ -339,7 +342,8 @@ static void run__holds_both_ways_within_a_window(void **state)
 
     static char piece[PIECE];
     struct rig *r = *state;
-    char id[] = "blog_v1.run.7-itest7", script[] = "exec busybox cat";
+    deis_autofree char *id = rig_unique("blog_v1.run.7");
+    char script[] = "exec busybox cat";
     uint64_t taken = 0, got = 0, at = 0;
     bool held = false;
 
@@ -382,7 +386,8 @@ static void run__has_a_terminal(void **state)
 {
     struct rig *r = *state;
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
-    char id[] = "blog_v1.run.8-itest8", term[] = "INT";
+    deis_autofree char *id = rig_unique("blog_v1.run.8");
+    char term[] = "INT";
     char script[] = "until busybox stty size 2>&1 | busybox grep -q '^24 81'; do :; done;"
                     "echo is$TERM; trap 'echo interrupted' INT; trap 'busybox stty size' WINCH;"
                     "echo ready; while [ \"$line\" != bye ]; do read line && echo got $line; done;"
@@ -413,7 +418,8 @@ static void run__has_a_terminal(void **state)
 static void run__gets_a_hangup_when_its_caller_leaves(void **state)
 {
     struct rig *r = *state;
-    char id[] = "blog_v1.run.9-itest9", script[] = "while :; do echo busy; done";
+    deis_autofree char *id = rig_unique("blog_v1.run.9");
+    char script[] = "while :; do echo busy; done";
     Deis__RunControl m = DEIS__RUN_CONTROL__INIT;
     Deis__RunStatus ask = DEIS__RUN_STATUS__INIT;
 
@@ -438,7 +444,7 @@ static void run__gets_a_hangup_when_its_caller_leaves(void **state)
 static void run__detached_is_logged_and_stopped(void **state)
 {
     struct rig *r = *state;
-    char id[] = "blog_v1.run.10-itest10";
+    deis_autofree char *id = rig_unique("blog_v1.run.10");
     char script[] = "trap 'echo asked; exit 8' TERM; echo up; while :; do busybox sleep 1; done";
     Deis__RunControl m = DEIS__RUN_CONTROL__INIT;
     Deis__RunStatus ask = DEIS__RUN_STATUS__INIT;

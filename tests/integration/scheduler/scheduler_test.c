@@ -107,13 +107,14 @@ static void scheduler__a_release_that_fails_leaves_the_old_one_alone(void **stat
     static const struct {
         const char *script;
         const char *health;
+        unsigned start_timeout_ms;
         const char *reason;
     } cases[] = {
-        { "echo boom; exit 7", NULL, "web.1 exited with code 7 before it was ready" },
-        { "exec busybox sleep 1000", NULL,
-          "web.1 was not ready within 5 s: port 5000 does not accept connections" },
-        { SERVE("bad"), "/missing",
-          "web.1 was not ready within 5 s: GET /missing on port 5000 answered 404 instead of 200" },
+        { "echo boom; exit 7", NULL, 0, "web.1 exited with code 7 before it was ready" },
+        { "exec busybox sleep 1000", NULL, 2000,
+          "web.1 was not ready within 2 s: port 5000 does not accept connections" },
+        { SERVE("bad"), "/missing", 8000,
+          "web.1 was not ready within 8 s: GET /missing on port 5000 answered 404 instead of 200" },
     };
     struct rig *r = *state;
     unsigned one = 1;
@@ -127,7 +128,8 @@ static void scheduler__a_release_that_fails_leaves_the_old_one_alone(void **stat
                                                   .release = 2 + i,
                                                   .web = 1,
                                                   .script = cases[i].script,
-                                                  .health = cases[i].health });
+                                                  .health = cases[i].health,
+                                                  .start_timeout_ms = cases[i].start_timeout_ms });
         rig_wait_rollout(r, "blog", 2 + i, DEIS_ROLLOUT_FAILED);
         deis_autofree char *reason = rig_reason(r, "blog");
         assert_string_equal(reason, cases[i].reason);
@@ -320,7 +322,7 @@ static int exits_in_etcd(struct rig *r)
 /* Raise etcd's revision; one that has just been started may refuse a write. */
 static void write_much(struct rig *r, unsigned count)
 {
-    for (uint64_t end = deis_now_ms() + 20000; count > 0;) {
+    for (uint64_t end = deis_now_ms() + RIG_WAIT_MS; count > 0;) {
         struct deis_err err = DEIS_ERR_INIT;
         assert_true(deis_now_ms() < end);
         count -= deis_etcd_put(rig_etcd(r), "/deis/config/test", DEIS_STR("1"), 0, &err) == 0;
@@ -346,7 +348,7 @@ static void scheduler__tells_an_etcd_put_back_to_an_older_state_how_things_are(v
     rig_etcd_kill(r);
     rig_etcd_restore(r);
     rig_etcd_start(r);
-    for (uint64_t end = deis_now_ms() + 20000; exits_in_etcd(r) != 1;) {
+    for (uint64_t end = deis_now_ms() + RIG_WAIT_MS; exits_in_etcd(r) != 1;) {
         assert_true(deis_now_ms() < end);
     }
     assert_int_equal(rig_count_containers(r), 2); /* of the second, etcd knows nothing any more */
@@ -357,7 +359,7 @@ static void scheduler__tells_an_etcd_put_back_to_an_older_state_how_things_are(v
     deploy(r, 3, 2, 1, SERVE("two"));
     rig_wait_rollout(r, "blog", 3, DEIS_ROLLOUT_DONE);
     deis_autofree char *info = deis_asprintf("/containers/%s/json", first);
-    for (uint64_t end = deis_now_ms() + 20000;
+    for (uint64_t end = deis_now_ms() + RIG_WAIT_MS;
          deis_docker_call(rig_docker(r), "GET", info, NULL, 0, NULL, &err) == 0;) {
         assert_true(deis_now_ms() < end);
     }
@@ -388,20 +390,21 @@ static void scheduler__removes_a_container_of_its_own_without_a_unit(void **stat
 {
     struct rig *r = *state;
     deis_autofree char *machine = deis_asprintf("it-%d", (int)getpid());
+    deis_autofree char *unit = rig_unique("ghost_v1.web.1");
+    deis_autofree char *name = deis_asprintf("deis-%s", unit);
     deis_autojson json_t *body =
         json_pack("{s:s, s:[s,s,s], s:{s:s, s:s, s:s, s:s, s:s, s:s}}", "Image", rig_image(r),
                   "Cmd", "/bin/sh", "-c",
                   "trap 'exit 0' TERM; echo ghost is here; while :; do busybox sleep 0.1; done",
-                  "Labels", "deis.agent", machine, "deis.unit", "ghost_v1.web.1-00000000",
-                  "deis.app", "ghost", "deis.type", "web", "deis.num", "1", "deis.release", "1");
+                  "Labels", "deis.agent", machine, "deis.unit", unit, "deis.app", "ghost",
+                  "deis.type", "web", "deis.num", "1", "deis.release", "1");
     deis_autofree char *id = NULL;
     struct deis_err err = DEIS_ERR_INIT;
 
     deploy(r, 1, 1, 1, SERVE("one"));
     rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
     rig_scheduler_kill(r);
-    assert_int_equal(
-        deis_docker_create(rig_docker(r), "deis-ghost_v1.web.1-00000000", body, &id, &err), 0);
+    assert_int_equal(deis_docker_create(rig_docker(r), name, body, &id, &err), 0);
     assert_int_equal(deis_docker_start(rig_docker(r), id, &err), 0);
     rig_scheduler_start(r);
     rig_wait(r, "the ghost to leave, after its last words", ghost_has_left, NULL);
@@ -427,7 +430,7 @@ static void scheduler__starts_a_component_again(void **state)
     assert_int_equal(deis_docker_create(rig_docker(r), name, body, &id, &err), 0);
     assert_int_equal(deis_docker_start(rig_docker(r), id, &err), 0);
     kill_container(r, id);
-    for (uint64_t end = deis_now_ms() + 20000; !running && deis_now_ms() < end;) {
+    for (uint64_t end = deis_now_ms() + RIG_WAIT_MS; !running && deis_now_ms() < end;) {
         deis_autojson json_t *info = NULL;
         assert_int_equal(deis_docker_inspect(rig_docker(r), id, &info, &err), 0);
         running = json_is_true(json_object_get(json_object_get(info, "State"), "Running"));
