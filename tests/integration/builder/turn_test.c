@@ -121,7 +121,7 @@ static void turns__tell_when_one_has_ended(void **state)
     assert_true(watch.fd >= 0);
     assert_int_equal(poll(&watch, 1, 0), 0);
     turn_end(&settings, &first);
-    assert_int_equal(poll(&watch, 1, 5000), 1);
+    assert_int_equal(poll(&watch, 1, 20000), 1);
     close(watch.fd);
     turn_end(&settings, &second);
 }

@@ -16,7 +16,7 @@ struct fake_platform *fake_platform_start(const char *etcd_url, const char *key_
 void fake_platform_stop(struct fake_platform *p);
 /* While held the engine says nothing; afterwards it answers what came meanwhile. */
 void fake_platform_hold(struct fake_platform *p, bool held);
-/* Wait until the app's log at the logger holds this text, 5 s at most. */
+/* Wait until the app's log at the logger holds this text, 20 s at most. */
 bool fake_platform_logged(struct fake_platform *p, const char *app, const char *text);
 
 #endif

@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#define CALL_MS 10000
+#define CALL_MS 20000
 
 struct fixture {
     struct program logger;
@@ -203,7 +203,7 @@ static void logger__a_reader_waits_for_the_next_line(void **state)
     deis_autofree char *cursor = deis_strdup(lines->cursor);
     deis__log_lines__free_unpacked(lines, NULL);
     assert_int_equal(pthread_create(&thread, NULL, append_later, f), 0);
-    lines = read_log(f, "tail", "", 0, cursor, 8000);
+    lines = read_log(f, "tail", "", 0, cursor, 20000);
     pthread_join(thread, NULL);
     assert_int_equal(lines->n_entries, 1);
     expect_line(lines, 0, "line 4");

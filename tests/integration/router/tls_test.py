@@ -585,7 +585,7 @@ class Etcd(Https):
         found = {}
         for name in os.listdir(os.path.join(self.router.dir, 'kept')):
             path = os.path.join(self.router.dir, 'kept', name)
-            if '.new' not in name:
+            if '.' not in name:  # else it is still being written
                 with contextlib.suppress(FileNotFoundError):
                     found[text(path).split('\n')[1]] = path
         return found
