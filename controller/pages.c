@@ -8,7 +8,7 @@
 struct entry {
     char *stamp;
     char *text;
-    size_t bytes; /* of both */
+    size_t bytes; /* of both and the name */
     size_t rows;
 };
 
@@ -84,7 +84,7 @@ static void forget(struct pages *p, const char *name)
 void pages_put(struct pages *p, const char *name, struct deis_str stamp, size_t rows,
                const char *text)
 {
-    size_t bytes = strlen(text) + stamp.len;
+    size_t bytes = strlen(name) + stamp.len + strlen(text);
 
     pthread_mutex_lock(&p->lock);
     forget(p, name);

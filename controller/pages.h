@@ -10,7 +10,8 @@
 
 struct pages;
 
-/* Texts of `bytes` altogether; beyond it all are forgotten. One may have an eighth of it. */
+/* Texts, names and stamps of `bytes` altogether; beyond it all are forgotten. One of them may have
+ * an eighth of it. */
 struct pages *pages_new(size_t bytes);
 void pages_free(struct pages *p);
 /* Is there a text, of whatever stamp? */

@@ -35,7 +35,7 @@ static void pages__are_bounded(void **state)
     char text[100] = "";
     char name[] = "a";
 
-    memset(text, 'x', 98);
+    memset(text, 'x', 97);
     for (unsigned i = 0; i < 100; i++) { /* the same ones again and again take no more room */
         name[0] = (char)('a' + i % 8);
         pages_put(p, name, DEIS_STR("12"), 1, text);
@@ -43,11 +43,11 @@ static void pages__are_bounded(void **state)
     for (name[0] = 'a'; name[0] <= 'h'; name[0]++) {
         assert_true(has(p, name, "12", text, 1));
     }
-    memset(text, 'x', 99); /* too long to be kept: the others stay */
+    memset(text, 'x', 98); /* too long to be kept: the others stay */
     pages_put(p, "b", DEIS_STR("12"), 1, text);
     assert_false(pages_has(p, "b"));
     assert_true(pages_has(p, "a"));
-    text[98] = '\0';
+    text[97] = '\0';
     pages_put(p, "b", DEIS_STR("12"), 1, text);
     assert_true(pages_has(p, "a"));
     pages_put(p, "i", DEIS_STR("12"), 1, text); /* no room: all go */
@@ -56,11 +56,28 @@ static void pages__are_bounded(void **state)
     pages_free(p);
 }
 
+static void pages__are_bounded_with_their_names(void **state)
+{
+    struct pages *p = pages_new(800);
+    char name[91] = "";
+
+    memset(name, 'n', 90);
+    for (name[0] = 'a'; name[0] <= 'i'; name[0]++) {
+        pages_put(p, name, DEIS_STR("1"), 1, "text");
+    }
+    name[0] = 'a';
+    assert_false(pages_has(p, name));
+    name[0] = 'i';
+    assert_true(pages_has(p, name));
+    pages_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages__hold_for_their_stamp_alone),
         cmocka_unit_test(pages__are_bounded),
+        cmocka_unit_test(pages__are_bounded_with_their_names),
     };
     return cmocka_run_group_tests_name("controller_pages", tests, NULL, NULL);
 }
