@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "builder/bases.h"
 
+#include "builder/core/image_name.h"
+
 #include "lib/net/docker_fetched.h"
 #include "lib/net/log.h"
 
@@ -8,25 +10,6 @@ struct base {
     char *reference;
     char id[DOCKERFILE_ID_LEN + 1];
 };
-
-char *base_full_name(const char *reference)
-{
-    struct deis_str name = deis_str(reference);
-    ptrdiff_t slash = deis_str_find(name, '/');
-    struct deis_str host = deis_str_first(name, slash > 0 ? (size_t)slash : 0);
-    const char *prefix = "";
-
-    if (slash < 0) {
-        prefix = "docker.io/library/";
-    } else if (deis_str_find(host, '.') < 0 && deis_str_find(host, ':') < 0 &&
-               !deis_str_eq_cstr(host, "localhost")) {
-        prefix = "docker.io/";
-    }
-    struct deis_str last = deis_str_skip(name, (size_t)(deis_str_rfind(name, '/') + 1));
-    bool exact = deis_str_find(last, ':') >= 0 || deis_str_find(last, '@') >= 0;
-    return last.len == 0 ? NULL
-                         : deis_asprintf("%s%s%s", prefix, reference, exact ? "" : ":latest");
-}
 
 static bool is_of_registry(const struct bases *b, const char *name)
 {
@@ -98,7 +81,7 @@ static int find(const char *reference, char ret_id[DOCKERFILE_ID_LEN + 1], void 
 {
     struct bases *b = arg;
     deis_autojson json_t *image = NULL;
-    deis_autofree char *name = base_full_name(reference);
+    deis_autofree char *name = image_full_name(reference);
     const char *id = NULL;
 
     for (size_t i = 0; i < b->count; i++) {

@@ -20,10 +20,6 @@ struct bases {
     size_t count;
 };
 
-/* The name of an image in full, yours: no short form of it, and never taken for an id. NULL: it is
- * none. */
-char *base_full_name(const char *reference);
-
 /* Write a Dockerfile anew, for images of this machine. */
 int bases_resolve(struct bases *b, struct deis_str dockerfile, struct deis_buf *out,
                   struct deis_err *err) deis_must_check;
