@@ -6,11 +6,6 @@
 #include "lib/net/docker_fetched.h"
 #include "lib/net/log.h"
 
-struct base {
-    char *reference;
-    char id[DOCKERFILE_ID_LEN + 1];
-};
-
 static bool is_of_registry(const struct bases *b, const char *name)
 {
     size_t len = strlen(b->settings->registry);
@@ -84,11 +79,10 @@ static int find(const char *reference, char ret_id[DOCKERFILE_ID_LEN + 1], void 
     deis_autofree char *name = image_full_name(reference);
     const char *id = NULL;
 
-    for (size_t i = 0; i < b->count; i++) {
-        if (strcmp(b->found[i].reference, reference) == 0) {
-            memcpy(ret_id, b->found[i].id, DOCKERFILE_ID_LEN + 1);
-            return DEIS_OK;
-        }
+    const char *known = found_images_id(&b->found, reference);
+    if (known) {
+        memcpy(ret_id, known, DOCKERFILE_ID_LEN + 1);
+        return DEIS_OK;
     }
     if (!name) {
         return deis_err_set(err, DEIS_INVALID, "'%s' is no name of an image", reference);
@@ -109,11 +103,8 @@ static int find(const char *reference, char ret_id[DOCKERFILE_ID_LEN + 1], void 
     if (strlen(id) != DOCKERFILE_ID_LEN) {
         return deis_err_set(err, DEIS_PROTOCOL, "Docker Engine: '%.100s' is no id", id);
     }
-    b->found = deis_realloc_array(b->found, b->count + 1, sizeof(*b->found));
-    struct base *new = &b->found[b->count++];
-    new->reference = deis_strdup(reference);
-    memcpy(new->id, id, sizeof(new->id));
-    memcpy(ret_id, id, sizeof(new->id));
+    found_images_add(&b->found, reference, id);
+    memcpy(ret_id, id, DOCKERFILE_ID_LEN + 1);
     return DEIS_OK;
 }
 
@@ -121,37 +112,6 @@ int bases_resolve(struct bases *b, struct deis_str dockerfile, struct deis_buf *
                   struct deis_err *err)
 {
     return dockerfile_rewrite(dockerfile, find, b, out, err);
-}
-
-/* The name of what text begins with, an id or a stage; NULL: neither. *ret_len bytes stand for it.
- */
-static const char *name_at(const struct bases *b, struct deis_str text, size_t *ret_len)
-{
-    for (size_t i = 0; i < b->count; i++) {
-        if (deis_str_starts(text, b->found[i].id)) {
-            *ret_len = DOCKERFILE_ID_LEN;
-            return b->found[i].reference;
-        }
-    }
-    *ret_len = strlen(DOCKERFILE_STAGE_PREFIX);
-    return deis_str_starts(text, DOCKERFILE_STAGE_PREFIX) ? "" : NULL;
-}
-
-void bases_show(const struct bases *b, struct deis_str text, struct deis_buf *out)
-{
-    bool step = deis_str_starts(text, "Step ");
-
-    while (text.len > 0) {
-        size_t len = 1;
-        const char *name = step ? name_at(b, text, &len) : NULL;
-        if (name) {
-            deis_buf_add_cstr(out, name);
-        } else {
-            len = 1;
-            deis_buf_add_char(out, text.ptr[0]);
-        }
-        text = deis_str_skip(text, len);
-    }
 }
 
 void bases_sweep(const struct settings *s, struct deis_docker *docker)
@@ -171,10 +131,5 @@ void bases_sweep(const struct settings *s, struct deis_docker *docker)
 
 void bases_clear(struct bases *b)
 {
-    for (size_t i = 0; i < b->count; i++) {
-        free(b->found[i].reference);
-    }
-    free(b->found);
-    b->found = NULL;
-    b->count = 0;
+    found_images_clear(&b->found);
 }

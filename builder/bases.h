@@ -7,7 +7,7 @@
 #ifndef DEIS_BUILDER_BASES_H
 #define DEIS_BUILDER_BASES_H
 
-#include "builder/core/dockerfile.h"
+#include "builder/core/found_images.h"
 #include "builder/settings.h"
 
 #include "lib/net/docker.h"
@@ -16,16 +16,12 @@ struct bases {
     const struct settings *settings;
     struct deis_docker *docker;
     struct deis_docker_transfer fetch; /* who hears of it, and who may end it */
-    struct base *found;
-    size_t count;
+    struct found_images found;
 };
 
 /* Write a Dockerfile anew, for images of this machine. */
 int bases_resolve(struct bases *b, struct deis_str dockerfile, struct deis_buf *out,
                   struct deis_err *err) deis_must_check;
-/* What the Engine says of the Dockerfile it got, as the pusher knows it: with names instead of ids.
- */
-void bases_show(const struct bases *b, struct deis_str text, struct deis_buf *out);
 /* Remove those that were fetched for builds and that none has named for a while. */
 void bases_sweep(const struct settings *s, struct deis_docker *docker);
 void bases_clear(struct bases *b);

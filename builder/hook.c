@@ -271,7 +271,7 @@ static void on_build_text(struct deis_str text, void *arg)
         h->too_much = true;
         return;
     }
-    bases_show(&h->bases, text, &shown);
+    found_images_show(&h->bases.found, text, &shown);
     push_output_feed(&h->filter, deis_buf_str(&shown), &out);
     print(h, deis_buf_str(&out));
     if (push_output_layer(deis_buf_str(&out), h->record.layer)) {
