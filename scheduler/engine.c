@@ -28,6 +28,7 @@ struct mirror {
     struct deis_etcd_watch *watch;
     bool synced;
     int64_t revision;
+    uint64_t cluster;
     int64_t written; /* our own last write below the prefix: to be seen before the next plan */
 };
 
@@ -247,22 +248,38 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
     }
 }
 
+static void begin_world(struct engine *e);
+static void end_world(struct engine *e);
+
+/* An etcd that was put back to an older state, or is another one: of its prefixes some are read
+ * anew before others, and a plan by half of each history would do what neither says. */
+static bool went_back(const struct mirror *m, int64_t revision)
+{
+    return m->synced && (revision < m->revision || deis_etcd_watch_cluster(m->watch) != m->cluster);
+}
+
 static void on_synced(int64_t revision, void *arg)
 {
     struct mirror *m = arg;
+    struct engine *e = m->engine;
 
+    if (went_back(m, revision)) {
+        deis_warn("etcd is older than it was, or another one: the engine reads all of it anew");
+        end_world(e);
+        begin_world(e);
+        return;
+    }
     m->synced = true;
     m->revision = revision;
-    plan_within(m->engine, COALESCE_MS);
+    m->cluster = deis_etcd_watch_cluster(m->watch);
+    plan_within(e, COALESCE_MS);
 }
 
-static void lead(struct engine *e, int64_t epoch)
+static void begin_world(struct engine *e)
 {
     static const struct deis_etcd_watch_ops ops = { .on_change = on_change,
                                                     .on_synced = on_synced };
 
-    deis_info("engine leads", KV_I("epoch", epoch));
-    e->epoch = epoch;
     e->world = world_new();
     for (size_t i = 0; i < PREFIX_COUNT; i++) {
         char prefix[DEIS_KEY_MAX];
@@ -270,6 +287,23 @@ static void lead(struct engine *e, int64_t epoch)
         e->mirrors[i].watch = deis_etcd_watch_start(
             e->ctx->etcd, e->ctx->loop, deis_key(prefix, "%s", prefixes[i]), &ops, &e->mirrors[i]);
     }
+}
+
+static void end_world(struct engine *e)
+{
+    for (size_t i = 0; i < PREFIX_COUNT; i++) {
+        deis_etcd_watch_stop(e->mirrors[i].watch);
+        e->mirrors[i].watch = NULL;
+    }
+    world_free(e->world);
+    e->world = NULL;
+}
+
+static void lead(struct engine *e, int64_t epoch)
+{
+    deis_info("engine leads", KV_I("epoch", epoch));
+    e->epoch = epoch;
+    begin_world(e);
 }
 
 static void step_down(struct engine *e, const char *why)
@@ -281,12 +315,7 @@ static void step_down(struct engine *e, const char *why)
     e->epoch = 0;
     e->plan_at_ms = 0;
     deis_timer_cancel(e->plan_timer);
-    for (size_t i = 0; i < PREFIX_COUNT; i++) {
-        deis_etcd_watch_stop(e->mirrors[i].watch);
-        e->mirrors[i].watch = NULL;
-    }
-    world_free(e->world);
-    e->world = NULL;
+    end_world(e);
 }
 
 /* --- election --- */
