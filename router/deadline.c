@@ -10,6 +10,16 @@ void deadline_list_init(struct deadline_list *l, uint64_t ms,
     l->on_expired = on_expired;
 }
 
+void deadline_list_set_ms(struct deadline_list *l, uint64_t ms)
+{
+    struct deadline *d;
+
+    for (d = l->head.next; ms != l->ms && d != &l->head; d = d->next) {
+        d->at_ms = d->at_ms - l->ms + ms;
+    }
+    l->ms = ms;
+}
+
 void deadline_clear(struct deadline *d)
 {
     if (d->prev) {

@@ -23,6 +23,8 @@ struct deadline_list {
 
 void deadline_list_init(struct deadline_list *l, uint64_t ms,
                         void (*on_expired)(struct deadline *d));
+/* Another time, which holds for those that wait already, too. */
+void deadline_list_set_ms(struct deadline_list *l, uint64_t ms);
 /* In l->ms from now; leaves the list it was in. */
 void deadline_set(struct deadline_list *l, struct deadline *d, uint64_t now_ms);
 void deadline_clear(struct deadline *d);

@@ -272,9 +272,9 @@ static void take_orders(struct worker *w)
 
 static void set_answer_timeout(struct worker *w, uint64_t ms)
 {
-    w->waits[WAIT_ANSWER].ms = ms;
-    w->waits[WAIT_STREAM].ms = ms;
-    w->waits[WAIT_TUNNEL].ms = ms;
+    deadline_list_set_ms(&w->waits[WAIT_ANSWER], ms);
+    deadline_list_set_ms(&w->waits[WAIT_STREAM], ms);
+    deadline_list_set_ms(&w->waits[WAIT_TUNNEL], ms);
 }
 
 static void adopt(struct worker *w, struct route_table *t)

@@ -157,6 +157,19 @@ class Settings(unittest.TestCase):
         self.assertEqual(status, 504)
         self.assertIn(b'H12', body)
 
+    def test_timeout_that_is_made_shorter_holds_for_those_who_wait(self):
+        origin, = self.units('web')
+        answers = []
+        first = threading.Thread(target=lambda: answers.append(self.get(path='/gate')))
+        first.start()
+        self.addCleanup(first.join)
+        self.addCleanup(origin.gate.set)
+        rig.wait_for(lambda: origin.requests, 'it waits')
+        self.platform('defaultTimeout', '1')
+        self.assertEqual(self.get(path='/gate')[0], 504)
+        first.join()
+        self.assertEqual(answers[0][0], 504)
+
     def test_connect_timeout(self):
         self.world.app('far')
         full = socket.socket()
