@@ -39,7 +39,7 @@ void h2_on_readable(struct client *c);
 void h2_on_deadline(struct client *c);
 /* The connection is closed: ends all exchanges. */
 void h2_free(struct h2_conn *conn);
-/* Bytes of buffers that the connection itself holds. */
+/* Bytes of buffers that the connection itself holds, and a head that is coming in. */
 size_t h2_buffers(const struct h2_conn *conn);
 /* The worker is to end: say so to all clients, and let the streams that are open finish. */
 void h2_drain(struct worker *w);
@@ -52,6 +52,8 @@ void h2_shared_free(struct h2_shared *shared); /* NULL is fine */
 struct client *h2_stream_connection(const struct h2_stream *s);
 /* As recv(): 0 is the end of the body. */
 ssize_t h2_stream_recv(struct h2_stream *s, void *data, size_t len);
+/* Bytes of buffers with a body that is not taken. */
+size_t h2_stream_buffers(const struct h2_stream *s);
 void h2_stream_read_enable(struct h2_stream *s, bool enable);
 /* Pass on a 1xx answer. */
 void h2_stream_interim(struct h2_stream *s, const struct deis_h1_head *head);

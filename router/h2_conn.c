@@ -214,7 +214,7 @@ void h2_on_deadline(struct client *c)
 
 size_t h2_buffers(const struct h2_conn *conn)
 {
-    return conn->out.cap;
+    return conn->out.cap + (conn->heading ? conn->heading->side.exchange->in.cap : 0);
 }
 
 static void drain(struct h2_conn *conn)

@@ -171,6 +171,11 @@ static void took_body(struct h2_stream *s, size_t len)
     (void)nghttp2_session_consume(conn->session, s->id, len);
 }
 
+size_t h2_stream_buffers(const struct h2_stream *s)
+{
+    return s->body.cap;
+}
+
 static bool has_input(const struct h2_stream *s)
 {
     return s->body.len > s->body.off || s->ended;

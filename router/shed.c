@@ -61,10 +61,13 @@ static size_t buffers_of(const struct client *c)
     return x ? x->in.cap + x->to_unit.cap + x->to_client.cap + x->head.cap : 0;
 }
 
-/* Bytes that its unit does not take: of those that wait for an answer only these do no part. */
+/* Bytes that its unit does not take, or not before it has granted an upgrade: of those that wait
+ * for an answer only these do no part. */
 static size_t untaken_of(const struct client *c)
 {
-    return c->exchange ? c->exchange->to_unit.cap : 0;
+    size_t body = c->stream ? h2_stream_buffers(c->stream) : 0;
+
+    return c->exchange ? c->exchange->to_unit.cap + body : 0;
 }
 
 /* The laziest that holds any. */

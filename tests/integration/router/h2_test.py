@@ -77,6 +77,25 @@ class Room(unittest.TestCase):
         resource.prlimit(router.p.pid, resource.RLIMIT_NOFILE, before)
         self.assertTrue(router.is_well())
 
+    def test_memory_of_heads_that_do_not_come_to_their_end(self):
+        """What all hold together stays within bufferMemory: the laziest connections go."""
+        origin = rig.Origin()
+        self.addCleanup(origin.close)
+        router = rig.Static([(HOST, origin.port)], '--h2c', '--buffer-memory', '1m', workers=1).start()
+        self.addCleanup(router.clear)
+        clients = [h2.plain(router.http, HOST) for _ in range(40)]
+        for c in clients:
+            self.addCleanup(c.close)
+            fields = c.usual() + [('x-%d' % i, 'a' * 1000) for i in range(30)]
+            block = c.block(fields)
+            c.frame(h2.HEADERS, 0, 1, block[:16384]).frame(h2.CONTINUATION, 0, 1, block[16384:])
+        rig.wait_for(lambda: router.metric('deis_router_connections_shed_total') > 10, 'the laziest are let go')
+        rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 1 << 20, 'buffers are within their limit')
+        self.assertEqual(clients[0].end(), h2.NO_ERROR)
+        c = h2.plain(router.http, HOST)
+        self.addCleanup(c.close)
+        self.assertEqual(c.get().status, 200)
+
 
 class Requests(H2):
     def test_alpn_chooses(self):
