@@ -554,6 +554,7 @@ int main(int argc, char **argv)
     deis_runtime_init("router");
     if (settings_load(argc, argv, &r.settings, &err) < 0) {
         (void)fprintf(stderr, "deis-router: %s\n", err.msg);
+        settings_clear(&r.settings);
         return 2;
     }
     if (start(&r, &err) < 0) {

@@ -60,6 +60,7 @@ struct settings {
     char *proxy_real_ip_cidr; /* NULL: unset */
 };
 
+/* After a failure, too, settings_clear() is to be called. */
 int settings_load(int argc, char **argv, struct settings *ret,
                   struct deis_err *err) deis_must_check;
 /* One key below config/router/; keys that are not ours give DEIS_NOT_FOUND. */

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import threading
 import time
 import unittest
@@ -544,6 +545,13 @@ class Balance(unittest.TestCase):
             c.close()
         idle.close()
         self.assertEqual(router.stop(None), 0)
+
+    def test_bad_flags_are_named_and_leave_nothing(self):
+        for flags, fault in ((['--nonsense'], "unknown flag '--nonsense'"), (['--control', 'x'], '--control needs --routes'),
+                             (['--workers', '257'], '--workers must be 256 at most'), (['--gzip-types', 'text'], '--gzip-types: must be')):
+            p = subprocess.run([os.path.join(rig.BIN, 'deis-router'), *flags], capture_output=True, text=True)
+            self.assertRegex(p.stderr, r'\Adeis-router: %s.*\n\Z' % fault)
+            self.assertEqual(p.returncode, 2)
 
     def test_address_in_use_is_named(self):
         router = self.start([(HOST, 1)])
