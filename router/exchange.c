@@ -242,10 +242,12 @@ static bool is_too_plain(const struct exchange *x)
     return x->app->settings ? gate_enforces_https(x->app->settings, h->enforce) : h->enforce;
 }
 
-/* WebSockets of HTTP/2 become upgrades of HTTP/1.1, which not all units speak. */
-static bool is_beyond_units(const struct exchange *x)
+/* A WebSocket, be it one of HTTP/2, is an upgrade of HTTP/1.1, which not all units speak. Other
+ * upgrades are offers, which need not be taken (RFC 9110 section 7.8). */
+static bool is_beyond_units(const struct exchange *x, const struct deis_h1_head *head)
 {
-    return x->upgrade && x->client->stream && x->app->settings && x->app->settings->r.h2c;
+    return x->upgrade && x->app->settings && x->app->settings->r.h2c &&
+           deis_h1_has_token(head, "upgrade", "websocket");
 }
 
 uint64_t exchange_body_max(const struct exchange *x)
@@ -316,7 +318,7 @@ void exchange_start(struct exchange *x, size_t head_len)
         redirect(x, name);
     } else if (deis_str_eq_cstr(head->method, "TRACE")) {
         (void)exchange_fail(x, PAGE_METHOD);
-    } else if (is_beyond_units(x)) {
+    } else if (is_beyond_units(x, head)) {
         (void)exchange_fail(x, PAGE_NOT_IMPLEMENTED);
     } else if (x->framing == DEIS_H1_LENGTH && x->length > exchange_body_max(x)) {
         x->json = http_wants_json(head);

@@ -480,6 +480,14 @@ class UnitH2(unittest.TestCase):
         status, fields, body = w.get('talk.example.com', '/echo', extra='Transfer-Encoding: chunked\r\n', method='POST', body=chunks)
         self.assertEqual((status, body == data), (200, True))
 
+    def test_a_websocket_is_refused_and_another_upgrade_dropped(self):
+        w = self.world
+        upgrade = 'Connection: Upgrade\r\nUpgrade: %s\r\n'
+        status, _, body = w.get('talk.example.com', '/plain', extra=upgrade % 'WebSocket' + 'Sec-WebSocket-Version: 13\r\n')
+        self.assertEqual(status, 501)
+        self.assertIn(b'H26', body)
+        self.assertEqual(w.get('talk.example.com', '/plain', extra=upgrade % 'TLS/1.0')[::2], (200, b'plain'))
+
     def test_a_reader_that_waits_holds_up_the_unit(self):
         c = self.client(credit=False)
         sid = c.open(path='/big/8000000')
