@@ -130,6 +130,9 @@ bool auth_admit(struct api *a);
  */
 int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum access_right right,
                   json_t **ret_app, struct deis_err *err) deis_must_check;
+/* Does what a request was admitted for still hold? DEIS_DENIED or DEIS_NOT_FOUND: no more. */
+int auth_still(struct ctl *ctl, const char *user, const char *token_hash, const char *app,
+               enum access_right right, struct deis_err *err) deis_must_check;
 /* SHA-256 of a token as in its key. */
 void auth_token_hash(const char *token, char out[65]);
 

@@ -294,23 +294,23 @@ bool auth_admit(struct api *a)
     return admitted;
 }
 
-int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum access_right right,
-                  json_t **ret_app, struct deis_err *err)
+/* May the user do that on the app, and does the token, if one is named, still hold? */
+static int judge(struct ctl *ctl, const struct subject *of, enum access_right right,
+                 json_t **ret_app, struct deis_err *err)
 {
     struct standing s = { 0 };
+    int r = read_standing(ctl, of, &s, err);
 
-    if (strlen(user) > 30 || !names_is_user(user) || !deis_str_is_label(deis_str(app))) {
-        return deis_err_set(err, DEIS_NOT_FOUND, "Not found");
-    }
-    const struct subject of = { .user = user, .app = app };
-    int r = read_standing(ctl, &of, &s, err);
     if (r == DEIS_OK && (!s.user || !s.app)) {
         r = deis_err_set(err, DEIS_NOT_FOUND, "Not found");
+    }
+    if (r == DEIS_OK && of->token && (!s.token || tokens_expired(ctl, s.token))) {
+        r = deis_err_set(err, DEIS_DENIED, "Invalid token");
     }
     if (r == DEIS_OK) {
         struct access_caller caller = { .known = is_true(s.user, "is_active"),
                                         .admin = is_true(s.user, "is_superuser") };
-        struct access_relation relation = relation_of(&s, user, NULL);
+        struct access_relation relation = relation_of(&s, of->user, NULL);
         if (access_judge_app(right, &caller, &relation) != ACCESS_OK) {
             r = deis_err_set(err, DEIS_DENIED,
                              "You do not have permission to perform this action.");
@@ -321,4 +321,23 @@ int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum acces
     }
     standing_clear(&s);
     return r;
+}
+
+int auth_app_user(struct ctl *ctl, const char *user, const char *app, enum access_right right,
+                  json_t **ret_app, struct deis_err *err)
+{
+    const struct subject of = { .user = user, .app = app };
+
+    if (strlen(user) > 30 || !names_is_user(user) || !deis_str_is_label(deis_str(app))) {
+        return deis_err_set(err, DEIS_NOT_FOUND, "Not found");
+    }
+    return judge(ctl, &of, right, ret_app, err);
+}
+
+int auth_still(struct ctl *ctl, const char *user, const char *token_hash, const char *app,
+               enum access_right right, struct deis_err *err)
+{
+    const struct subject of = { .user = user, .token = token_hash, .app = app };
+
+    return judge(ctl, &of, right, NULL, err);
 }

@@ -4,13 +4,11 @@
 #ifndef CONTROLLER_FOLLOW_H
 #define CONTROLLER_FOLLOW_H
 
-#include "controller/ctl.h"
+#include "controller/api.h"
 
-#include "lib/net/httpd.h"
-
-/* Answer req with the app's last lines and all that follow; process may be NULL. */
-void follow_start(struct ctl *ctl, struct deis_http_req *req, const char *app, const char *process,
-                  uint32_t lines);
+/* Answer req with the last lines of the app that a is about and with all that follow, as long as
+ * its caller may read them. */
+void follow_start(const struct api *a, struct deis_http_req *req);
 /* The peer of req went away; nothing happens when it follows no log. */
 void follow_gone(struct deis_http_req *req);
 /* End all streams. */

@@ -104,7 +104,7 @@ static void send_answer(struct deis_http_req *req, struct api *a)
         break;
     case API_EMPTY: deis_http_reply(req, a->status, NULL, DEIS_STR_NONE); break;
     case API_FOLLOW:
-        follow_start(a->ctl, req, a->app_id, a->follow_process, a->follow_lines);
+        follow_start(a, req);
         break;
     case API_SESSION: session_start(a, req); break;
     }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { BUILDPACK, DOMAIN, World } from './support/world.mjs';
 import { until } from './support/process.mjs';
@@ -249,6 +250,39 @@ describe('E beside the checklist', () => {
     await w.platform.logged(app, 'eve created initial release');
     const log = (await w.get(`apps/${app}/logs`, 'eve')).is(200).text;
     assert.doesNotMatch(log, /ivo/);
+  });
+
+  it('E-28 a live log ends with the right to read it', async () => {
+    const app = await w.app('ivo');
+    (await w.post(`apps/${app}/perms`, 'ivo', { username: 'eve' })).is(201);
+    const follow = (as) => new Promise((resolve, reject) => {
+      const stream = { text: '', ended: false };
+      request({
+        port: w.port, path: `/v1/apps/${app}/logs?follow=true`, headers: { Authorization: `token ${w.tokens[as]}` }, agent: false,
+      }, (res) => {
+        res.on('data', (data) => {
+          stream.text += data;
+        }).on('end', () => {
+          stream.ended = true;
+        });
+        resolve(stream);
+      }).on('error', reject).end();
+    });
+    let n = 0;
+    const say = (words) => w.platform.lines.push({ app, process: 'web.1', time_ms: 1767323045000, position: n += 1, text: Buffer.from(words) });
+    const [eve, ivo] = [await follow('eve'), await follow('ivo')];
+    say('before');
+    await until('a line for both', () => eve.text.includes('before') && ivo.text.includes('before'));
+    (await w.delete(`apps/${app}/perms/eve`, 'ivo')).is(204);
+    await until("the end of the collaborator's", () => say('in between') && eve.ended, 20000);
+    say('for the owner');
+    await until('the line for the owner', () => ivo.text.includes('for the owner'), 20000);
+    assert.ok(!ivo.ended);
+    (await w.delete(`apps/${app}`, 'ivo')).is(204);
+    (await w.post('apps', 'eve', { id: app })).is(201);
+    await until("the end of the former owner's", () => say('another app') && ivo.ended, 20000);
+    assert.doesNotMatch(eve.text, /for the owner/);
+    (await w.delete(`apps/${app}`, 'eve')).is(204);
   });
 
   it('E-12 a deploy outlives its controller', async () => {

@@ -162,12 +162,17 @@ export class Platform {
     return { position: Math.max(0, ...lines.map((l) => l.position)) };
   }
 
-  read({ app, lines, process }) {
+  // With a cursor it waits for something new.
+  async read({ app, lines, process, cursor, wait_ms: wait }) {
     if (this.logMode.fail) {
       throw new BusFailure(this.logMode.fail, 'the logger fails as the test wants it');
     }
-    const mine = this.lines.filter((l) => l.app === app && (!process || l.process === process || l.process.startsWith(`${process}.`)));
-    return { entries: mine.slice(-lines), cursor: String(this.lines.length) };
+    const fits = (l) => l.app === app && (!process || l.process === process || l.process.startsWith(`${process}.`));
+    const mine = () => this.lines.slice(Math.min(Number(cursor || 0), this.lines.length)).filter(fits);
+    for (const end = Date.now() + wait; cursor && !this.stopped && mine().length === 0 && Date.now() < end;) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return { entries: mine().slice(-lines), cursor: String(this.lines.length) };
   }
 
   forget({ app }) {
