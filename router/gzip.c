@@ -139,8 +139,9 @@ struct deis_str gzip_piece(struct exchange *x, const char *data, size_t len, boo
     z->avail_out = OUT_MAX;
     (void)deflate(z, last ? Z_FINISH : Z_SYNC_FLUSH);
     assert(z->avail_in == 0 && z->avail_out > 0);
+    struct deis_str piece = deis_str_n((char *)pool->out, OUT_MAX - z->avail_out);
     if (last) {
         gzip_end(x); /* others may have it while this client reads */
     }
-    return deis_str_n((char *)pool->out, OUT_MAX - z->avail_out);
+    return piece;
 }

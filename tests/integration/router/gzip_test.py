@@ -284,6 +284,22 @@ class On(Rig):
                     pass
                 self.assertTrue(d.eof)
 
+    def test_many_that_end_at_once(self):
+        """More than are kept for later answers."""
+        self.origin.reply = head(Content_Type='text/plain', Transfer_Encoding='chunked')
+        clients = [rig.Client(self.router.http) for _ in range(40)]
+        for c in clients:
+            self.addCleanup(c.close)
+            c.send(('GET /stream HTTP/1.1\r\nHost: %s\r\n%s\r\n' % (HOST, TAKES)).encode())
+        self.origin.say(b'4\r\nword\r\n')
+        for c in clients:
+            while b'\r\n\r\n' not in c.buf:
+                self.assertTrue(c.more())
+        self.origin.say(b'0\r\n\r\n')
+        self.origin.say(None)
+        for c in clients:
+            self.is_zipped(c.answer(), b'word')
+
     def test_an_answer_that_breaks_off(self):
         for framing in {'Transfer_Encoding': 'chunked'}, {'Content_Length': 100000}:
             with self.subTest(framing), rig.Client(self.router.http) as c:
