@@ -19,4 +19,4 @@ footprint >"$work/after"
 processes >"$work/processes.after"
 check "nothing is left behind" diff "$work/before" "$work/after"
 check "no process is left behind" none_more "$work/processes.before" "$work/processes.after"
-check "the data folder is gone" test ! -e "$data"
+check "the data is gone, the disk is not" test "$(ls -A "$data")" = lost+found
