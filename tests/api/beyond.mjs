@@ -298,7 +298,7 @@ describe('E beside the checklist', () => {
     w.client.close();
     await w.startController();
     release();
-    await until('the end of the operation', async () => !(await w.etcd.get(`/deis/operations/${app}`)), 20000);
+    await until('the end of the operation', async () => !(await w.etcd.get(`/deis/operations/${app}`)));
     assert.deepEqual((await w.rows(`apps/${app}/releases`, 'ivo')).map((r) => r.version), [3, 2, 1]);
     assert.deepEqual((await w.get(`apps/${app}/config`, 'ivo')).json.values, { SURVIVES: 'yes' });
     assert.deepEqual((await w.rows(`apps/${app}/containers`, 'ivo')).map((c) => c.release), ['v3']);
@@ -321,7 +321,7 @@ describe('E beside the checklist', () => {
     const run = async () => (await w.get(`apps/${app}/containers/run/1?detail=true`, 'ivo')).is(200).json;
     assert.equal((await run()).state, 'up');
     end();
-    await until('its end', async () => (await run()).state === 'down', 20000);
+    await until('its end', async () => (await run()).state === 'down');
     assert.equal((await run()).exit.code, 3);
   });
 
@@ -339,7 +339,7 @@ describe('E beside the checklist', () => {
       return got;
     });
     try {
-      await until('those beyond the bound', () => refused === 80 - 48, 20000);
+      await until('those beyond the bound', () => refused === 80 - 48);
       (await w.get(`apps/${other}`, 'eve')).is(200);
       (await w.post(`apps/${other}/config`, 'eve', { values: { A: 'b' } })).is(409, /too many changes are under way/);
     } finally {
@@ -379,7 +379,7 @@ describe('E beside the checklist', () => {
       answer.detail(503, /./);
     }
     assert.ok(waited < 15000, `${waited} ms`);
-    await until('the API', async () => (await w.get(`apps/${app}`, 'ivo')).status === 200, 20000);
+    await until('the API', async () => (await w.get(`apps/${app}`, 'ivo')).status === 200);
     (await set(app, { B: '2' })).is(201);
   });
 

@@ -24,7 +24,7 @@ describe('I integration scenarios', () => {
     extra.push(user);
     return user;
   };
-  const answers = (name, words = 'powered by') => until(`${name} answers`, async () => (await fetchApp(name)).text.includes(words), 15000);
+  const answers = (name, words = 'powered by') => until(`${name} answers`, async () => (await fetchApp(name)).text.includes(words));
   const push = (folder) => mira.ok('git push deis master', folder);
   // All containers at one release, as apps:info shows them.
   const at = (release, n = 1) => until(`all containers at ${release}`, async () => {
@@ -245,7 +245,7 @@ describe('I integration scenarios', () => {
   it('I-22 domains', { skip }, async () => {
     const name = `${unique('shop')}.example.org`;
     await mira.ok(`deis domains:add ${name}`, repo);
-    await until(`${name} answers`, async () => (await fetchHost(name)).status === 200, 10000);
+    await until(`${name} answers`, async () => (await fetchHost(name)).status === 200);
     await answers(app);
     await mira.ok(`deis domains:remove ${name}`, repo);
     await answers(app);
@@ -265,7 +265,7 @@ describe('I integration scenarios', () => {
     }, 60000);
     await mira.ok(`deis certs:remove ${name}`);
     await mira.hides('deis certs:list', name);
-    await until(`https://${name} is refused again`, async () => (await secure()).status === 0, 10000);
+    await until(`https://${name} is refused again`, async () => (await secure()).status === 0);
     await mira.ok(`deis domains:remove ${name}`, repo);
     await answers(app);
   });
@@ -289,7 +289,7 @@ describe('I integration scenarios', () => {
     await mira.shows('deis ps:list', `${type}.2 up (${release})`, repo);
     await mira.ok(`deis ps:restart ${type}`, repo);
     await mira.ok(`deis ps:scale ${type}=0`, repo);
-    await until('the router says 503', async () => (await fetchApp(app)).status === 503, 7000);
+    await until('the router says 503', async () => (await fetchApp(app)).status === 503);
     await mira.ok(`deis ps:scale ${type}=1`, repo);
     await answers(app);
   });

@@ -218,6 +218,6 @@ export class Platform {
 
   // Waits until the app's log has a line that holds the text.
   logged(app, words) {
-    return until(`log of ${app} with '${words}'`, () => this.lines.some((l) => l.app === app && l.text.toString().includes(words)), 5000);
+    return until(`log of ${app} with '${words}'`, () => this.lines.some((l) => l.app === app && l.text.toString().includes(words)));
   }
 }

@@ -47,7 +47,7 @@ export function freePort() {
   });
 }
 
-export async function until(what, probe, timeoutMs = 10000) {
+export async function until(what, probe, timeoutMs = 20000) {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const got = await probe();

@@ -52,10 +52,10 @@ class Pebble:
                                   'certificateValidityPeriod': VALID_S}}, f)
         with open(self.path('log'), 'w') as log:
             self.running = [
-                subprocess.Popen(['pebble-challtestsrv', '-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', '', '-dns01',
-                                  '127.0.0.1:%d' % self.dns, '-management', '127.0.0.1:%d' % self.dns_admin], stdout=log, stderr=log),
-                subprocess.Popen(['pebble', '-config', self.path('config.json'), '-dnsserver', '127.0.0.1:%d' % self.dns],
-                                 stdout=log, stderr=log, env={'PEBBLE_VA_NOSLEEP': '1', 'PATH': os.environ['PATH']})]
+                rig.spawn(['pebble-challtestsrv', '-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', '', '-dns01',
+                           '127.0.0.1:%d' % self.dns, '-management', '127.0.0.1:%d' % self.dns_admin], stdout=log, stderr=log),
+                rig.spawn(['pebble', '-config', self.path('config.json'), '-dnsserver', '127.0.0.1:%d' % self.dns],
+                          stdout=log, stderr=log, env={'PEBBLE_VA_NOSLEEP': '1', 'PATH': os.environ['PATH']})]
         rig.wait_for(lambda: rig.can_connect(self.port) and rig.can_connect(self.dns_admin), 'pebble starts')
         return self
 
@@ -100,7 +100,7 @@ class Controller:
 
     def start(self):
         with open(self.errors, 'a') as f:
-            self.p = subprocess.Popen(self.argv, stderr=f)
+            self.p = rig.spawn(self.argv, stderr=f)
         rig.wait_for(lambda: rig.can_connect(self.port), 'controller starts')
         return self
 

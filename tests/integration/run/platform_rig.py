@@ -33,7 +33,7 @@ class Program:
 
     def start(self):
         with open(self.log, 'ab') as f:
-            self.p = subprocess.Popen([os.path.join(BIN, 'deis-' + self.name), *self.flags], stdout=f, stderr=f)
+            self.p = rig.spawn([os.path.join(BIN, 'deis-' + self.name), *self.flags], stdout=f, stderr=f)
 
     def kill(self):
         self.p.kill()
