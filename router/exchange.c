@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Life of an exchange: start, end, the router's own answers, deadlines. */
+/* Life of an exchange: start, end, deadlines. */
 #include "router/exchange.h"
 
-#include "router/core/challenges.h"
 #include "router/core/http_head.h"
 #include "router/gate.h"
 #include "router/gzip.h"
@@ -140,83 +139,6 @@ static void set_request_id(struct exchange *x, const struct deis_h1_head *head)
     x->request_id = deis_str_n(x->own_id, 32);
 }
 
-/* A plain GET or HEAD. Asked for an upgrade, an answer of ours would seem to grant it. */
-static bool is_question(const struct exchange *x)
-{
-    return x->request_done && !x->upgrade && (x->head_only || deis_str_eq_cstr(x->method, "GET"));
-}
-
-/* 200 for load balancers that check the router by a host name which is no app's. */
-static bool is_health_check(const struct exchange *x)
-{
-    return deis_str_eq_cstr(x->target, "/health-check") && is_question(x);
-}
-
-/* An answer of the router's own, complete, at the start of worker->out. False: it is over. */
-static bool answer_own(struct exchange *x, size_t len)
-{
-    struct iovec iov = { x->worker->out, len };
-
-    x->head_out = true;
-    if (x->client->stream) {
-        h2_stream_answer(x->client->stream, deis_str_n(x->worker->out, len), x->method);
-        return exchange_answer_done(x);
-    }
-    return exchange_to_client(x, &iov, 1) && exchange_answer_done(x);
-}
-
-static void answer_health_check(struct exchange *x)
-{
-    x->keep_alive = x->keep_alive && x->minor == 1 && !x->worker->draining;
-    int len = snprintf(x->worker->out, WORKER_OUT,
-                       "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n%s\r\n",
-                       x->keep_alive ? "" : "Connection: close\r\n");
-    x->status = 200;
-    (void)answer_own(x, (size_t)len);
-}
-
-/* A certificate authority asks; for whatever host, before policy is looked at. */
-static const char *challenge_answer(const struct exchange *x)
-{
-    const struct route_https *https = x->worker->table->https;
-
-    return https && https->challenges && is_question(x)
-               ? challenges_find(https->challenges, x->target)
-               : NULL;
-}
-
-static void answer_challenge(struct exchange *x, const char *answer)
-{
-    struct worker *w = x->worker;
-
-    x->keep_alive = x->keep_alive && x->minor == 1 && !w->draining;
-    int len = snprintf(w->out, WORKER_OUT,
-                       "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
-                       "Content-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n%s",
-                       strlen(answer), x->keep_alive ? "" : "Connection: close\r\n",
-                       x->head_only ? "" : answer);
-    x->status = 200;
-    (void)answer_own(x, (size_t)len);
-}
-
-/* A plain request, where the platform wants HTTPS only. */
-static void redirect(struct exchange *x, struct deis_str host)
-{
-    struct worker *w = x->worker;
-    bool default_port = strcmp(w->opts.https_port, "443") == 0;
-    struct deis_str target = x->target.ptr[0] == '/' ? x->target : DEIS_STR("/");
-
-    x->keep_alive = x->keep_alive && x->minor == 1 && x->request_done && !w->draining;
-    int len = snprintf(w->out, WORKER_OUT,
-                       "HTTP/1.1 301 Moved Permanently\r\nLocation: https://%.*s%s%s%.*s\r\n"
-                       "Content-Length: 0\r\n%s\r\n",
-                       DEIS_STR_ARG(host), default_port ? "" : ":",
-                       default_port ? "" : w->opts.https_port, DEIS_STR_ARG(target),
-                       x->keep_alive ? "" : "Connection: close\r\n");
-    x->status = 301;
-    (void)answer_own(x, (size_t)len);
-}
-
 /* Whose request it is: the connection's, or who stands behind a proxy that is believed. */
 static void set_from(struct exchange *x, const struct deis_h1_head *head)
 {
@@ -286,18 +208,14 @@ void exchange_start(struct exchange *x, size_t head_len)
     x->start_ms = deis_wall_ms();
     atomic_fetch_add_explicit(&w->counters.requests, 1, memory_order_relaxed);
     take_head(x, head, head_len);
-    const char *challenge = challenge_answer(x);
-    if (challenge) {
-        answer_challenge(x, challenge);
+    if (exchange_meet_challenge(x)) {
         return;
     }
     struct deis_str name = { host, route_host_normalise(head->host, host) };
     struct route_app *app = route_table_find(w->table, name);
     if (!app) {
         x->json = http_wants_json(head);
-        if (is_health_check(x)) {
-            answer_health_check(x);
-        } else {
+        if (!exchange_check_health(x)) {
             (void)exchange_fail(x, PAGE_NO_APP);
         }
         return;
@@ -315,7 +233,7 @@ void exchange_start(struct exchange *x, size_t head_len)
         gzip_note_request(x);
     }
     if (is_too_plain(x)) {
-        redirect(x, name);
+        exchange_redirect(x, name);
     } else if (deis_str_eq_cstr(head->method, "TRACE")) {
         (void)exchange_fail(x, PAGE_METHOD);
     } else if (is_beyond_units(x, head)) {
@@ -346,45 +264,6 @@ void exchange_parse_again(struct exchange *x)
     (void)deis_h1_parse_request(deis_str_n(x->in.data, x->head_len), &limits, &scanned,
                                 &x->worker->request, &used, &status, NULL);
     x->worker->request.framing = x->framing;
-}
-
-/* Errors are rare: the head is parsed again to see what kind of page is wanted. */
-static bool wants_json(struct exchange *x)
-{
-    if (!x->json && x->head_len > 0) {
-        exchange_parse_again(x);
-        x->json = http_wants_json(&x->worker->request);
-    }
-    return x->json;
-}
-
-bool exchange_fail(struct exchange *x, enum page page)
-{
-    struct worker *w = x->worker;
-    size_t body;
-
-    exchange_drop_up(x, false);
-    if (x->tunnel) {
-        exchange_end(x, CLIENT_RESET);
-        return false;
-    }
-    x->page = page;
-    bytes_release(&w->pool, &x->to_unit);
-    if (x->head_out) {
-        exchange_end(x, x->out == OUT_CLOSE ? CLIENT_RESET : CLIENT_CLOSE);
-        return false;
-    }
-    x->keep_alive = x->keep_alive && x->request_done && !w->draining;
-    struct page_opts opts = {
-        wants_json(x), x->head_only, x->keep_alive, x->minor == 0, x->request_id, DEIS_STR_NONE, 0
-    };
-    if (x->app && x->app->settings) {
-        gate_page(x, page, &opts);
-    }
-    size_t len = page_write(w->out, WORKER_OUT, page, &opts, &body);
-    x->status = page_info(page)->status;
-    x->bytes_out = body;
-    return answer_own(x, len);
 }
 
 void exchange_client_gone(struct exchange *x)

@@ -147,6 +147,14 @@ void exchange_on_deadline(struct exchange *x);
 bool exchange_dispatch(struct exchange *x);
 /* The unit failed: try another one if that is safe, or answer with this page. */
 bool exchange_unit_failed(struct exchange *x, enum page page);
+/* Is it a load balancer that checks the router, by a host name which is no app's? Then it is
+ * answered. */
+bool exchange_check_health(struct exchange *x);
+/* Does a certificate authority ask? Then it is answered, for whatever host, before policy is looked
+ * at. */
+bool exchange_meet_challenge(struct exchange *x);
+/* To HTTPS: a plain request, where that is wanted. */
+void exchange_redirect(struct exchange *x, struct deis_str host);
 /* Answer with a page of ours, or break the answer off that has begun. */
 bool exchange_fail(struct exchange *x, enum page page);
 /* Write parts to a socket; only the first may lie in worker->out, at its start. As writev(). more:
