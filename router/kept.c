@@ -44,6 +44,7 @@ struct kept {
     struct deis_map *items; /* key -> item */
     struct deis_map *fresh; /* key -> text: noted, not committed */
     struct deis_map *due;   /* committed, not given to the disk */
+    bool timed;
     bool writing;
     bool paused;
 };
@@ -248,6 +249,15 @@ static void work_write(void *arg)
     }
 }
 
+/* Not later, however many changes follow. */
+static void write_after(struct kept *k, uint64_t ms)
+{
+    if (!k->timed) {
+        k->timed = true;
+        deis_timer_after(k->timer, ms);
+    }
+}
+
 /* Those that no newer text has replaced meanwhile. */
 static void put_back(struct kept *k, struct deis_map *texts)
 {
@@ -274,7 +284,7 @@ static void done_write(void *arg)
         put_back(k, b->texts);
     }
     if (deis_map_count(k->due) > 0 && k->timer) {
-        deis_timer_after(k->timer, b->err.code != DEIS_OK ? RETRY_MS : DELAY_MS);
+        write_after(k, b->err.code != DEIS_OK ? RETRY_MS : DELAY_MS);
     }
     deis_map_free(b->texts);
     free(b);
@@ -297,6 +307,7 @@ static void on_timer(void *arg)
 {
     struct kept *k = arg;
 
+    k->timed = false;
     if (!k->writing && !k->paused && deis_map_count(k->due) > 0) {
         write_due(k);
     }
@@ -315,14 +326,14 @@ void kept_commit(struct kept *k)
         deis_autofree char *text = deis_str_dup(key);
         deis_map_set(k->due, deis_str(text), deis_map_take(k->fresh, deis_str(text)));
     }
-    deis_timer_after(k->timer, DELAY_MS);
+    write_after(k, DELAY_MS);
 }
 
 void kept_pause(struct kept *k, bool paused)
 {
     if (k) {
         k->paused = paused;
-        deis_timer_after(k->timer, DELAY_MS);
+        write_after(k, DELAY_MS);
     }
 }
 

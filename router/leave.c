@@ -32,7 +32,7 @@ void leave_prepare(struct router *r)
 bool leave_ready(const struct router *r)
 {
     return source_leaving_registered(r->source) && drains_paused(r->drains) &&
-           kept_paused(r->kept) && !r->saving;
+           kept_paused(r->kept) && !saved_is_busy(r->saved);
 }
 
 void leave_confirm(struct router *r)

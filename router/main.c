@@ -481,6 +481,7 @@ static int start(struct router *r, struct deis_err *err)
     err->code = DEIS_OK;
     r->loop = deis_loop_new();
     r->jobs = deis_workers_new(r->loop, 1, JOBS_MAX);
+    r->saved = saved_start(r);
     r->takeover = takeover_begin(r);
     if (open_keys(r, err) < 0 ||
         (r->settings.https && !(r->certs = certs_new(&r->settings, r->keys, r->loop, err)))) {
@@ -532,7 +533,7 @@ static void stop_all(struct router *r)
     source_stop(r->source);
     kept_close(r->kept);
     deis_timer_free(r->stop_timer);
-    deis_timer_free(r->save_timer);
+    saved_stop(DEIS_TAKE(r->saved));
     deis_timer_free(r->leave_timer);
     deis_loop_free(r->loop);
     route_model_free(r->model);

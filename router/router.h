@@ -19,6 +19,7 @@ struct control;
 struct drains;
 struct handover;
 struct kept;
+struct saved;
 struct source;
 struct ssh;
 struct takeover;
@@ -46,9 +47,7 @@ struct router {
     unsigned ended_ticks;
     atomic_int idle_wanted;
     struct deis_timer *stop_timer;
-    struct deis_timer *save_timer;
-    bool saving;
-    uint64_t saved_generation;
+    struct saved *saved; /* the table on disk */
     struct certs *certs;   /* NULL: no HTTPS */
     struct kept *kept;     /* NULL with --routes */
     int64_t seen_revision; /* of etcd, the highest; known from former lives too */

@@ -110,6 +110,35 @@ uint64_t route_file_checksum(struct deis_str s)
     return h;
 }
 
+static void save_limits(const struct route_limits *limits, struct deis_buf *out)
+{
+    deis_buf_addf(out, "limits %llu %llu\n", (unsigned long long)limits->body_max,
+                  (unsigned long long)limits->answer_timeout_ms);
+}
+
+static void save_app(const struct route_app *a, struct deis_buf *out)
+{
+    deis_buf_addf(out, "%s %s\n", a->kind == ROUTE_APP ? "app" : "platform", a->name);
+    if (a->settings) {
+        deis_autofree char *routing = route_settings_format(a->settings);
+        deis_buf_addf(out, "routing %s\n", routing);
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        deis_buf_addf(out, "to %s %s\n", a->endpoints[i]->unit, a->endpoints[i]->address);
+    }
+}
+
+static void save_host(const struct route_table *t, struct deis_str host, uint32_t app,
+                      struct deis_buf *out)
+{
+    deis_buf_addf(out, "host %.*s %s\n", DEIS_STR_ARG(host), route_table_at(t, app)->name);
+}
+
+static void save_end(struct deis_buf *out)
+{
+    deis_buf_addf(out, "end %016llx\n", (unsigned long long)route_file_checksum(deis_buf_str(out)));
+}
+
 void route_file_save(const struct route_table *t, struct deis_buf *out)
 {
     size_t cursor = 0;
@@ -118,29 +147,84 @@ void route_file_save(const struct route_table *t, struct deis_buf *out)
 
     deis_buf_reset(out);
     deis_buf_add_cstr(out, SAVED_HEAD);
-    deis_buf_addf(out, "limits %llu %llu\n", (unsigned long long)t->limits.body_max,
-                  (unsigned long long)t->limits.answer_timeout_ms);
+    save_limits(&t->limits, out);
     for (size_t i = 0; i < t->app_count; i++) {
-        const struct route_app *a = route_table_at(t, i);
-        deis_buf_addf(out, "%s %s\n", a->kind == ROUTE_APP ? "app" : "platform", a->name);
-        if (a->settings) {
-            deis_autofree char *routing = route_settings_format(a->settings);
-            deis_buf_addf(out, "routing %s\n", routing);
-        }
-        for (size_t k = 0; k < a->count; k++) {
-            deis_buf_addf(out, "to %s %s\n", a->endpoints[k]->unit, a->endpoints[k]->address);
-        }
+        save_app(route_table_at(t, i), out);
     }
     while (route_hosts_next(t->hosts, &cursor, &host, &app)) {
-        deis_buf_addf(out, "host %.*s %s\n", DEIS_STR_ARG(host), route_table_at(t, app)->name);
+        save_host(t, host, app, out);
     }
-    deis_buf_addf(out, "end %016llx\n", (unsigned long long)route_file_checksum(deis_buf_str(out)));
+    save_end(out);
+}
+
+/* False: they are not the same apps in the same places. */
+static bool save_group(const struct route_group *from, const struct route_group *to,
+                       struct deis_buf *out)
+{
+    for (size_t i = 0; i < to->count; i++) {
+        const struct route_app *a = from->apps[i], *b = to->apps[i];
+        if (a != b && strcmp(a->name, b->name) != 0) {
+            return false;
+        }
+        if (a != b) {
+            save_app(b, out);
+        }
+    }
+    return true;
+}
+
+static bool save_changed_apps(const struct route_table *from, const struct route_table *to,
+                              struct deis_buf *out)
+{
+    bool same = from->app_count == to->app_count;
+
+    for (size_t i = 0; same && i * ROUTE_GROUP < to->app_count; i++) {
+        same = from->groups[i] == to->groups[i] || save_group(from->groups[i], to->groups[i], out);
+    }
+    return same;
+}
+
+struct host_changes {
+    const struct route_table *table;
+    struct deis_buf *out;
+};
+
+static void save_changed_host(struct deis_str host, const uint32_t *app, void *arg)
+{
+    const struct host_changes *c = arg;
+
+    if (app) {
+        save_host(c->table, host, *app, c->out);
+    } else {
+        deis_buf_addf(c->out, "nohost %.*s\n", DEIS_STR_ARG(host));
+    }
+}
+
+bool route_file_save_changes(const struct route_table *from, const struct route_table *to,
+                             struct deis_buf *out)
+{
+    struct host_changes hosts = { to, out };
+
+    deis_buf_reset(out);
+    if (from->limits.body_max != to->limits.body_max ||
+        from->limits.answer_timeout_ms != to->limits.answer_timeout_ms) {
+        save_limits(&to->limits, out);
+    }
+    if (!save_changed_apps(from, to, out) ||
+        !route_hosts_changes(from->hosts, to->hosts, save_changed_host, &hosts)) {
+        return false;
+    }
+    if (out->len > 0) {
+        save_end(out);
+    }
+    return true;
 }
 
 struct load {
     struct route_model *model;
     char *app;
     enum route_kind kind;
+    unsigned number; /* of the line */
 };
 
 static bool load_line(struct load *l, struct deis_str line)
@@ -171,8 +255,10 @@ static bool load_line(struct load *l, struct deis_str line)
         free(l->app);
         l->app = DEIS_TAKE(first);
         l->kind = kind.len == 3 ? ROUTE_APP : ROUTE_PLATFORM;
+        route_model_clear_fixed(l->model, l->app); /* a change says all of it anew */
         route_model_add_fixed(l->model, l->app, l->kind, NULL, NULL);
-        return !b.ptr;
+        struct deis_err err;
+        return !b.ptr && route_model_set_routing(l->model, l->app, DEIS_STR_NONE, &err) == 0;
     }
     if (deis_str_eq_cstr(kind, "to") && l->app && is_address(b)) {
         route_model_add_fixed(l->model, l->app, l->kind, first, second);
@@ -183,34 +269,65 @@ static bool load_line(struct load *l, struct deis_str line)
         route_model_set_host(l->model, first, second);
         return true;
     }
+    if (deis_str_eq_cstr(kind, "nohost") && !b.ptr) {
+        route_model_set_host(l->model, first, NULL);
+        return true;
+    }
     return false;
+}
+
+/* The lines up to the next checksum, taken off text with it. False: there are none, or it does not
+ * fit. */
+static bool next_block(struct deis_str *text, struct deis_str *ret)
+{
+    struct deis_str end = *text;
+    struct deis_str rest = *text;
+    struct deis_str line;
+    char wanted[32];
+
+    while (deis_str_split(&rest, '\n', &line) && !deis_str_starts(line, "end ")) {
+        end = rest;
+    }
+    *ret = deis_str_first(*text, text->len - end.len);
+    int n = snprintf(wanted, sizeof(wanted), "end %016llx\n",
+                     (unsigned long long)route_file_checksum(*ret));
+    if (!deis_str_starts(end, wanted) || memchr(ret->ptr, '\0', ret->len)) {
+        return false;
+    }
+    *text = deis_str_skip(end, (size_t)n);
+    return true;
+}
+
+static int load_block(struct load *l, struct deis_str block, struct deis_err *err)
+{
+    struct deis_str line;
+
+    while (deis_str_split(&block, '\n', &line)) {
+        l->number++;
+        if (line.len > 0 && !load_line(l, line)) {
+            return deis_err_set(err, DEIS_INVALID, "line %u can't be read", l->number);
+        }
+    }
+    free(DEIS_TAKE(l->app));
+    return 0;
 }
 
 int route_file_load(struct route_model *m, struct deis_str text, struct deis_err *err)
 {
-    struct load l = { m, NULL, ROUTE_APP };
-    struct deis_str line;
-    unsigned number = 1;
-    char end[32];
-    int n;
+    struct load l = { .model = m, .kind = ROUTE_APP, .number = 1 };
+    struct deis_str block;
 
-    if (!deis_str_starts(text, SAVED_HEAD) || memchr(text.ptr, '\0', text.len)) {
+    if (!deis_str_starts(text, SAVED_HEAD)) {
         return deis_err_set(err, DEIS_INVALID, "not a saved routing table of this version");
     }
-    struct deis_str body = deis_str_first(text, text.len > 21 ? text.len - 21 : 0);
-    n = snprintf(end, sizeof(end), "end %016llx\n", (unsigned long long)route_file_checksum(body));
-    if (n != 21 || !deis_str_ends(text, end)) {
+    if (!next_block(&text, &block)) {
         return deis_err_set(err, DEIS_INVALID, "the checksum does not fit");
     }
     route_model_set_domain(m, "");
-    body = deis_str_skip(body, sizeof(SAVED_HEAD) - 1);
-    int code = 0;
-    while (code == 0 && deis_str_split(&body, '\n', &line)) {
-        number++;
-        if (line.len > 0 && !load_line(&l, line)) {
-            code = deis_err_set(err, DEIS_INVALID, "line %u can't be read", number);
-        }
+    int code = load_block(&l, deis_str_skip(block, sizeof(SAVED_HEAD) - 1), err);
+    while (code == 0 && next_block(&text, &block)) {
+        code = load_block(&l, block, err);
     }
     free(l.app);
-    return code;
+    return code == 0 && text.len > 0 ? 1 : code;
 }

@@ -2,7 +2,8 @@
 /*
  * Tables as text. Static: lines "HOST ADDR:PORT", a host may stand on several lines, '#' starts a
  * comment. Saved: what the router keeps on disk for a start without etcd; versioned, closed by a
- * checksum, so that a torn or foreign file is refused as a whole. thread: main
+ * checksum, so that a torn or foreign file is refused as a whole. Behind it may stand changes, one
+ * after the other, each with a checksum of its own. thread: main; saving: any
  */
 #ifndef DEIS_ROUTER_ROUTE_FILE_H
 #define DEIS_ROUTER_ROUTE_FILE_H
@@ -21,7 +22,12 @@ int route_file_set_static(struct route_model *m, const char *host, const char *a
                           struct deis_err *err) deis_must_check;
 
 void route_file_save(const struct route_table *t, struct deis_buf *out);
-/* Into an empty model. */
+/* What is to be put behind a saved table and the changes that are there already, so that it becomes
+ * another one; nothing when it is that already. False: too much is different, save it as a whole.
+ */
+bool route_file_save_changes(const struct route_table *from, const struct route_table *to,
+                             struct deis_buf *out);
+/* Into an empty model. 1: all but changes at the end, which are torn. */
 int route_file_load(struct route_model *m, struct deis_str text,
                     struct deis_err *err) deis_must_check;
 

@@ -302,3 +302,52 @@ bool route_hosts_next(const struct route_hosts *h, size_t *cursor, struct deis_s
     *cursor = group << 32;
     return false;
 }
+
+static bool share_most(const struct route_hosts *a, const struct route_hosts *b)
+{
+    size_t differ = 0;
+
+    if (a->mask != b->mask) {
+        return false;
+    }
+    for (size_t i = 0; i <= a->mask; i++) {
+        differ += a->groups[i] != b->groups[i];
+    }
+    return differ <= a->mask / 2 + 1;
+}
+
+/* Hosts of a that b has otherwise: with a's number, or as gone. */
+static void group_changes(struct host_group *a, struct host_group *b, bool gone,
+                          void (*each)(struct deis_str host, const uint32_t *number, void *arg),
+                          void *arg)
+{
+    for (size_t i = 0; i <= a->mask; i++) {
+        const struct host_slot *s = &a->slots[i];
+        if (s->len == 0) {
+            continue;
+        }
+        struct deis_str host = slot_name(a, s);
+        const struct host_slot *other = group_find(b, host, s->hash);
+        if (gone && other->len == 0) {
+            each(host, NULL, arg);
+        } else if (!gone && (other->len == 0 || other->number != s->number)) {
+            each(host, &s->number, arg);
+        }
+    }
+}
+
+bool route_hosts_changes(const struct route_hosts *from, const struct route_hosts *to,
+                         void (*each)(struct deis_str host, const uint32_t *number, void *arg),
+                         void *arg)
+{
+    if (!share_most(from, to)) {
+        return false;
+    }
+    for (size_t i = 0; i <= from->mask; i++) {
+        if (from->groups[i] != to->groups[i]) {
+            group_changes(from->groups[i], to->groups[i], true, each, arg);
+            group_changes(to->groups[i], from->groups[i], false, each, arg);
+        }
+    }
+    return true;
+}

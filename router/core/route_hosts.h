@@ -39,5 +39,10 @@ size_t route_hosts_count(const struct route_hosts *h);
 /* Walk: start with *cursor = 0. */
 bool route_hosts_next(const struct route_hosts *h, size_t *cursor, struct deis_str *ret_host,
                       uint32_t *ret_number);
+/* Give `each` the hosts that `to`, a copy that was changed, has otherwise than `from`; number NULL:
+ * it lacks them. False, and none is given: they don't share most of their groups. */
+bool route_hosts_changes(const struct route_hosts *from, const struct route_hosts *to,
+                         void (*each)(struct deis_str host, const uint32_t *number, void *arg),
+                         void *arg);
 
 #endif

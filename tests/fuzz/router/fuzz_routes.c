@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct route_model *m = route_model_new(r);
         struct deis_str text = i == 2 ? deis_buf_str(&saved) : s;
         int code = i == 0 ? route_file_read_static(m, text, &err) : route_file_load(m, text, &err);
-        if (code == 0) {
+        if (code >= 0) {
             save_and_load(r, m);
         }
         route_model_free(m);

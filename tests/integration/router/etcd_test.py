@@ -396,6 +396,41 @@ class Etcd(unittest.TestCase):
         self.assertIn('checksum', self.router.log())
         self.etcd.start()
 
+    def test_changes_are_put_behind_the_table_on_disk(self):
+        w = self.world
+        saved = os.path.join(self.router.dir, 'routes')
+        w.app('blog')
+        for i in range(100):
+            self.etcd.put('domains/first%d.test' % i, {'app': 'blog'})
+        rig.wait_for(lambda: text_of(saved).count('host first') == 100, 'table is on disk')
+        # While changes follow one another without a pause, they get there, too.
+        number = 0
+
+        def more():
+            nonlocal number
+            self.etcd.put('domains/more%d.test' % number, {'app': 'blog'})
+            number += 1
+            return 'host more0.test' in text_of(saved)
+        rig.wait_for(more, 'the first of many is on disk')
+        rig.wait_for(lambda: 'host more%d.test' % (number - 1) in text_of(saved), 'the last one, too')
+        file = os.stat(saved).st_ino
+        self.etcd.delete('domains/first0.test')
+        rig.wait_for(lambda: 'nohost first0.test\n' in text_of(saved), 'one is gone')
+        self.etcd.put('domains/last.test', {'app': 'blog'})
+        rig.wait_for(lambda: 'host last.test' in text_of(saved), 'that too')
+        self.assertEqual(os.stat(saved).st_ino, file)
+        self.assertEqual(self.router.stop(), 0)
+        self.etcd.stop()
+        with open(saved, 'r+') as f:
+            f.truncate(os.path.getsize(saved) - 5)
+        self.router.start()
+        for host, status in (('more0.test', 503), ('more%d.test' % (number - 1), 503), ('first1.test', 503), ('first0.test', 404),
+                             ('last.test', 404)):
+            self.assertEqual(w.get(host)[0], status, host)
+        self.assertIn('torn', self.router.log())
+        self.etcd.start()
+        w.wait_status('last.test', 503)
+
     def test_registers_itself(self):
         where = json.loads(rig.wait_for(lambda: self.etcd.get('services/router/r1'), 'the router is registered'))
         self.assertEqual(where['http'], '127.0.0.1:%d' % self.router.http)

@@ -128,6 +128,179 @@ static void saved__torn_or_changed_is_refused(void **state)
     route_registry_free(r);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The lines of a saved table but for its checksum, in order. */
+static char *sorted(struct deis_str text)
+{
+    struct deis_buf out = DEIS_BUF_INIT(1 << 20);
+    char *lines[4000];
+    struct deis_str line;
+    size_t count = 0;
+
+    while (deis_str_split(&text, '\n', &line)) {
+        assert_true(count < DEIS_COUNT(lines));
+        if (!deis_str_starts(line, "end ")) {
+            lines[count++] = deis_str_dup(line);
+        }
+    }
+    qsort(lines, count, sizeof(lines[0]), by_text);
+    for (size_t i = 0; i < count; i++) {
+        deis_buf_addf(&out, "%s\n", lines[i]);
+        free(lines[i]);
+    }
+    char *all = deis_str_dup(deis_buf_str(&out));
+    deis_buf_clear(&out);
+    return all;
+}
+
+static void assert_loads_as(struct route_registry *r, const struct deis_buf *file,
+                            const struct route_table *t)
+{
+    struct route_model *m = route_model_new(r);
+    struct deis_buf first = DEIS_BUF_INIT(1 << 20), second = DEIS_BUF_INIT(1 << 20);
+    struct deis_err err;
+
+    assert_int_equal(route_file_load(m, deis_buf_str(file), &err), 0);
+    struct route_table *loaded = route_model_build(m, 1);
+    route_file_save(t, &first);
+    route_file_save(loaded, &second);
+    char *a = sorted(deis_buf_str(&first)), *b = sorted(deis_buf_str(&second));
+    assert_string_equal(a, b);
+    free(a);
+    free(b);
+    deis_buf_clear(&first);
+    deis_buf_clear(&second);
+    route_table_unref(loaded);
+    route_model_free(m);
+}
+
+enum { APPS = 150, HOSTS = 300 };
+
+static void change_something(struct route_model *m, uint64_t x)
+{
+    const struct deis_str settings[] = { DEIS_STR("{\"settings\":{\"rateLimit\":60}}"),
+                                         DEIS_STR("{\"settings\":{\"sticky\":true}}"),
+                                         DEIS_STR_NONE };
+    struct route_limits limits = { 1000 + (x >> 8) % 3, 2000 };
+    char app[32], unit[64], host[32], address[32];
+    struct deis_err err;
+
+    (void)snprintf(app, sizeof(app), "app%u", (unsigned)((x >> 10) % APPS));
+    (void)snprintf(unit, sizeof(unit), "%s.u%u", app, (unsigned)((x >> 20) % 3));
+    (void)snprintf(host, sizeof(host), "h%u.test", (unsigned)((x >> 30) % HOSTS));
+    (void)snprintf(address, sizeof(address), "10.0.0.%u:80", (unsigned)((x >> 40) % 250));
+    switch (x % 6) {
+    case 0: route_model_set_host(m, host, app); break;
+    case 1: route_model_set_host(m, host, NULL); break;
+    case 2: route_model_set_limits(m, &limits); break;
+    case 3:
+        assert_int_equal(route_model_set_routing(m, app, settings[(x >> 50) % 3], &err), 0);
+        break;
+    default: {
+        struct route_unit u = { app, "m1", (x >> 50) % 4 ? ROUTE_RUN : ROUTE_DRAIN, true };
+        route_model_set_unit(m, unit, &u);
+        route_model_set_state(m, "m1", unit, address);
+        break;
+    }
+    }
+}
+
+/* Whatever has changed, the table with the changes behind it is the newest one. */
+static void changes__lead_from_one_table_to_the_next(void **state)
+{
+    struct route_registry *r = route_registry_new();
+    struct route_model *m = route_model_new(r);
+    struct deis_buf file = DEIS_BUF_INIT(1 << 22), more = DEIS_BUF_INIT(1 << 20);
+    uint64_t x = 88172645463325252u; /* xorshift64 */
+    unsigned appended = 0;
+    char name[32];
+
+    for (int i = 0; i < APPS; i++) {
+        (void)snprintf(name, sizeof(name), "app%d", i);
+        route_model_set_app(m, name, true);
+    }
+    for (int i = 0; i < HOSTS; i++) {
+        (void)snprintf(name, sizeof(name), "first%d.test", i);
+        route_model_set_host(m, name, "app1");
+    }
+    struct route_table *last = route_model_build(m, 1);
+    route_file_save(last, &file);
+    for (uint64_t round = 2; round < 300; round++) {
+        for (int i = 0; i < (round % 10 == 0 ? 20 : 2); i++) {
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            change_something(m, x);
+        }
+        struct route_table *next = route_model_build(m, round);
+        if (!next) {
+            continue;
+        }
+        if (route_file_save_changes(last, next, &more)) {
+            deis_buf_add_str(&file, deis_buf_str(&more));
+            appended++;
+        } else {
+            route_file_save(next, &file);
+        }
+        assert_loads_as(r, &file, next);
+        route_table_unref(last);
+        last = next;
+    }
+    assert_true(appended > 200);
+    assert_true(route_file_save_changes(last, last, &more));
+    assert_int_equal(more.len, 0);
+    route_table_unref(last);
+    route_model_free(m);
+    deis_buf_clear(&file);
+    deis_buf_clear(&more);
+    route_registry_free(r);
+}
+
+static void changes__that_are_torn_leave_those_before(void **state)
+{
+    struct route_registry *r = route_registry_new();
+    struct deis_buf text = DEIS_BUF_INIT(65536);
+    struct deis_buf file = DEIS_BUF_INIT(65536);
+    struct deis_err err;
+
+    make_saved(r, &file);
+    size_t whole = file.len;
+    for (int i = 0; i < 2; i++) {
+        deis_buf_reset(&text);
+        deis_buf_addf(&text,
+                      "app blog\nto u%d 10.0.0.9:80\nnohost www.blog.test\nhost w%d.test blog\n", i,
+                      i);
+        deis_buf_addf(&text, "end %016llx\n",
+                      (unsigned long long)route_file_checksum(deis_buf_str(&text)));
+        deis_buf_add_str(&file, deis_buf_str(&text));
+    }
+    for (size_t len = whole; len <= file.len; len++) {
+        struct route_model *m = route_model_new(r);
+        bool torn = len != whole && len != whole + text.len && len != file.len;
+        assert_int_equal(route_file_load(m, deis_str_n(file.data, len), &err), torn);
+        struct route_table *t = route_model_build(m, 1);
+        bool first = len >= whole + text.len;
+        assert_int_equal(route_table_find(t, DEIS_STR("blog.localhost"))->count, first ? 1 : 2);
+        assert_int_equal(route_table_find(t, DEIS_STR("www.blog.test")) != NULL, !first);
+        assert_int_equal(route_table_find(t, DEIS_STR("w0.test")) != NULL, first);
+        assert_int_equal(route_table_find(t, DEIS_STR("w1.test")) != NULL, len == file.len);
+        route_table_unref(t);
+        route_model_free(m);
+    }
+    for (size_t i = whole; i < file.len; i++) {
+        struct route_model *m = route_model_new(r);
+        file.data[i] ^= 1;
+        assert_int_equal(route_file_load(m, deis_buf_str(&file), &err), 1);
+        file.data[i] ^= 1;
+        route_model_free(m);
+    }
+    deis_buf_clear(&text);
+    deis_buf_clear(&file);
+    route_registry_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +308,8 @@ int main(void)
         cmocka_unit_test(static_file__names_the_bad_line),
         cmocka_unit_test(saved__comes_back_as_it_was),
         cmocka_unit_test(saved__torn_or_changed_is_refused),
+        cmocka_unit_test(changes__lead_from_one_table_to_the_next),
+        cmocka_unit_test(changes__that_are_torn_leave_those_before),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
