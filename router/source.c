@@ -13,7 +13,8 @@
 
 enum {
     PREFIXES_MAX = 16,
-    PUBLISH_GAP_MS = 10, /* at least, between two tables */
+    PUBLISH_GAP_MS = 2, /* at least, between two tables; more, when one takes long to make */
+    PUBLISH_REST = 10,  /* times what the last one took */
     STILL_HELD_MS = 10 * 60 * 1000,
 };
 
@@ -38,6 +39,7 @@ struct source {
     size_t count; /* of watched */
     bool synced;
     uint64_t published_ms;
+    uint64_t next_ms; /* not before */
     struct deis_timer *publish;
 
     /* an etcd that went back */
@@ -206,6 +208,7 @@ static void publish(struct source *s)
     bool doubted = s->went_back || s->hold.suspect;
 
     s->published_ms = deis_now_ms();
+    s->next_ms = s->published_ms + PUBLISH_GAP_MS;
     sweep(s);
     if (!doubted) {
         take_beside_routes(s);
@@ -224,6 +227,7 @@ static void publish(struct source *s)
         deis_timer_after(s->publish, HOLD_SUSPECT_MS);
     }
     drains_update(r->drains);
+    s->next_ms += (PUBLISH_REST + 1) * (deis_now_ms() - s->published_ms);
 }
 
 static void on_publish(void *arg)
@@ -241,10 +245,10 @@ static void schedule(struct source *s)
             return;
         }
     }
-    if (now_ms >= s->published_ms + PUBLISH_GAP_MS) {
+    if (now_ms >= s->next_ms) {
         publish(s);
     } else {
-        deis_timer_after(s->publish, s->published_ms + PUBLISH_GAP_MS - now_ms);
+        deis_timer_after(s->publish, s->next_ms - now_ms);
     }
 }
 
