@@ -50,7 +50,7 @@ static void enqueue(struct shipped *l)
     s->tail = l;
 }
 
-static void queue(struct shipped *l)
+void logship_queue(struct shipped *l)
 {
     struct logship *s = l->ship;
     bool first = !s->head;
@@ -220,7 +220,7 @@ static void on_appended(const ProtobufCMessage *msg, const struct deis_err *err,
             acknowledged(l);
         }
     }
-    queue(l);
+    logship_queue(l);
     kick_within(s, l->spooling ? 0 : pause_left(s));
 }
 
@@ -260,9 +260,23 @@ static void spool_batch(struct shipped *l)
     logbatch_free(DEIS_TAKE(l->batch));
 }
 
+/* Must it wait until its beginning is on disk? */
+static bool is_held(struct shipped *l)
+{
+    if (!l->has_safe && logsource_begin(l->source, &l->safe)) {
+        l->has_safe = true;
+        l->beginning = BEGINNING_NEW;
+        logship_save_now(l->ship);
+    }
+    return l->beginning != BEGINNING_FREE;
+}
+
 /* Read what is there and hand it over. No batch is under way. */
 static void ship(struct shipped *l)
 {
+    if (is_held(l)) {
+        return;
+    }
     struct logbatch *b = logbatch_new();
     bool more = logsource_read(l->source, b);
 
@@ -283,7 +297,7 @@ static void ship(struct shipped *l)
     logbatch_close(b, l->id, l->app, l->process);
     if (l->spooling) {
         spool_batch(l);
-        queue(l);
+        logship_queue(l);
         kick_within(l->ship, 0);
     } else {
         send_batch(l);
@@ -342,7 +356,7 @@ static void on_inotify(evutil_socket_t fd, short what, void *arg)
                 deis_map_remove(s->by_watch, deis_str_n((const char *)&ev->wd, sizeof(ev->wd)));
                 l->wd = -1;
             } else if (l) {
-                queue(l);
+                logship_queue(l);
             }
             at += (ssize_t)(sizeof(*ev) + ev->len);
         }
@@ -375,9 +389,9 @@ static void on_tick(void *arg)
         }
         if (logsource_is_pending(l->source) && !l->batch && !l->active) {
             l->flush = true;
-            queue(l);
+            logship_queue(l);
         } else if (poll) {
-            queue(l);
+            logship_queue(l);
         }
         l->active = false;
     }
@@ -411,7 +425,7 @@ void logship_add(struct logship *s, const char *container, const char *app, cons
         logsource_new(s->ctx->settings->docker_root, container, l->has_safe ? &l->safe : NULL);
     watch_folder(l);
     deis_map_set(s->logs, id, l);
-    queue(l);
+    logship_queue(l);
 }
 
 void logship_ended(struct logship *s, const char *container)
@@ -420,7 +434,7 @@ void logship_ended(struct logship *s, const char *container)
 
     if (l) {
         l->flush = true;
-        queue(l);
+        logship_queue(l);
     }
 }
 
@@ -430,7 +444,7 @@ static void on_deadline(void *arg)
 
     l->spooling = true;
     if (!l->batch) { /* else the answer, or its time-out, goes on */
-        queue(l);
+        logship_queue(l);
         kick_within(l->ship, 0);
     }
 }
@@ -449,7 +463,7 @@ void logship_finish(struct logship *s, const char *container, void (*on_done)(vo
     l->arg = arg;
     l->deadline = deis_timer_new(s->ctx->loop, on_deadline, l);
     deis_timer_after(l->deadline, FINISH_MAX_MS - SEND_MAX_MS);
-    queue(l);
+    logship_queue(l);
     kick_within(s, 0);
 }
 
@@ -474,7 +488,7 @@ void logship_prune(struct logship *s, bool (*exists)(struct deis_str container, 
         l->missed = exists(name, arg) ? 0 : l->missed + 1;
         if (l->missed == MISSED_MAX && !l->finishing) { /* removed behind our back */
             l->finishing = true;
-            queue(l);
+            logship_queue(l);
         }
     }
 }

@@ -7,6 +7,14 @@
 #include "scheduler/logsource.h"
 #include "scheduler/logspool.h"
 
+/* The first lines of a log are sent once the place where they begin is on disk: an agent that is
+ * killed then would not know that it was at the container's first file. */
+enum beginning {
+    BEGINNING_FREE,   /* known, or not to be known */
+    BEGINNING_NEW,    /* goes to disk with the next save */
+    BEGINNING_SAVING, /* that is under way */
+};
+
 /* The log of one container. */
 struct shipped {
     struct logship *ship;
@@ -17,6 +25,7 @@ struct shipped {
     struct logsource *source;
     struct logplace safe; /* acknowledged up to there */
     bool has_safe;
+    enum beginning beginning;
     struct logbatch *batch; /* under way to the logger */
     struct logplace after;  /* safe when it is acknowledged */
     bool has_after;
@@ -53,6 +62,7 @@ struct logship {
     char *saved_path;
     bool saving;
     bool save_again;
+    bool save_at_once;
     bool stopping;
 };
 
@@ -61,5 +71,7 @@ struct logship {
 void logship_saved_start(struct logship *s); /* loads what was saved */
 void logship_saved_stop(struct logship *s);  /* writes what has changed */
 void logship_save_soon(struct logship *s);
+void logship_save_now(struct logship *s);
+void logship_queue(struct shipped *l); /* logship.c: it has something to read */
 
 #endif

@@ -31,6 +31,43 @@ static char *format_saved(const struct logship *s)
     return deis_json_dump(obj);
 }
 
+/* Of all logs whose beginning is in one state. */
+static void each_beginning(struct logship *s, enum beginning in, void (*each)(struct shipped *l))
+{
+    size_t cursor = 0;
+    struct deis_str id;
+    void *value;
+
+    while (deis_map_next(s->logs, &cursor, &id, &value)) {
+        struct shipped *l = value;
+        if (l->beginning == in) {
+            each(l);
+        }
+    }
+}
+
+static void begin_saving(struct shipped *l)
+{
+    l->beginning = BEGINNING_SAVING;
+}
+
+/* Also when it could not be saved: rather a line twice than none. */
+static void release(struct shipped *l)
+{
+    l->beginning = BEGINNING_FREE;
+    logship_queue(l);
+}
+
+void logship_save_now(struct logship *s)
+{
+    s->save_again = true;
+    if (s->saving) {
+        s->save_at_once = true;
+    } else if (!s->stopping) {
+        deis_timer_after(s->save, 0);
+    }
+}
+
 void logship_save_soon(struct logship *s)
 {
     if (s->saving) {
@@ -52,7 +89,7 @@ static void saved(void *arg)
 {
     struct save *w = arg;
     struct logship *s = w->ship;
-    bool again = s->save_again;
+    bool again = s->save_again, at_once = s->save_at_once;
     int rc = w->rc;
 
     if (rc < 0) {
@@ -60,9 +97,15 @@ static void saved(void *arg)
     }
     s->saving = false;
     s->save_again = false;
+    s->save_at_once = false;
     free(w->text);
     free(w);
-    if (rc < 0 && !s->stopping) {
+    if (!s->stopping) {
+        each_beginning(s, BEGINNING_SAVING, release);
+    }
+    if (at_once) {
+        logship_save_now(s);
+    } else if (rc < 0 && !s->stopping) {
         s->save_again = true;
         deis_timer_after(s->save, RETRY_MS);
     } else if (again) {
@@ -78,6 +121,7 @@ static void on_save(void *arg)
 
     w->ship = s;
     w->text = format_saved(s);
+    each_beginning(s, BEGINNING_NEW, begin_saving);
     s->saving = true;
     s->save_again = false;
     int rc = deis_workers_run(s->disk, write_saved, saved, w, &err);

@@ -221,6 +221,20 @@ bool logsource_read(struct logsource *s, struct logbatch *b)
     return true;
 }
 
+bool logsource_begin(struct logsource *s, struct logplace *ret)
+{
+    char head[LOGFILES_HEAD_MAX];
+
+    if (s->place.inode != 0 || !advance(s, 0) || s->unsure) {
+        return false;
+    }
+    ssize_t n = pread(s->fd, head, sizeof(head), 0);
+    *ret = s->place;
+    ret->head_len = n > 0 ? (uint32_t)n : 0;
+    ret->head_hash = logfiles_hash(deis_str_n(head, ret->head_len));
+    return true;
+}
+
 bool logsource_is_unsure(const struct logsource *s)
 {
     return s->unsure;

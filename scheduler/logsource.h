@@ -21,6 +21,9 @@ bool logsource_is_pending(const struct logsource *s);
 void logsource_flush(struct logsource *s, struct logbatch *b);
 /* Where to read again when all lines given out so far are safe. false: nothing was read yet. */
 bool logsource_place(struct logsource *s, struct logplace *ret);
+/* Open the oldest file, if nothing was opened yet and it is the container's first; *ret is its
+ * start. false: none is there yet, or nobody can tell whether it is the first. */
+bool logsource_begin(struct logsource *s, struct logplace *ret);
 /* Go back there; NULL = to the oldest byte. */
 void logsource_rewind(struct logsource *s, const struct logplace *to);
 /* Did it begin at a file of which nobody can tell how much came before it? Then the positions may

@@ -3,8 +3,11 @@
 #include "tests/integration/scheduler/rig.h"
 #include "tests/support/test.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #define FLOOD_LINES 150000
 
@@ -64,8 +67,47 @@ static void assert_numbered(struct rig *r, const char *app, size_t count)
     assert_int_equal(rig_lost_bytes(r), 0);
 }
 
-/* Four rotations of the Engine's files; the agent is killed in the middle, the logger goes and
- * comes. */
+static bool is_published(struct rig *r, void *arg)
+{
+    return rig_count_states(r, arg, 0) > 0;
+}
+
+/* The newest file of a unit's log, yours. */
+static char *log_path(struct rig *r, const char *app)
+{
+    struct deis_unit_state unit;
+    struct deis_err err = DEIS_ERR_INIT;
+    deis_autojson json_t *info = NULL;
+    const char *path = NULL;
+
+    rig_wait(r, "the unit's state", is_published, (void *)(uintptr_t)app);
+    assert_true(rig_state(r, app, "worker.1", &unit));
+    deis_autofree char *inspect = deis_asprintf("/containers/%s/json", unit.container);
+    deis_unit_state_clear(&unit);
+    assert_int_equal(deis_docker_call(rig_docker(r), "GET", inspect, NULL, 0, &info, &err), 0);
+    assert_int_equal(deis_json_get_str(info, "LogPath", &path, &err), 0);
+    return deis_strdup(path);
+}
+
+/* Until the Engine has rotated the log so often that it will remove a file next. */
+static void wait_rotations(const char *path)
+{
+    deis_autofree char *oldest = deis_asprintf("%s.4", path);
+    deis_autofree char *folder = deis_strdup(path);
+    char events[4096];
+
+    *strrchr(folder, '/') = '\0';
+    deis_autoclose int fd = inotify_init1(IN_CLOEXEC);
+    assert_true(inotify_add_watch(fd, folder, IN_CREATE | IN_MOVED_TO) >= 0);
+    while (access(oldest, F_OK) < 0) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        assert_int_equal(poll(&p, 1, RIG_WAIT_MS), 1);
+        assert_true(read(fd, events, sizeof(events)) > 0);
+    }
+}
+
+/* Four rotations of the Engine's files; the agent is killed in the middle, and just after it has
+ * begun; the logger goes and comes. */
 static void log__survives_rotation_a_killed_agent_and_a_logger_that_is_away(void **state)
 {
     struct rig *r = *state;
@@ -77,7 +119,9 @@ static void log__survives_rotation_a_killed_agent_and_a_logger_that_is_away(void
         r, &(struct rig_formation){
                .app = "flood", .generation = 1, .release = 1, .worker = 1, .script = script });
     wait_lines(r, "flood", FLOOD_LINES / 10);
+    deis_autofree char *path = log_path(r, "flood");
     rig_scheduler_kill(r);
+    wait_rotations(path);
     rig_scheduler_start(r);
     wait_lines(r, "flood", FLOOD_LINES / 5);
     rig_logger(r, false);
