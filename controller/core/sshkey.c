@@ -120,6 +120,6 @@ int sshkey_parse(const char *text, struct deis_buf *ret_blob, char **ret_plain,
 void sshkey_format_md5(const uint8_t digest[16], char out[48])
 {
     for (size_t i = 0; i < 16; i++) {
-        snprintf(out + 3 * i, 4, "%02x%s", digest[i], i < 15 ? ":" : "");
+        snprintf(out + 3 * i, 48 - 3 * i, "%02x%s", digest[i], i < 15 ? ":" : "");
     }
 }
