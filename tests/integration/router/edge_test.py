@@ -189,16 +189,21 @@ class Forwarded(Edge):
 class Chatter(rig.Origin):
     """Upgraded, it says more than anybody reads, or reads nothing."""
     UPGRADE = b'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'
+    NOISE = bytes(8000000)
 
     def answer_talks(self, c, f, method, path, fields, body):
         c.sendall(self.UPGRADE)
-        c.sendall(bytes(8000000))
+        c.sendall(self.NOISE)
         return False
 
     def answer_listens_not(self, c, f, method, path, fields, body):
         c.sendall(self.UPGRADE)
         self.gate.wait()
         return False
+
+
+# A stuck connection holds a buffer of 4 KiB at least, more when its reads came in larger pieces: a crowd is always too much.
+NARROW, CROWD = ('--buffer-memory', '512k'), 150
 
 
 class Limits(unittest.TestCase):
@@ -370,7 +375,7 @@ class Limits(unittest.TestCase):
 
     def test_memory_is_given_back_at_once(self):
         """Not only at the next tick: until then many more may come."""
-        router = self.start('--buffer-memory', '1m')
+        router = self.start(*NARROW)
         lazy = []
         for i in range(200):
             c = socket.socket()
@@ -385,7 +390,7 @@ class Limits(unittest.TestCase):
                 c.sendall(request('GET /stream/4000000 HTTP/1.1'))
             rig.wait_for(lambda: len(self.origin.requests) >= i + 20, 'they are under way')
             most = max(most, router.metric('deis_router_buffer_bytes'))
-        self.assertGreater(router.metric('deis_router_connections_shed_total'), 50)
+        self.assertGreater(router.metric('deis_router_connections_shed_total'), 0)
         self.assertLess(most, 5 << 20)  # the limit, and 20 at once
 
     def test_memory_of_those_whose_unit_does_not_read(self):
@@ -394,10 +399,10 @@ class Limits(unittest.TestCase):
         deaf.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         self.origin = rig.Origin()
         self.addCleanup(self.origin.close)
-        router = rig.Static([(HOST, self.origin.port), ('deaf.test', deaf.getsockname()[1])], '--buffer-memory', '1m').start()
+        router = rig.Static([(HOST, self.origin.port), ('deaf.test', deaf.getsockname()[1])], *NARROW, workers=1).start()
         self.addCleanup(router.clear)
         self.addCleanup(deaf.close)  # first, so that nothing is under way when the router stops
-        senders = [self.client(router) for _ in range(60)]
+        senders = [self.client(router) for _ in range(CROWD)]
         for c in senders:
             c.s.setblocking(False)
             c.s.send(b'POST / HTTP/1.1\r\nHost: deaf.test\r\nTransfer-Encoding: chunked\r\n\r\n400000\r\n')
@@ -408,9 +413,9 @@ class Limits(unittest.TestCase):
                     c.s.send(bytes(65536))
                 except OSError:
                     pass
-            return router.metric('deis_router_connections_shed_total') > 10
+            return router.metric('deis_router_connections_shed_total') > 0
         rig.wait_for(fill, 'the laziest are let go')
-        rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 1 << 20, 'buffers are within their limit')
+        rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 512 << 10, 'buffers are within their limit')
         self.assertEqual(self.answer(self.client(router))[0], 200)
 
     def test_memory_of_upgraded_connections(self):
@@ -418,13 +423,13 @@ class Limits(unittest.TestCase):
         self.origin = Chatter()
         self.origin.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.origin.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
-        router = rig.Static([(HOST, self.origin.port)], '--buffer-memory', '1m', workers=1).start()
+        router = rig.Static([(HOST, self.origin.port)], *NARROW, workers=1).start()
         self.addCleanup(router.clear)
         self.addCleanup(self.origin.close)  # first, so that nothing is under way when the router stops
         self.addCleanup(self.origin.gate.set)
         for path in ('/talks', '/listens-not'):
             before = router.metric('deis_router_connections_shed_total')
-            clients = [self.client(router) for _ in range(60)]
+            clients = [self.client(router) for _ in range(CROWD)]
             for c in clients:
                 c.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 c.send(request('GET %s HTTP/1.1' % path, 'Connection: Upgrade', 'Upgrade: x'))
@@ -437,21 +442,21 @@ class Limits(unittest.TestCase):
                         c.s.send(bytes(65536))
                     except OSError:
                         pass
-                return router.metric('deis_router_connections_shed_total') > before + 10
+                return router.metric('deis_router_connections_shed_total') > before
             rig.wait_for(fill, 'the laziest are let go')
-            rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 1 << 20, 'buffers are within their limit')
+            rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 512 << 10, 'buffers are within their limit')
             for c in clients:
                 c.close()
         self.assertEqual(self.answer(self.client(router))[0], 200)
 
     def test_memory_of_those_who_do_not_read(self):
-        router = self.start('--buffer-memory', '1m')
-        lazy = [self.client(router) for _ in range(40)]
-        for i, c in enumerate(lazy):
+        router = self.start(*NARROW)
+        lazy = [self.client(router) for _ in range(CROWD)]
+        for c in lazy:
             c.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             c.send(request('POST /stream/8000000 HTTP/1.1', 'Content-Length: 0'))
-        rig.wait_for(lambda: router.metric('deis_router_connections_shed_total') > 10, 'the laziest are let go')
-        rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 1 << 20, 'buffers are within their limit')
+        rig.wait_for(lambda: router.metric('deis_router_connections_shed_total') > 0, 'the laziest are let go')
+        rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 512 << 10, 'buffers are within their limit')
         status, fields, body = self.answer(self.client(router), 'GET /stream/8000000 HTTP/1.1')
         self.assertEqual((status, len(body)), (200, 8000000))
 
