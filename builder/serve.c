@@ -81,7 +81,7 @@ static void on_directory(void *arg)
     struct serve *v = arg;
     char address[DEIS_KEY_MAX];
 
-    if (deis_directory_find(v->directory, "controller", NULL, "bus", address) &&
+    if (deis_directory_find(v->directory, "controller", "bus", address) &&
         strcmp(address, v->controller_bus) != 0) {
         memcpy(v->controller_bus, address, sizeof(address));
         deis_info("controller found", KV_S("bus", address));

@@ -187,7 +187,7 @@ static void send_batch(void *arg)
     if (n == 0) {
         return;
     }
-    if (deis_directory_find(l->ctl->directory, "logger", NULL, "bus", address)) {
+    if (deis_directory_find(l->ctl->directory, "logger", "bus", address)) {
         append.source = l->source;
         append.n_lines = n;
         append.lines = list;

@@ -170,7 +170,7 @@ static void poll_next(void *arg)
         check(s);
         return;
     }
-    if (!deis_directory_find(s->ctl->directory, "logger", NULL, "bus", address)) {
+    if (!deis_directory_find(s->ctl->directory, "logger", "bus", address)) {
         deis_timer_after(s->retry, RETRY_MS);
         return;
     }

@@ -12,7 +12,7 @@ static int call_logger(struct ctl *ctl, const char *method, const ProtobufCMessa
 {
     char address[DEIS_KEY_MAX];
 
-    if (!deis_directory_find(ctl->directory, "logger", NULL, "bus", address)) {
+    if (!deis_directory_find(ctl->directory, "logger", "bus", address)) {
         return deis_err_set(err, DEIS_UNAVAILABLE, "no logger is known");
     }
     return deis_bus_call_sync(ctl->bus, address, method, NULL, request, answer, wait_ms, ret, err);

@@ -122,7 +122,7 @@ static void send_batch(struct access_bus *b)
         return;
     }
     if (directory) {
-        (void)deis_directory_find(directory, "logger", NULL, "bus", b->address);
+        (void)deis_directory_find(directory, "logger", "bus", b->address);
     }
     if (b->address[0] == '\0') {
         schedule(b, deis_backoff_ms(b->attempt++, RETRY_BASE_MS, RETRY_MAX_MS));

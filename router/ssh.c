@@ -3,10 +3,8 @@
 
 #include "router/edge.h"
 #include "router/relay.h"
-#include "router/source.h"
 
 #include "lib/base/clock.h"
-#include "lib/model/directory.h"
 #include "lib/net/log.h"
 #include "lib/net/proxy_read.h"
 
@@ -98,21 +96,16 @@ static int connect_to(const struct route_endpoint *e)
     return fd;
 }
 
-/* Is the builder at the other end of this socket one that takes a PROXY header from us? Its entry
- * among the services says from which addresses. */
-static bool wants_head(struct router *r, const struct route_endpoint *e, int fd)
+/* Is the builder at the other end of this socket one that takes a PROXY header from us? */
+static bool wants_head(const struct route_endpoint *e, int fd)
 {
-    struct deis_directory *d = source_directory(r->source);
-    const char *instance = strrchr(e->unit, '@');
     struct sockaddr_storage own = { 0 };
     socklen_t len = sizeof(own);
-    char text[DEIS_KEY_MAX];
     struct deis_cidrs *list = NULL;
     uint16_t port;
 
-    if (!d || !instance || getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
-        !deis_directory_find(d, "builder", instance + 1, "proxy_from", text) ||
-        deis_cidrs_parse(deis_str(text), &list, NULL) < 0) {
+    if (!e->proxy_from || getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
+        deis_cidrs_parse(deis_str(e->proxy_from), &list, NULL) < 0) {
         return false;
     }
     struct deis_ip ip = edge_ip(&own, &port);
@@ -159,7 +152,7 @@ static void start_relay(struct ssh *s, const struct ssh_client *client)
     c->relay.pool = &s->pool;
     c->relay.on_done = on_done;
     c->relay.arg = c;
-    if (wants_head(r, e, unit)) {
+    if (wants_head(e, unit)) {
         char head[DEIS_PROXY_V1_MAX + 1];
         (void)relay_preload(&c->relay, 1, head, deis_proxy_head_format(head, &client->ends));
     }

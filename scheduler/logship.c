@@ -238,7 +238,7 @@ static void send_batch(struct shipped *l)
     struct logship *s = l->ship;
     char address[DEIS_KEY_MAX];
 
-    if (!deis_directory_find(s->ctx->directory, "logger", NULL, "bus", address)) {
+    if (!deis_directory_find(s->ctx->directory, "logger", "bus", address)) {
         fail_now(l, DEIS_UNAVAILABLE, "no logger is registered");
         return;
     }
@@ -330,7 +330,7 @@ static void send_spool(struct logship *s)
     Deis__LogAppend *message;
 
     if (s->spool_sending || !s->spool ||
-        !deis_directory_find(s->ctx->directory, "logger", NULL, "bus", address) ||
+        !deis_directory_find(s->ctx->directory, "logger", "bus", address) ||
         !(message = logspool_next(s->spool))) {
         return;
     }

@@ -329,22 +329,18 @@ static const char *field_of(const struct deis_service *s, const char *kind)
     if (strcmp(kind, "http") == 0) {
         return s->http;
     }
-    if (strcmp(kind, "proxy_from") == 0) {
-        return s->proxy_from;
-    }
     return strcmp(kind, "bus") == 0 ? s->bus : s->ssh;
 }
 
-bool deis_directory_find(struct deis_directory *d, const char *component, const char *instance,
-                         const char *kind, char out[DEIS_KEY_MAX])
+bool deis_directory_find(struct deis_directory *d, const char *component, const char *kind,
+                         char out[DEIS_KEY_MAX])
 {
     const struct entry *best = NULL;
 
     pthread_mutex_lock(&d->lock);
     for (size_t i = 0; i < d->count; i++) {
         const struct entry *e = &d->entries[i];
-        if (strcmp(e->component, component) != 0 || !field_of(&e->where, kind) ||
-            (instance && strcmp(e->instance, instance) != 0)) {
+        if (strcmp(e->component, component) != 0 || !field_of(&e->where, kind)) {
             continue;
         }
         if (!best || strcmp(e->instance, best->instance) < 0) {

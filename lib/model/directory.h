@@ -26,11 +26,10 @@ void deis_directory_register(struct deis_directory *d, const char *component, co
 /* Is our key in etcd, as far as we know? The lease that holds it, 0 = none now. thread: loop */
 bool deis_directory_registered(const struct deis_directory *d);
 int64_t deis_directory_lease(const struct deis_directory *d);
-/* Address of one instance (the first by name; or that instance): kind is "http", "bus", "ssh" or
- * "proxy_from".
+/* Address of one instance (the first by name): kind is "http", "bus" or "ssh".
  * Copies to out of DEIS_KEY_MAX bytes; false when none was ever seen. thread: any */
-bool deis_directory_find(struct deis_directory *d, const char *component, const char *instance,
-                         const char *kind, char out[DEIS_KEY_MAX]);
+bool deis_directory_find(struct deis_directory *d, const char *component, const char *kind,
+                         char out[DEIS_KEY_MAX]);
 /* Called on the loop after a change. */
 void deis_directory_on_change(struct deis_directory *d, void (*fn)(void *arg), void *arg);
 

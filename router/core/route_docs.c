@@ -2,6 +2,7 @@
 #include "router/core/route_docs.h"
 
 #include "lib/model/model.h"
+#include "lib/wire/ip.h"
 
 const char *const route_docs_prefixes[] = {
     "config/platform/", "config/controller/", "config/router/", "apps/",    "domains/", "units/",
@@ -98,6 +99,23 @@ static int apply_verdict(struct route_model *m, const char *machine, struct deis
     return 0;
 }
 
+/* What the router can't read, it does not go by. Yours, without blanks; or NULL. */
+static char *ranges_of(const char *proxy_from)
+{
+    struct deis_cidrs *list = NULL;
+    struct deis_err err;
+
+    if (!proxy_from || deis_cidrs_parse(deis_str(proxy_from), &list, &err) < 0 || !list) {
+        return NULL;
+    }
+    free(list);
+    char *text = deis_strdup(proxy_from);
+    for (char *p = text; (p = strchr(p, ' '));) {
+        *p = ',';
+    }
+    return text;
+}
+
 static int apply_service(struct route_model *m, struct deis_str rest, struct deis_str value,
                          struct deis_err *err)
 {
@@ -115,7 +133,7 @@ static int apply_service(struct route_model *m, struct deis_str rest, struct dei
     const char *app = controller ? ROUTE_CONTROLLER : ROUTE_BUILDER;
     deis_autofree char *name = deis_str_dup(instance);
     if (!value.ptr) {
-        route_model_set_service(m, app, name, NULL);
+        route_model_set_service(m, app, name, NULL, NULL);
         return 0;
     }
     if (deis_service_parse(value, &s, err) < 0) {
@@ -123,7 +141,8 @@ static int apply_service(struct route_model *m, struct deis_str rest, struct dei
     }
     const char *address = controller ? s.http : s.ssh;
     if (address) {
-        route_model_set_service(m, app, name, address);
+        deis_autofree char *proxy_from = ranges_of(s.proxy_from);
+        route_model_set_service(m, app, name, address, proxy_from);
     }
     deis_service_clear(&s);
     return 0;

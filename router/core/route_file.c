@@ -66,7 +66,7 @@ static int add_static(struct route_model *m, struct deis_str host, struct deis_s
     if (replace) {
         route_model_clear_fixed(m, name);
     }
-    route_model_add_fixed(m, name, ROUTE_APP, text, text);
+    route_model_add_fixed(m, name, ROUTE_APP, text, text, NULL);
     route_model_set_host(m, name, name);
     return 0;
 }
@@ -124,7 +124,9 @@ static void save_app(const struct route_app *a, struct deis_buf *out)
         deis_buf_addf(out, "routing %s\n", routing);
     }
     for (size_t i = 0; i < a->count; i++) {
-        deis_buf_addf(out, "to %s %s\n", a->endpoints[i]->unit, a->endpoints[i]->address);
+        const struct route_endpoint *e = a->endpoints[i];
+        deis_buf_addf(out, "to %s %s%s%s\n", e->unit, e->address, e->proxy_from ? " " : "",
+                      e->proxy_from ? e->proxy_from : "");
     }
 }
 
@@ -236,10 +238,16 @@ static bool load_line(struct load *l, struct deis_str line)
     }
     struct deis_str a = word(&line);
     struct deis_str b = word(&line);
+    struct deis_str c = word(&line);
     deis_autofree char *first = deis_str_dup(a);
     deis_autofree char *second = deis_str_dup(b);
+    deis_autofree char *third = deis_str_dup(c);
 
-    if (!a.ptr || word(&line).ptr) {
+    if (deis_str_eq_cstr(kind, "to") && l->app && is_address(b) && !word(&line).ptr) {
+        route_model_add_fixed(l->model, l->app, l->kind, first, second, c.ptr ? third : NULL);
+        return true;
+    }
+    if (!a.ptr || c.ptr) {
         return false;
     }
     if (deis_str_eq_cstr(kind, "limits")) {
@@ -256,13 +264,9 @@ static bool load_line(struct load *l, struct deis_str line)
         l->app = DEIS_TAKE(first);
         l->kind = kind.len == 3 ? ROUTE_APP : ROUTE_PLATFORM;
         route_model_clear_fixed(l->model, l->app); /* a change says all of it anew */
-        route_model_add_fixed(l->model, l->app, l->kind, NULL, NULL);
+        route_model_add_fixed(l->model, l->app, l->kind, NULL, NULL, NULL);
         struct deis_err err;
         return !b.ptr && route_model_set_routing(l->model, l->app, DEIS_STR_NONE, &err) == 0;
-    }
-    if (deis_str_eq_cstr(kind, "to") && l->app && is_address(b)) {
-        route_model_add_fixed(l->model, l->app, l->kind, first, second);
-        return true;
     }
     if (deis_str_eq_cstr(kind, "host") && b.ptr &&
         is_host(deis_str_starts(a, "*.") ? deis_str_skip(a, 2) : a)) {

@@ -21,6 +21,7 @@ static void fixed_clear(struct m_app *a)
     for (size_t i = 0; i < a->fixed_count; i++) {
         free(a->fixed[i].unit);
         free(a->fixed[i].address);
+        free(a->fixed[i].proxy_from);
     }
     free(a->fixed);
     a->fixed = NULL;
@@ -332,24 +333,30 @@ void route_model_set_machine_lost(struct route_model *m, const char *machine, bo
     }
 }
 
-static void fixed_add(struct m_app *a, const char *unit, const char *address)
+static void fixed_add(struct m_app *a, const char *unit, const char *address,
+                      const char *proxy_from)
 {
     if (a->fixed_count >= MODEL_ENDPOINTS_MAX) {
         return;
     }
     a->fixed = deis_realloc_array(a->fixed, a->fixed_count + 1, sizeof(*a->fixed));
-    a->fixed[a->fixed_count++] = (struct m_place){ deis_strdup(unit), deis_strdup(address), false };
+    a->fixed[a->fixed_count++] = (struct m_place){
+        .unit = deis_strdup(unit),
+        .address = deis_strdup(address),
+        .proxy_from = proxy_from ? deis_strdup(proxy_from) : NULL,
+    };
 }
 
 static void fixed_drop(struct m_app *a, size_t i)
 {
     free(a->fixed[i].unit);
     free(a->fixed[i].address);
+    free(a->fixed[i].proxy_from);
     a->fixed[i] = a->fixed[--a->fixed_count];
 }
 
 void route_model_add_fixed(struct route_model *m, const char *app, enum route_kind kind,
-                           const char *unit, const char *address)
+                           const char *unit, const char *address, const char *proxy_from)
 {
     struct m_app *a = app_get(m, app);
 
@@ -359,7 +366,7 @@ void route_model_add_fixed(struct route_model *m, const char *app, enum route_ki
     }
     a->kind = kind;
     if (unit) {
-        fixed_add(a, unit, address);
+        fixed_add(a, unit, address, proxy_from);
     }
     app_touch(m, a);
 }
@@ -400,11 +407,11 @@ static void drop_replaced(struct m_app *a)
 }
 
 void route_model_set_service(struct route_model *m, const char *name, const char *instance,
-                             const char *address)
+                             const char *address, const char *proxy_from)
 {
     deis_autofree char *unit = deis_asprintf("%s@%s", name, instance);
 
-    route_model_add_fixed(m, name, ROUTE_PLATFORM, NULL, NULL);
+    route_model_add_fixed(m, name, ROUTE_PLATFORM, NULL, NULL, NULL);
     struct m_app *a = app_get(m, name);
     struct m_place *place = fixed_find(a, unit);
     if (place && !address) {
@@ -413,7 +420,7 @@ void route_model_set_service(struct route_model *m, const char *name, const char
         fixed_drop(a, (size_t)(place - a->fixed));
     }
     if (address) {
-        fixed_add(a, unit, address);
+        fixed_add(a, unit, address, proxy_from);
     }
     drop_replaced(a);
 }

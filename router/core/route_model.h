@@ -55,13 +55,14 @@ void route_model_set_unit(struct route_model *m, const char *unit, const struct 
 void route_model_set_state(struct route_model *m, const char *machine, const char *unit,
                            const char *address);
 void route_model_set_machine_lost(struct route_model *m, const char *machine, bool lost);
-/* An instance of the controller or the builder; address NULL: it went away. */
+/* An instance of the controller or the builder; address NULL: it went away. proxy_from: the ranges
+ * whose connections to it begin with a PROXY header, or NULL. */
 void route_model_set_service(struct route_model *m, const char *name, const char *instance,
-                             const char *address);
+                             const char *address, const char *proxy_from);
 
 /* An app whose endpoints are given, for tables from files: known, endpoint added. */
 void route_model_add_fixed(struct route_model *m, const char *app, enum route_kind kind,
-                           const char *unit, const char *address);
+                           const char *unit, const char *address, const char *proxy_from);
 void route_model_clear_fixed(struct route_model *m, const char *app);
 
 /* A new table, yours; NULL when nothing changed since the last. */

@@ -24,9 +24,9 @@ struct endpoint_list {
 };
 
 static void list_add(struct route_model *m, struct endpoint_list *l, const char *unit,
-                     const char *address)
+                     const char *address, const char *proxy_from)
 {
-    struct route_endpoint *e = route_registry_endpoint(m->registry, unit, address);
+    struct route_endpoint *e = route_registry_endpoint(m->registry, unit, address, proxy_from);
 
     if (e) {
         l->items = deis_realloc_array(l->items, l->count + 1, sizeof(struct route_endpoint *));
@@ -40,7 +40,7 @@ static unsigned collect(struct route_model *m, struct m_app *a, struct endpoint_
 
     for (size_t i = 0; i < a->fixed_count; i++) {
         wanted++;
-        list_add(m, l, a->fixed[i].unit, a->fixed[i].address);
+        list_add(m, l, a->fixed[i].unit, a->fixed[i].address, a->fixed[i].proxy_from);
     }
     for (struct m_unit *u = a->units; u; u = u->next) {
         if (u->desired != ROUTE_RUN || !u->routable || l->count >= MODEL_ENDPOINTS_MAX) {
@@ -50,7 +50,7 @@ static unsigned collect(struct route_model *m, struct m_app *a, struct endpoint_
         deis_autofree char *key = deis_asprintf("%s/%s", u->machine, u->name);
         const char *address = deis_map_get(m->states, deis_str(key));
         if (address && !deis_map_get(m->lost, deis_str(u->machine))) {
-            list_add(m, l, u->name, address);
+            list_add(m, l, u->name, address, NULL);
         }
     }
     return wanted;

@@ -16,7 +16,8 @@ enum {
 struct m_place {
     char *unit;
     char *address;
-    bool gone; /* a service that went away: used until another one is there */
+    char *proxy_from; /* NULL: none */
+    bool gone;        /* a service that went away: used until another one is there */
 };
 
 struct m_unit {

@@ -7,7 +7,7 @@
 #include <arpa/inet.h>
 
 struct route_registry {
-    struct deis_map *endpoints; /* "unit address" -> endpoint, one ref each */
+    struct deis_map *endpoints; /* "unit address proxy_from" -> endpoint, one ref each */
     struct deis_map *stats;     /* app -> stats, one ref each */
     uint32_t *free_slots;
     size_t free_count;
@@ -45,6 +45,7 @@ static void endpoint_free(struct route_endpoint *e)
 {
     free(e->unit);
     free(e->address);
+    free(e->proxy_from);
     free(e);
 }
 
@@ -87,7 +88,7 @@ void route_registry_free(struct route_registry *r)
 }
 
 struct route_endpoint *route_registry_endpoint(struct route_registry *r, const char *unit,
-                                               const char *address)
+                                               const char *address, const char *proxy_from)
 {
     uint8_t ip[16] = { 0 };
     bool v6;
@@ -96,13 +97,15 @@ struct route_endpoint *route_registry_endpoint(struct route_registry *r, const c
     if (!route_address_parse(deis_str(address), ip, &v6, &port)) {
         return NULL;
     }
-    deis_autofree char *key = deis_asprintf("%s %s", unit, address);
+    deis_autofree char *key =
+        deis_asprintf("%s %s %s", unit, address, proxy_from ? proxy_from : "");
     struct route_endpoint *e = deis_map_get(r->endpoints, deis_str(key));
     if (!e) {
         e = deis_alloc(sizeof(*e));
         atomic_init(&e->refs, 1);
         e->unit = deis_strdup(unit);
         e->address = deis_strdup(address);
+        e->proxy_from = proxy_from ? deis_strdup(proxy_from) : NULL;
         memcpy(e->ip, ip, sizeof(ip));
         e->v6 = v6;
         e->port = port;

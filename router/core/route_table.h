@@ -32,7 +32,9 @@ struct route_endpoint {
     uint16_t port;
     uint8_t ip[16]; /* 4 or 16 bytes, network order */
     char *unit;
-    char *address; /* "172.18.0.5:5000" */
+    char *address;    /* "172.18.0.5:5000" */
+    char *proxy_from; /* of a builder: the ranges whose connections to it begin with a PROXY header,
+                       * without blanks; NULL: none */
 };
 
 enum { ROUTE_CACHE_LINE = 64 };
@@ -121,10 +123,10 @@ void route_registry_set_tagger(struct route_registry *r,
                                uint64_t (*tag)(const char *unit, void *arg), void *arg);
 void route_registry_free(struct route_registry *r); /* no table, no request may be left */
 
-/* The endpoint of this unit at this address ("1.2.3.4:80", "[::1]:80"): yours, unref it. NULL when
- * the address is none. */
+/* The endpoint of this unit at this address ("1.2.3.4:80", "[::1]:80") that wants PROXY headers
+ * from these ranges (NULL: none): yours, unref it. NULL when the address is none. */
 struct route_endpoint *route_registry_endpoint(struct route_registry *r, const char *unit,
-                                               const char *address);
+                                               const char *address, const char *proxy_from);
 struct route_stats *route_registry_stats(struct route_registry *r, const char *app); /* yours */
 /* Give the endpoint its tag, unless it has one. Before a table is shared that makes use of it. */
 void route_registry_tag(struct route_registry *r, struct route_endpoint *e);

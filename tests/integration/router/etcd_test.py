@@ -478,28 +478,38 @@ class Etcd(unittest.TestCase):
     def test_builders_are_told_the_client(self):
         """Those that say so, and only where they expect it."""
         w = self.world
-        builder = socket.socket()
-        builder.bind(('127.0.0.1', 0))
-        builder.listen(8)
-        builder.settimeout(rig.DEADLINE)
-        self.addCleanup(builder.close)
-        address = '127.0.0.1:%d' % builder.getsockname()[1]
-        for ranges, told in (('127.0.0.0/8,::1/128', True), ('10.0.0.0/8', False), ('nonsense', False)):
+
+        def listener():
+            s = socket.socket()
+            s.bind(('127.0.0.1', 0))
+            s.listen(8)
+            s.settimeout(rig.DEADLINE)
+            self.addCleanup(s.close)
+            return s, '127.0.0.1:%d' % s.getsockname()[1]
+
+        def is_told(builder):
+            with rig.Client(w.ssh, '127.0.0.7') as c:
+                own = c.s.getsockname()
+                b, _ = builder.accept()
+                c.send(b'SSH-2.0-test\r\n')
+                with b, b.makefile('rb') as f:
+                    line = f.readline()
+                    told = line == b'PROXY TCP4 127.0.0.7 127.0.0.1 %d %d\r\n' % (own[1], w.ssh)
+                    self.assertEqual(f.readline() if told else line, b'SSH-2.0-test\r\n')
+                    return told
+        # From the first connection on.
+        for ranges, told in (('10.0.0.0/8', False), ('nonsense', False), ('127.0.0.0/8, ::1/128', True)):
+            builder, address = listener()
             self.etcd.put('services/builder/b1', {'ssh': address, 'proxy_from': ranges})
             self.wait_builder(address)
-
-            def first():
-                with rig.Client(w.ssh, '127.0.0.7') as c:
-                    own = c.s.getsockname()
-                    b, _ = builder.accept()
-                    c.send(b'SSH-2.0-test\r\n')
-                    with b, b.makefile('rb') as f:
-                        line = f.readline()
-                        head = b'PROXY TCP4 127.0.0.7 127.0.0.1 %d %d\r\n' % (own[1], w.ssh)
-                        if line == head:
-                            return True, f.readline() == b'SSH-2.0-test\r\n'
-                        return False, line == b'SSH-2.0-test\r\n'
-            rig.wait_for(lambda: first() == (told, True), 'told: %s for %s' % (told, ranges))
+            self.assertEqual(is_told(builder), told, ranges)
+        # And by a router that starts with etcd away.
+        rig.wait_for(lambda: address in text_of(os.path.join(self.router.dir, 'routes')), 'the builder is on disk')
+        self.assertEqual(self.router.stop(), 0)
+        self.etcd.stop()
+        self.router.start()
+        self.assertTrue(is_told(builder))
+        self.etcd.start()
 
     def test_ssh_behind_a_load_balancer(self):
         w = self.world

@@ -71,7 +71,8 @@ static void make_saved(struct route_registry *r, struct deis_buf *out)
     route_model_set_unit(m, "u2", &u);
     route_model_set_state(m, "m1", "u1", "10.0.0.1:80");
     route_model_set_state(m, "m1", "u2", "10.0.0.2:80");
-    route_model_set_service(m, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000");
+    route_model_set_service(m, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000", NULL);
+    route_model_set_service(m, ROUTE_BUILDER, "b1", "127.0.0.1:2223", "127.0.0.0/8,::1/128");
     struct route_table *t = route_model_build(m, 1);
     route_file_save(t, out);
     route_table_unref(t);
@@ -99,6 +100,9 @@ static void saved__comes_back_as_it_was(void **state)
     /* The same units are the same endpoints, whether they come from disk or from etcd. */
     assert_string_equal(route_table_find(t, DEIS_STR("deis.localhost"))->endpoints[0]->unit,
                         "@controller@c1");
+    assert_null(route_table_find(t, DEIS_STR("deis.localhost"))->endpoints[0]->proxy_from);
+    assert_string_equal(route_table_app(t, ROUTE_BUILDER)->endpoints[0]->proxy_from,
+                        "127.0.0.0/8,::1/128");
     route_table_unref(t);
     route_model_free(m);
     deis_buf_clear(&text);

@@ -16,7 +16,7 @@ static struct route_table *table(struct route_registry *r, const char *apps)
         }
         bool runs = *p >= 'a';
         char name[2] = { (char)(*p | 0x20), '\0' };
-        route_model_add_fixed(m, name, ROUTE_APP, runs ? name : NULL, "127.0.0.1:80");
+        route_model_add_fixed(m, name, ROUTE_APP, runs ? name : NULL, "127.0.0.1:80", NULL);
         if (p[1] == '!') {
             struct deis_err err;
             struct deis_str doc = DEIS_STR("{\"settings\":{\"whitelist\":[\"::1\"]}}");

@@ -65,7 +65,7 @@ static void table__knows_apps_domains_and_the_controller(void **state)
     route_model_set_app(w->model, "blog", true);
     route_model_set_host(w->model, "WWW.Blog.test.", "blog");
     route_model_set_host(w->model, "lost.test", "nobody");
-    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000");
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000", NULL);
     assert_true(build(w));
     assert_non_null(find(w, "blog.example.com"));
     assert_ptr_equal(find(w, "www.blog.test"), find(w, "blog.example.com"));
@@ -92,7 +92,7 @@ static void table__nobody_takes_names_of_others(void **state)
     route_model_set_app(w->model, "deis", true);
     route_model_set_host(w->model, "deis.example.com", "evil");
     route_model_set_host(w->model, "blog.example.com", "evil");
-    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000");
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000", NULL);
     assert_true(build(w));
     assert_string_equal(find(w, "deis.example.com")->name, ROUTE_CONTROLLER);
     assert_string_equal(find(w, "blog.example.com")->name, "blog");
@@ -166,7 +166,7 @@ static void hosts__changed_one_by_one_are_as_if_read_at_once(void **state)
 
     route_model_set_app(w->model, "blog", true);
     route_model_set_app(w->model, "shop", true);
-    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000");
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000", NULL);
     for (int round = 0; round < 500; round++) {
         x ^= x << 13, x ^= x >> 7, x ^= x << 17;
         size_t which = (x >> 20) % DEIS_COUNT(hosts);
@@ -179,7 +179,7 @@ static void hosts__changed_one_by_one_are_as_if_read_at_once(void **state)
         route_model_set_domain(fresh.model, "example.com");
         route_model_set_app(fresh.model, "blog", true);
         route_model_set_app(fresh.model, "shop", true);
-        route_model_set_service(fresh.model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000");
+        route_model_set_service(fresh.model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000", NULL);
         for (size_t i = 0; i < DEIS_COUNT(hosts); i++) {
             route_model_set_host(fresh.model, hosts[i], owner[i]);
         }
@@ -344,17 +344,17 @@ static void services__keep_the_last_address_until_another_is_there(void **state)
 {
     struct world *w = *state;
 
-    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8001");
-    route_model_set_service(w->model, ROUTE_CONTROLLER, "c2", "127.0.0.1:8002");
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8001", NULL);
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c2", "127.0.0.1:8002", NULL);
     assert_true(build(w));
     assert_int_equal(find(w, "deis.example.com")->count, 2);
-    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", NULL);
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", NULL, NULL);
     assert_true(build(w));
     assert_int_equal(find(w, "deis.example.com")->count, 1);
-    route_model_set_service(w->model, ROUTE_CONTROLLER, "c2", NULL);
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c2", NULL, NULL);
     assert_true(build(w));
     assert_string_equal(find(w, "deis.example.com")->endpoints[0]->address, "127.0.0.1:8002");
-    route_model_set_service(w->model, ROUTE_CONTROLLER, "c3", "127.0.0.1:8003");
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c3", "127.0.0.1:8003", NULL);
     assert_true(build(w));
     assert_int_equal(find(w, "deis.example.com")->count, 1);
     assert_string_equal(find(w, "deis.example.com")->endpoints[0]->address, "127.0.0.1:8003");
@@ -407,6 +407,33 @@ static void docs__make_routes(void **state)
     assert_int_equal(find(w, "blog.other.net")->count, 0);
 }
 
+static void docs__builders_say_who_tells_the_client(void **state)
+{
+    static const struct {
+        const char *doc;
+        const char *proxy_from;
+    } cases[] = {
+        { "{\"ssh\":\"127.0.0.1:1\"}", NULL },
+        { "{\"ssh\":\"127.0.0.1:1\",\"proxy_from\":\"127.0.0.0/8, ::1/128\"}",
+          "127.0.0.0/8,,::1/128" },
+        { "{\"ssh\":\"127.0.0.1:1\",\"proxy_from\":\"10.0.0.0/8\"}", "10.0.0.0/8" },
+        { "{\"ssh\":\"127.0.0.1:1\",\"proxy_from\":\"\"}", NULL },
+        { "{\"ssh\":\"127.0.0.1:1\",\"proxy_from\":\"10.0.0.0/8 no\\nto\"}", NULL },
+    };
+    struct world *w = *state;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    for (size_t i = 0; i < DEIS_COUNT(cases); i++) {
+        assert_int_equal(apply(w, "/deis/services/builder/b1", cases[i].doc, &err), 0);
+        assert_true(build(w));
+        struct route_app *builder = route_table_app(w->table, ROUTE_BUILDER);
+        assert_int_equal(builder->count, 1);
+        const char *got = builder->endpoints[0]->proxy_from;
+        assert_string_equal(got ? got : "(none)",
+                            cases[i].proxy_from ? cases[i].proxy_from : "(none)");
+    }
+}
+
 static void docs__bad_ones_change_nothing(void **state)
 {
     struct world *w = *state;
@@ -447,6 +474,7 @@ int main(void)
         TEST(build__copies_only_the_group_that_changed),
         TEST(services__keep_the_last_address_until_another_is_there),
         TEST(docs__make_routes),
+        TEST(docs__builders_say_who_tells_the_client),
         TEST(docs__bad_ones_change_nothing),
     };
 

@@ -44,7 +44,7 @@ static int setup(void **state)
     w->model = route_model_new(w->registry);
     route_model_set_domain(w->model, "example.com");
     route_model_set_app(w->model, "blog", true);
-    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000");
+    route_model_set_service(w->model, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000", NULL);
     for (int i = 1; i <= 4; i++) {
         struct route_unit u = { "blog", "m1", ROUTE_RUN, true };
         snprintf(unit, sizeof(unit), "blog_v7.web.%d-1a2b3c4d", i);

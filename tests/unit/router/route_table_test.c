@@ -101,9 +101,9 @@ static int pick_setup(void **state)
 
     p->registry = route_registry_new();
     s = route_registry_stats(p->registry, "a");
-    p->e[0] = route_registry_endpoint(p->registry, "u1", "10.0.0.1:80");
-    p->e[1] = route_registry_endpoint(p->registry, "u2", "10.0.0.2:80");
-    p->e[2] = route_registry_endpoint(p->registry, "u3", "10.0.0.3:80");
+    p->e[0] = route_registry_endpoint(p->registry, "u1", "10.0.0.1:80", NULL);
+    p->e[1] = route_registry_endpoint(p->registry, "u2", "10.0.0.2:80", NULL);
+    p->e[2] = route_registry_endpoint(p->registry, "u3", "10.0.0.3:80", NULL);
     p->app = route_app_new("a", ROUTE_APP, 3, s, p->e, 3);
     route_stats_unref(s);
     *state = p;
@@ -192,10 +192,10 @@ static void ejection__grows_and_ends_with_a_success(void **state)
 static void registry__keeps_what_is_in_use(void **state)
 {
     struct route_registry *r = route_registry_new();
-    struct route_endpoint *a = route_registry_endpoint(r, "u", "10.0.0.1:80");
-    struct route_endpoint *b = route_registry_endpoint(r, "u", "10.0.0.2:80");
+    struct route_endpoint *a = route_registry_endpoint(r, "u", "10.0.0.1:80", NULL);
+    struct route_endpoint *b = route_registry_endpoint(r, "u", "10.0.0.2:80", NULL);
 
-    assert_null(route_registry_endpoint(r, "u", "nowhere"));
+    assert_null(route_registry_endpoint(r, "u", "nowhere", NULL));
     assert_int_not_equal(a->slot, b->slot);
     atomic_store(&a->in_flight, 2);
     atomic_store(&b->in_flight, 1);
@@ -204,14 +204,14 @@ static void registry__keeps_what_is_in_use(void **state)
     route_endpoint_unref(a);
     route_registry_mark(r);
     assert_true(route_registry_sweep(r)); /* in flight: it stays */
-    struct route_endpoint *again = route_registry_endpoint(r, "u", "10.0.0.1:80");
+    struct route_endpoint *again = route_registry_endpoint(r, "u", "10.0.0.1:80", NULL);
     assert_ptr_equal(again, a);
     route_endpoint_unref(again);
     atomic_store(&a->in_flight, 0);
     uint32_t slot = a->slot;
     route_registry_mark(r);
     assert_true(route_registry_sweep(r));
-    struct route_endpoint *c = route_registry_endpoint(r, "w", "10.0.0.9:80");
+    struct route_endpoint *c = route_registry_endpoint(r, "w", "10.0.0.9:80", NULL);
     assert_int_equal(c->slot, slot); /* used again */
     assert_int_equal(route_registry_slots(r), 2);
     route_endpoint_unref(b);
