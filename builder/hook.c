@@ -320,6 +320,12 @@ static int explain_build(struct hook *h, int rc, struct deis_err *err)
         return deis_err_set(err, DEIS_TIMEOUT, "the build took longer than %llu s",
                             (unsigned long long)(h->settings.build_timeout_ms / 1000));
     }
+    if (h->settings.build_memory > 0 && strstr(err->msg, "returned a non-zero code: 137")) {
+        return deis_err_set(err, rc,
+                            "build failed: a step was killed, as happens when it needs more than "
+                            "%llu MB of memory (setting buildMemory of the builder)",
+                            (unsigned long long)(h->settings.build_memory >> 20));
+    }
     return deis_err_wrap(err, "build failed");
 }
 
@@ -336,6 +342,7 @@ static int build(struct hook *h, struct deis_err *err)
         .tag = tag,
         .labels = labels,
         .memory_bytes = h->settings.build_memory,
+        .pids_limit = h->settings.build_processes,
         .read_tar = read_tar,
         .on_text = on_build_text,
         .cancelled = is_build_over,

@@ -37,8 +37,10 @@ const struct deis_conf_row settings_rows[] = {
     ROW("base-idle", "baseIdle", DEIS_CONF_MS, base_idle_ms, "720h",
         "an image that was fetched for a Dockerfile and that none has named for so long is removed; "
         "0 = never"),
-    ROW("build-memory", "buildMemory", DEIS_CONF_BYTES, build_memory, "0",
+    ROW("build-memory", "buildMemory", DEIS_CONF_BYTES, build_memory, "2GB",
         "memory for one step of a build; 0 = no limit"),
+    ROW("build-processes", "buildProcesses", DEIS_CONF_U32, build_processes, "2048",
+        "processes and threads of one step of a build; 0 = no limit"),
     ROW("context-max", "contextMax", DEIS_CONF_BYTES, context_max, "512MB",
         "size of all files of a pushed commit"),
     ROW("output-max", "outputMax", DEIS_CONF_BYTES, output_max, "16MB", "output of one build"),

@@ -22,6 +22,7 @@ struct settings {
     char *git;
     uint64_t build_timeout_ms;
     uint64_t build_memory;
+    uint32_t build_processes;
     uint64_t context_max;
     uint64_t output_max;
     uint64_t push_max;

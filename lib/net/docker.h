@@ -96,7 +96,8 @@ struct deis_docker_build {
     const char *dockerfile; /* NULL = Dockerfile */
     const char *const *labels;
     const json_t *build_args; /* object of strings, or NULL */
-    uint64_t memory_bytes;    /* 0 = unlimited */
+    uint64_t memory_bytes;    /* of one step; 0 = unlimited */
+    uint32_t pids_limit;      /* processes and threads of one step; 0 = unlimited */
     ptrdiff_t (*read_tar)(char *data, size_t cap, void *arg);
     void (*on_text)(struct deis_str text, void *arg);
     bool (*cancelled)(void *arg);

@@ -8,6 +8,8 @@
 
 /* Push and pull report as they go; silence for so long means that they hang. */
 #define SILENCE_MAX_MS 180000u
+#define STEP_ID_LEN    12
+#define STEP_CALL_MS   10000u
 #define AUTH_MAX       4096 /* the field that tells the Engine who we are to a registry */
 
 struct job {
@@ -17,7 +19,9 @@ struct job {
     void *text_arg;
     bool (*cancelled)(void *arg); /* the caller's own, or NULL */
     void *cancelled_arg;
-    uint64_t silence_ms; /* 0 = any */
+    struct deis_docker *docker;            /* of a build */
+    const struct deis_docker_build *build; /* NULL: it is none */
+    uint64_t silence_ms;                   /* 0 = any */
     uint64_t heard_ms;
     bool silent; /* given up for silence */
     char *image_id;
@@ -70,6 +74,58 @@ static void say_status(const struct job *j, const json_t *obj)
     say(j, deis_str(text));
 }
 
+/* Has the Engine just said that it made a container for a step, and for which? */
+static bool is_step(struct deis_str text, char ret_id[STEP_ID_LEN + 1])
+{
+    static const char start[] = " ---> Running in ";
+    struct deis_str id = deis_str_skip(text, sizeof(start) - 1);
+
+    if (!deis_str_starts(text, start) || id.len != STEP_ID_LEN + 1 || id.ptr[STEP_ID_LEN] != '\n') {
+        return false;
+    }
+    for (size_t i = 0; i < STEP_ID_LEN; i++) {
+        if (id.ptr[i] == '\0' || !strchr("0123456789abcdef", id.ptr[i])) {
+            return false;
+        }
+    }
+    memcpy(ret_id, id.ptr, STEP_ID_LEN);
+    ret_id[STEP_ID_LEN] = '\0';
+    return true;
+}
+
+/* What a step prints may look like the Engine's own word, and name any container: it has to be one
+ * as this build makes them. */
+static bool is_of_build(const struct deis_docker_build *b, const json_t *container)
+{
+    const json_t *host = json_object_get(container, "HostConfig");
+    const char *image =
+        json_string_value(json_object_get(json_object_get(container, "Config"), "Image"));
+
+    return image && strncmp(image, "sha256:", 7) == 0 &&
+           json_integer_value(json_object_get(host, "PidsLimit")) <= 0 &&
+           (uint64_t)json_integer_value(json_object_get(host, "Memory")) == b->memory_bytes;
+}
+
+/* The Engine's builds take no limit of processes, but a container does at any time. It was made and
+ * is about to start; when its step is over already there is nothing left to limit. */
+static void limit_step(const struct job *j, struct deis_str text)
+{
+    char id[STEP_ID_LEN + 1];
+    deis_autojson json_t *container = NULL;
+    struct deis_err err;
+
+    if (!j->build || j->build->pids_limit == 0 || !is_step(text, id)) {
+        return;
+    }
+    deis_autofree char *inspect = deis_asprintf("/containers/%s/json", id);
+    deis_autofree char *update = deis_asprintf("/containers/%s/update", id);
+    deis_autojson json_t *limit = json_pack("{s:I}", "PidsLimit", (json_int_t)j->build->pids_limit);
+    if (deis_docker_call(j->docker, "GET", inspect, NULL, STEP_CALL_MS, &container, &err) == 0 &&
+        is_of_build(j->build, container)) {
+        (void)!deis_docker_call(j->docker, "POST", update, limit, STEP_CALL_MS, NULL, &err);
+    }
+}
+
 static void on_object(const json_t *obj, void *arg)
 {
     struct job *j = arg;
@@ -83,7 +139,9 @@ static void on_object(const json_t *obj, void *arg)
         deis_err_set(&j->failure, DEIS_UNAVAILABLE, "%s", detail ? detail : error);
     }
     if (json_is_string(stream)) {
-        say(j, deis_str_n(json_string_value(stream), json_string_length(stream)));
+        struct deis_str text = deis_str_n(json_string_value(stream), json_string_length(stream));
+        limit_step(j, text);
+        say(j, text);
     }
     keep_text(&j->image_id, json_object_get(aux, "ID"));
     keep_text(&j->digest, json_object_get(aux, "Digest"));
@@ -177,6 +235,8 @@ int deis_docker_build(struct deis_docker *d, const struct deis_docker_build *b, 
         return deis_err_set(err, DEIS_LIMIT, "labels and build arguments are too long");
     }
     job_init(&j);
+    j.docker = d;
+    j.build = b;
     j.on_text = b->on_text;
     j.text_arg = b->arg;
     j.cancelled = b->cancelled;

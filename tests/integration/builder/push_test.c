@@ -294,7 +294,7 @@ static void push__builder_that_stops_ends_its_builds(void **state)
     world_start_builder(&world);
 }
 
-static bool output_max_is(void *arg)
+static bool settings_say(void *arg)
 {
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(65536);
     struct deis_err err = DEIS_ERR_INIT;
@@ -310,7 +310,7 @@ static void push__limits_come_from_etcd(void **state)
     struct deis_err err = DEIS_ERR_INIT;
 
     assert_int_equal(deis_etcd_put(world.etcd, key, DEIS_STR("1MB"), 0, &err), DEIS_OK);
-    world_await("the setting arrives", output_max_is, "\"output-max\":1048576,");
+    world_await("the setting arrives", settings_say, "\"output-max\":1048576,");
     world_new_repo(&world, "loud", WORLD_APP);
     world_commit(
         "loud", "Dockerfile",
@@ -322,7 +322,41 @@ static void push__limits_come_from_etcd(void **state)
     world_client_clear(&c);
     await_images(0);
     assert_int_equal(deis_etcd_delete(world.etcd, key, &err), DEIS_OK);
-    world_await("the default is back", output_max_is, "\"output-max\":16777216,");
+    world_await("the default is back", settings_say, "\"output-max\":16777216,");
+}
+
+/* A step reads its own limits, waits for the one of processes, and goes beyond it. */
+#define GREEDY                                                                                     \
+    "FROM " WORLD_BASE "\nRUN [\"/bin/busybox\", \"sh\", \"-c\", \""                               \
+    "b=/bin/busybox; cd /sys/fs/cgroup; "                                                          \
+    "$b cat memory/memory.limit_in_bytes memory.max 2>/dev/null; "                                 \
+    "until $b grep -qx 64 pids/pids.max pids.max 2>/dev/null; do $b sleep 0.1; done; "             \
+    "n=0; while [ $n -lt 100 ]; do $b sleep 100 & n=$((n+1)); done; echo all $n\"]\n"
+
+static void push__a_step_has_limits(void **state)
+{
+    static const char processes[] = "/deis/config/builder/buildProcesses";
+    static const char timeout[] = "/deis/config/builder/buildTimeout";
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    assert_int_equal(deis_etcd_put(world.etcd, timeout, DEIS_STR("30s"), 0, &err), DEIS_OK);
+    assert_int_equal(deis_etcd_put(world.etcd, processes, DEIS_STR("64"), 0, &err), DEIS_OK);
+    world_await("the setting arrives", settings_say, "\"build-processes\":64,");
+    world_new_repo(&world, "greedy", WORLD_APP);
+    world_commit("greedy", "Dockerfile", GREEDY, NULL);
+    assert_int_equal(push("greedy", &out), 1);
+    assert_says(&out, "2147483648");
+    assert_says(&out, "can't fork");
+    assert_false(contains(&out, "all 100"));
+    world_commit("greedy", "Dockerfile",
+                 "FROM " WORLD_BASE "\nRUN [\"/bin/busybox\", \"sh\", \"-c\", \"exit 137\"]\n",
+                 NULL);
+    assert_int_equal(push("greedy", &out), 1);
+    assert_says(&out, "needs more than 2048 MB of memory");
+    await_images(0);
+    assert_int_equal(deis_etcd_delete(world.etcd, timeout, &err), DEIS_OK);
+    assert_int_equal(deis_etcd_delete(world.etcd, processes, &err), DEIS_OK);
 }
 
 /* --- deployed --- */
@@ -714,6 +748,7 @@ int main(void)
         cmocka_unit_test(push__hook_that_is_killed_is_cleaned_up_after),
         cmocka_unit_test(push__builder_that_stops_ends_its_builds),
         cmocka_unit_test(push__limits_come_from_etcd),
+        cmocka_unit_test(push__a_step_has_limits),
         cmocka_unit_test(push__deploys_and_moves_the_ref),
         cmocka_unit_test(push__failed_deploy_is_explained_and_undone),
         cmocka_unit_test(push__client_that_leaves_during_the_deploy_gets_its_ref),
