@@ -115,6 +115,12 @@ static struct deis_h1_header *find(struct deis_h1_head *head, const char *name)
     return NULL;
 }
 
+/* Does Connection name it, so that it goes no further? */
+static bool is_dropped_field(const struct deis_h1_head *answer, struct deis_str name)
+{
+    return answer->connection_names_fields && deis_h1_is_hop_by_hop(answer, name);
+}
+
 /* Can its head be changed? */
 static bool is_editable(const struct deis_h1_head *answer)
 {
@@ -122,7 +128,9 @@ static bool is_editable(const struct deis_h1_head *answer)
     const struct deis_h1_header *tag = deis_h1_find(answer, "etag");
 
     return answer->header_count + ADDED <= DEIS_H1_MAX_HEADERS && count(answer, "etag") < 2 &&
-           (!vary || vary->value.len <= FIELD_MAX) && (!tag || tag->value.len <= FIELD_MAX);
+           !is_dropped_field(answer, DEIS_STR("content-encoding")) &&
+           !is_dropped_field(answer, DEIS_STR("vary")) && (!vary || vary->value.len <= FIELD_MAX) &&
+           (!tag || tag->value.len <= FIELD_MAX);
 }
 
 /* Is it a whole, plain body of a listed type? */

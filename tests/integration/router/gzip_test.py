@@ -188,6 +188,7 @@ class On(Rig):
             'no type': whole(TEXT, Content_Type=None),
             'coded': whole(TEXT, Content_Encoding='br'),
             'not to be touched': whole(TEXT, Cache_Control='public, no-transform'),
+            'what it would become goes no further': whole(TEXT, Connection='Content-Encoding'),
             'a part': whole(TEXT, '206 Partial Content', Content_Range='bytes 0-%d/99999' % (len(TEXT) - 1)),
             'no content': head('204 No Content', Content_Type='text/plain'),
         }

@@ -194,6 +194,10 @@ static void judge(void **state)
         { "206 Partial Content", "Content-Type: image/png\r\n" LENGTH, GZIP_PASS },
         { "103 Early Hints", CSS, GZIP_PASS },
         { "200 OK", CSS LENGTH "ETag: \"a\"\r\nETag: \"b\"\r\n", GZIP_PASS },
+        /* What Connection names goes no further: what has been done would stay unsaid. */
+        { "200 OK", CSS LENGTH "Connection: close, Content-Encoding\r\n", GZIP_PASS },
+        { "200 OK", CSS LENGTH "Connection: x\r\nConnection: vary\r\n", GZIP_PASS },
+        { "200 OK", CSS LENGTH "Connection: x\r\n", GZIP_COMPRESS },
     };
     struct deis_gzip r = defaults();
 
