@@ -19,7 +19,7 @@ struct logger_conf {
     uint64_t total_bytes;
 };
 
-struct waiter;  /* a logger.read that waits for a line */
+struct waiter;  /* a logger.read */
 struct syncing; /* logger.append calls whose lines are being synced */
 
 struct logger {
@@ -31,10 +31,12 @@ struct logger {
     struct log_store *store;
     struct syncing *pending; /* appended, waiting for the next sync */
     bool sync_running;
-    bool broken;   /* a sync failed: ends with a status of its own, saves nothing */
-    bool stopping; /* no new jobs: the workers are about to be freed */
-    struct waiter *waiters;
-    size_t waiter_count;
+    bool broken;            /* a sync failed: ends with a status of its own, saves nothing */
+    bool stopping;          /* no new jobs: the workers are about to be freed */
+    struct waiter *readers; /* in turn */
+    struct waiter *waiters; /* for a line */
+    size_t waiter_count;    /* of both */
+    struct deis_timer *read_timer;
     uint64_t dropped; /* lines refused for a bad app or process name */
 };
 
@@ -47,6 +49,7 @@ void logger_syncs_end(struct logger *l); /* sync and answer what waits; after th
 void logger_read(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
 void logger_delete(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg);
 void logger_wake(struct logger *l, struct deis_str app); /* the app has new lines */
-void logger_waiters_end(struct logger *l);               /* they are told that the logger stops */
+void logger_readers_start(struct logger *l);
+void logger_readers_end(struct logger *l); /* they are told that the logger stops */
 
 #endif

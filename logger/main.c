@@ -68,6 +68,7 @@ static int start(struct service *s, struct deis_err *err)
 
     l->loop = deis_loop_new();
     l->workers = deis_workers_new(l->loop, 1, 4);
+    logger_readers_start(l);
     s->keys = deis_keys_open(l->conf.key_file, err);
     if (!s->keys) {
         return err->code;
@@ -100,7 +101,7 @@ static void stop(struct service *s)
 
     l->stopping = true;
     deis_directory_stop(s->directory);
-    logger_waiters_end(l);
+    logger_readers_end(l);
     deis_workers_free(l->workers);
     logger_syncs_end(l);
     deis_bus_server_free(l->bus);

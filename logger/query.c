@@ -14,21 +14,24 @@
 #define WAIT_MAX_MS      60000
 #define WAITERS_MAX      1024
 #define LOST_NOTE_MAX    80
-
-struct waiter {
-    struct waiter *next;
-    struct logger *logger;
-    struct deis_bus_call *call;
-    char *app;
-    char *filter;
-    uint64_t from_seq;
-    struct deis_timer *timer;
-    bool scheduled; /* an answer is posted */
-};
+#define TURN_BYTES       (1024 * 1024) /* of logs, read in a turn of the loop; to the segment's end */
 
 struct answer {
     Deis__LogEntry **entries;
     size_t count;
+};
+
+/* A logger.read. It is in turn, or waits for a line. */
+struct waiter {
+    struct waiter *next;
+    struct deis_bus_call *call;
+    char *app;
+    char *filter;
+    uint64_t wait_ms; /* 0: it is answered, whatever was found */
+    struct log_search search;
+    struct answer found;
+    struct logger *logger;
+    struct deis_timer *timer; /* of one that waits */
 };
 
 static void add_entry(const struct record *r, void *arg)
@@ -62,105 +65,142 @@ static void answer_clear(struct answer *a)
     free(a->entries);
 }
 
-/* Read and answer; with wait it may leave the call alone when there is nothing: false then. */
-static bool answer_read(struct logger *l, struct deis_bus_call *call, const struct log_query *q,
-                        bool wait)
-{
-    Deis__LogLines lines = DEIS__LOG_LINES__INIT;
-    struct answer a = { 0 };
-    struct deis_err err = DEIS_ERR_INIT;
-    uint64_t next;
-    bool more;
-    char cursor[24];
-
-    if (log_store_read(l->store, q, add_entry, &a, &next, &more, &err) < 0) {
-        deis_error("log can't be read", KV_ERR(&err));
-        deis_bus_fail(call, &err);
-        answer_clear(&a);
-        return true;
-    }
-    if (wait && a.count == 0) {
-        return false;
-    }
-    snprintf(cursor, sizeof(cursor), "%" PRIu64, next);
-    lines.entries = a.entries;
-    lines.n_entries = a.count;
-    lines.cursor = cursor;
-    lines.more = more;
-    deis_bus_reply(call, &lines.base);
-    answer_clear(&a);
-    return true;
-}
-
 static void waiter_free(struct waiter *w)
 {
-    struct logger *l = w->logger;
-
-    for (struct waiter **p = &l->waiters; *p; p = &(*p)->next) {
-        if (*p == w) {
-            *p = w->next;
-            l->waiter_count--;
-            break;
-        }
-    }
+    w->logger->waiter_count--;
     deis_timer_free(w->timer);
+    answer_clear(&w->found);
     free(w->app);
     free(w->filter);
     free(w);
 }
 
-static struct log_query query_of(const struct waiter *w)
+static void append(struct waiter **list, struct waiter *w)
 {
-    return (struct log_query){ .app = deis_str(w->app),
-                               .filter = deis_str(w->filter),
-                               .from_seq = w->from_seq,
-                               .max_bytes = ANSWER_MAX_BYTES };
+    while (*list) {
+        list = &(*list)->next;
+    }
+    w->next = NULL;
+    *list = w;
+}
+
+static void unlink_from(struct waiter **list, const struct waiter *w)
+{
+    while (*list != w) {
+        list = &(*list)->next;
+    }
+    *list = w->next;
+}
+
+/* 0: the last lines. */
+static void search_from(struct waiter *w, uint64_t seq)
+{
+    if (seq > log_store_next_seq(w->logger->store, deis_str(w->app))) {
+        seq = 1; /* the app's log has begun anew since */
+    }
+    w->search = (struct log_search){
+        .q = { .app = deis_str(w->app),
+               .filter = deis_str(w->filter),
+               .from_seq = seq,
+               .lines = w->search.q.lines,
+               .max_bytes = ANSWER_MAX_BYTES },
+    };
+}
+
+/* Lines that came in one batch go out in one answer: the timer fires after the current callback. */
+static void queue(struct waiter *w)
+{
+    struct logger *l = w->logger;
+
+    append(&l->readers, w);
+    deis_timer_after(l->read_timer, 0);
+}
+
+static void reply(struct waiter *w)
+{
+    Deis__LogLines lines = DEIS__LOG_LINES__INIT;
+    char cursor[24];
+
+    snprintf(cursor, sizeof(cursor), "%" PRIu64, w->search.next);
+    lines.entries = w->found.entries;
+    lines.n_entries = w->found.count;
+    lines.cursor = cursor;
+    lines.more = w->search.more;
+    deis_bus_reply(w->call, &lines.base);
+    waiter_free(w);
 }
 
 static void on_timeout(void *arg)
 {
     struct waiter *w = arg;
-    struct log_query q = query_of(w);
 
-    if (q.from_seq > log_store_next_seq(w->logger->store, q.app)) {
-        q.from_seq = 1; /* the app's log has begun anew while it waited */
-    }
-    answer_read(w->logger, w->call, &q, false);
-    waiter_free(w);
+    unlink_from(&w->logger->waiters, w);
+    w->wait_ms = 0;
+    search_from(w, w->search.next);
+    queue(w);
 }
 
-/* Lines that came in one batch go out in one answer: the timer fires after the current callback. */
+/* All of the log was looked through, as it was when the search began. */
+static void found(struct waiter *w)
+{
+    struct logger *l = w->logger;
+
+    if (w->wait_ms == 0 || w->found.count > 0) {
+        reply(w);
+    } else if (log_store_next_seq(l->store, w->search.q.app) != w->search.next) {
+        search_from(w, w->search.next);
+        queue(w);
+    } else {
+        append(&l->waiters, w);
+        deis_timer_after(w->timer, w->wait_ms);
+    }
+}
+
+/* The oldest reading goes on, for a while; what else the logger has to do comes in between. */
+static void on_turn(void *arg)
+{
+    struct logger *l = arg;
+    struct deis_err err = DEIS_ERR_INIT;
+    uint64_t scanned = 0;
+
+    while (l->readers && scanned < TURN_BYTES) {
+        struct waiter *w = l->readers;
+        uint64_t before = w->search.scanned;
+        int code = log_store_search(l->store, &w->search, add_entry, &w->found, &err);
+        scanned += w->search.scanned - before;
+        if (code > 0) {
+            continue;
+        }
+        l->readers = w->next;
+        if (code == 0) {
+            found(w);
+            continue;
+        }
+        deis_error("log can't be read", KV_ERR(&err));
+        deis_bus_fail(w->call, &err);
+        waiter_free(w);
+    }
+    if (l->readers) {
+        deis_timer_after(l->read_timer, 0);
+    }
+}
+
 void logger_wake(struct logger *l, struct deis_str app)
 {
-    for (struct waiter *w = l->waiters; w; w = w->next) {
-        if (!w->scheduled && deis_str_eq_cstr(app, w->app)) {
-            w->scheduled = true;
-            deis_timer_after(w->timer, 0);
+    struct waiter **p = &l->waiters;
+
+    while (*p) {
+        struct waiter *w = *p;
+        if (!deis_str_eq_cstr(app, w->app)) {
+            p = &w->next;
+            continue;
         }
+        *p = w->next;
+        deis_timer_cancel(w->timer);
+        w->wait_ms = 0;
+        search_from(w, w->search.next);
+        queue(w);
     }
-}
-
-static void wait_for_line(struct logger *l, struct deis_bus_call *call, const struct log_query *q,
-                          uint64_t wait_ms)
-{
-    struct deis_err err = DEIS_ERR_INIT;
-
-    if (l->waiter_count >= WAITERS_MAX) {
-        deis_err_set(&err, DEIS_LIMIT, "too many readers follow logs");
-        deis_bus_fail(call, &err);
-        return;
-    }
-    struct waiter *w = deis_alloc(sizeof(*w));
-    w->logger = l;
-    w->call = call;
-    w->app = deis_str_dup(q->app);
-    w->filter = deis_str_dup(q->filter);
-    w->from_seq = q->from_seq;
-    w->timer = deis_timer_new(l->loop, on_timeout, w);
-    deis_timer_after(w->timer, wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
-    w->next = l->waiters;
-    l->waiters = w;
-    l->waiter_count++;
 }
 
 void logger_read(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg)
@@ -168,32 +208,31 @@ void logger_read(struct deis_bus_call *call, const ProtobufCMessage *msg, void *
     const Deis__LogRead *m = (const Deis__LogRead *)msg;
     struct logger *l = arg;
     struct deis_err err = DEIS_ERR_INIT;
-    struct log_query q = {
-        .app = deis_str(m->app),
-        .filter = deis_str(m->process),
-        .lines = m->lines == 0          ? LINES_DEFAULT
-                 : m->lines < LINES_MAX ? m->lines
-                                        : LINES_MAX,
-        .max_bytes = ANSWER_MAX_BYTES,
-    };
+    uint64_t from = 0;
 
-    if (!deis_str_is_label(q.app) || q.filter.len > RECORD_NAME_MAX) {
+    if (!deis_str_is_label(deis_str(m->app)) || strlen(m->process) > RECORD_NAME_MAX) {
         deis_err_set(&err, DEIS_INVALID, "the app's or the process' name is not valid");
-    } else if (m->cursor[0] != '\0') {
-        if (deis_str_to_u64(deis_str(m->cursor), 1, UINT64_MAX, &q.from_seq, &err) < 0) {
-            deis_err_wrap(&err, "cursor");
-        } else if (q.from_seq > log_store_next_seq(l->store, q.app)) {
-            q.from_seq = 1; /* the app's log has begun anew since */
-        }
+    } else if (m->cursor[0] != '\0' &&
+               deis_str_to_u64(deis_str(m->cursor), 1, UINT64_MAX, &from, &err) < 0) {
+        deis_err_wrap(&err, "cursor");
+    } else if (l->waiter_count >= WAITERS_MAX) {
+        deis_err_set(&err, DEIS_LIMIT, "too many readers of logs at once");
     }
     if (err.code != DEIS_OK) {
         deis_bus_fail(call, &err);
         return;
     }
-    bool may_wait = q.from_seq > 0 && m->wait_ms > 0;
-    if (!answer_read(l, call, &q, may_wait)) {
-        wait_for_line(l, call, &q, m->wait_ms);
-    }
+    struct waiter *w = deis_alloc(sizeof(*w));
+    w->logger = l;
+    w->call = call;
+    w->app = deis_strdup(m->app);
+    w->filter = deis_strdup(m->process);
+    w->wait_ms = from == 0 ? 0 : m->wait_ms < WAIT_MAX_MS ? m->wait_ms : WAIT_MAX_MS;
+    w->timer = deis_timer_new(l->loop, on_timeout, w);
+    w->search.q.lines = m->lines == 0 ? LINES_DEFAULT : m->lines < LINES_MAX ? m->lines : LINES_MAX;
+    l->waiter_count++;
+    search_from(w, from);
+    queue(w);
 }
 
 void logger_delete(struct deis_bus_call *call, const ProtobufCMessage *msg, void *arg)
@@ -214,13 +253,27 @@ void logger_delete(struct deis_bus_call *call, const ProtobufCMessage *msg, void
     }
 }
 
-void logger_waiters_end(struct logger *l)
+static void end_all(struct waiter **list)
 {
     struct deis_err err = DEIS_ERR_INIT;
 
     deis_err_set(&err, DEIS_UNAVAILABLE, "the logger stops");
-    while (l->waiters) {
-        deis_bus_fail(l->waiters->call, &err);
-        waiter_free(l->waiters);
+    while (*list) {
+        struct waiter *w = *list;
+        *list = w->next;
+        deis_bus_fail(w->call, &err);
+        waiter_free(w);
     }
+}
+
+void logger_readers_start(struct logger *l)
+{
+    l->read_timer = deis_timer_new(l->loop, on_turn, l);
+}
+
+void logger_readers_end(struct logger *l)
+{
+    end_all(&l->readers);
+    end_all(&l->waiters);
+    deis_timer_free(DEIS_TAKE(l->read_timer));
 }

@@ -42,8 +42,7 @@ int log_store_sync(struct log_store *s, struct deis_err *err) deis_must_check;
 bool log_store_is_broken(const struct log_store *s);
 
 /* The last `lines` matching records of an app, oldest first, as many as fit in max_bytes; or all
- * from seq on. *ret_next is the seq to continue with. fn's record is valid during the call. No such
- * app: 0 calls, *ret_next = 1. *ret_more: cut at max_bytes. */
+ * from seq on. */
 struct log_query {
     struct deis_str app;
     struct deis_str filter;
@@ -52,9 +51,27 @@ struct log_query {
     size_t max_bytes;
 };
 
-int log_store_read(struct log_store *s, const struct log_query *q,
-                   void (*fn)(const struct record *r, void *arg), void *arg, uint64_t *ret_next,
-                   bool *ret_more, struct deis_err *err) deis_must_check;
+/* A log may be long, and what is looked for rare: a search reads a segment in a call. It ends with
+ * the lines that were there when it began. */
+struct log_search {
+    struct log_query q; /* the rest zeroed to start */
+    uint64_t next;      /* the seq to continue with, once it is over; 1: no such app */
+    bool more;          /* it was cut at max_bytes */
+    uint64_t scanned;   /* bytes of segments, so far */
+
+    /* store_read.c */
+    bool begun;
+    size_t missing;  /* of the last lines */
+    uint64_t before; /* segments from this seq on were looked through for them */
+    uint64_t from;
+    uint64_t end;
+    size_t bytes;
+};
+
+/* 1: call it again; 0: over. fn gets what was found; its record is valid during the call. */
+int log_store_search(struct log_store *s, struct log_search *x,
+                     void (*fn)(const struct record *r, void *arg), void *arg,
+                     struct deis_err *err) deis_must_check;
 /* The seq that the app's next line will have. */
 uint64_t log_store_next_seq(const struct log_store *s, struct deis_str app);
 int log_store_delete(struct log_store *s, struct deis_str app,

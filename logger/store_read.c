@@ -41,35 +41,6 @@ uint64_t log_store_next_seq(const struct log_store *s, struct deis_str app)
     return a ? a->next_seq : 1;
 }
 
-/* Find where the last `lines` matching records begin: the seq of the first of them. */
-static int find_tail(struct log_store *s, const struct app_log *a, const struct log_query *q,
-                     uint64_t *ret_from, struct deis_err *err)
-{
-    deis_autofree uint64_t *ring = deis_alloc((q->lines + 1) * sizeof(*ring));
-    size_t wanted = q->lines;
-
-    *ret_from = a->next_seq;
-    for (size_t i = a->count; i-- > 0 && wanted > 0;) {
-        struct record r;
-        size_t seen = 0;
-        int rc = log_segment_load(s, a, &a->segments[i], 0, err);
-        if (rc < 0) {
-            return rc;
-        }
-        struct deis_str rest = deis_buf_str(&s->scratch);
-        while (record_decode(&rest, &r) == RECORD_OK) {
-            if (record_matches(&r, q->filter)) {
-                ring[seen++ % wanted] = r.seq;
-            }
-        }
-        if (seen > 0) {
-            *ret_from = seen >= wanted ? ring[seen % wanted] : ring[0];
-            wanted -= seen < wanted ? seen : wanted;
-        }
-    }
-    return 0;
-}
-
 /* From where to read a segment for the line `from`: who follows a log asks for its end again and
  * again. */
 static uint64_t begin_of(const struct app_log *a, size_t segment, uint64_t from)
@@ -82,43 +53,99 @@ static uint64_t begin_of(const struct app_log *a, size_t segment, uint64_t from)
     return offset;
 }
 
-int log_store_read(struct log_store *s, const struct log_query *q,
-                   void (*fn)(const struct record *r, void *arg), void *arg, uint64_t *ret_next,
-                   bool *ret_more, struct deis_err *err)
+static void begin(struct log_search *x, const struct app_log *a)
 {
-    const struct app_log *a = deis_map_get(s->apps, q->app);
-    uint64_t from = q->from_seq;
-    size_t bytes = 0;
-    int rc = 0;
+    x->begun = true;
+    x->end = x->next = a ? a->next_seq : 1;
+    x->from = x->q.from_seq > 0 ? x->q.from_seq : x->end;
+    x->missing = x->q.from_seq > 0 ? 0 : x->q.lines;
+    x->before = UINT64_MAX;
+}
 
-    *ret_more = false;
-    *ret_next = a ? a->next_seq : 1;
-    if (!a) {
+/* Look through the next older segment for the last lines. */
+static int find_tail(struct log_store *s, const struct app_log *a, struct log_search *x,
+                     struct deis_err *err)
+{
+    size_t i = a->count;
+    struct record r;
+    size_t seen = 0;
+
+    while (i > 0 && a->segments[i - 1].first_seq >= x->before) {
+        i--;
+    }
+    if (i == 0) {
+        x->missing = 0;
         return 0;
     }
-    if (from == 0) {
-        rc = find_tail(s, a, q, &from, err);
+    int rc = log_segment_load(s, a, &a->segments[i - 1], 0, err);
+    if (rc < 0) {
+        return rc;
     }
-    for (size_t i = 0; rc == 0 && !*ret_more && i < a->count; i++) {
-        struct record r;
-        if (i + 1 < a->count && a->segments[i + 1].first_seq <= from) {
+    deis_autofree uint64_t *ring = deis_alloc(x->missing * sizeof(*ring));
+    struct deis_str rest = deis_buf_str(&s->scratch);
+    while (record_decode(&rest, &r) == RECORD_OK) {
+        if (record_matches(&r, x->q.filter)) {
+            ring[seen++ % x->missing] = r.seq;
+        }
+    }
+    if (seen > 0) {
+        x->from = seen >= x->missing ? ring[seen % x->missing] : ring[0];
+        x->missing -= seen < x->missing ? seen : x->missing;
+    }
+    x->before = a->segments[i - 1].first_seq;
+    return 0;
+}
+
+/* Give what is in the segment of the line `from`. */
+static int read_segment(struct log_store *s, const struct app_log *a, struct log_search *x,
+                        void (*fn)(const struct record *r, void *arg), void *arg,
+                        struct deis_err *err)
+{
+    struct record r;
+    size_t i = 0;
+
+    while (i + 1 < a->count && a->segments[i + 1].first_seq <= x->from) {
+        i++;
+    }
+    int rc = log_segment_load(s, a, &a->segments[i], begin_of(a, i, x->from), err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct deis_str rest = deis_buf_str(&s->scratch);
+    while (record_decode(&rest, &r) == RECORD_OK && r.seq < x->end) {
+        if (r.seq < x->from || !record_matches(&r, x->q.filter)) {
             continue;
         }
-        rc = log_segment_load(s, a, &a->segments[i], begin_of(a, i, from), err);
-        struct deis_str rest = deis_buf_str(&s->scratch);
-        while (rc == 0 && record_decode(&rest, &r) == RECORD_OK) {
-            if (r.seq < from || !record_matches(&r, q->filter)) {
-                continue;
-            }
-            if (bytes > 0 && bytes + r.text.len > q->max_bytes) {
-                *ret_more = true;
-                *ret_next = r.seq;
-                break;
-            }
-            bytes += r.text.len + RECORD_NAME_MAX;
-            fn(&r, arg);
+        if (x->bytes > 0 && x->bytes + r.text.len > x->q.max_bytes) {
+            x->more = true;
+            x->next = r.seq;
+            break;
         }
+        x->bytes += r.text.len + RECORD_NAME_MAX;
+        fn(&r, arg);
     }
+    x->from = x->more || i + 1 == a->count ? x->end : a->segments[i + 1].first_seq;
+    return 0;
+}
+
+int log_store_search(struct log_store *s, struct log_search *x,
+                     void (*fn)(const struct record *r, void *arg), void *arg, struct deis_err *err)
+{
+    const struct app_log *a = deis_map_get(s->apps, x->q.app);
+    int rc = 0;
+
+    if (!x->begun) {
+        begin(x, a);
+    }
+    if (!a || a->count == 0) {
+        return 0;
+    }
+    if (x->missing > 0) {
+        rc = find_tail(s, a, x, err);
+    } else if (x->from < x->end) {
+        rc = read_segment(s, a, x, fn, arg, err);
+    }
+    x->scanned += s->scratch.len;
     deis_buf_clear(&s->scratch);
-    return rc;
+    return rc < 0 ? rc : x->missing > 0 || x->from < x->end;
 }

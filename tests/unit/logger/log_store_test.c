@@ -99,14 +99,26 @@ static void add_text(const struct record *r, void *arg)
     deis_buf_add_char(out, '|');
 }
 
+/* To its end; how many calls it took. */
+static size_t search(struct fixture *f, struct log_search *x,
+                     void (*fn)(const struct record *r, void *arg), void *arg)
+{
+    size_t calls = 1;
+    int rc;
+
+    while ((rc = log_store_search(f->store, x, fn, arg, &f->err)) > 0) {
+        calls++;
+    }
+    assert_int_equal(rc, 0);
+    return calls;
+}
+
 static void expect_log(struct fixture *f, const char *app, const char *want)
 {
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1 << 20);
-    const struct log_query q = { .app = deis_str(app), .lines = 100, .max_bytes = 1 << 20 };
-    uint64_t next;
-    bool more;
+    struct log_search x = { .q = { .app = deis_str(app), .lines = 100, .max_bytes = 1 << 20 } };
 
-    assert_int_equal(log_store_read(f->store, &q, add_text, &out, &next, &more, &f->err), 0);
+    search(f, &x, add_text, &out);
     assert_string_equal(out.data, want);
 }
 
@@ -156,13 +168,69 @@ static void count_lines(const struct record *r, void *arg)
 
 static size_t lines_of(struct fixture *f, const char *app)
 {
-    const struct log_query q = { .app = deis_str(app), .lines = 1000, .max_bytes = 1 << 20 };
+    struct log_search x = { .q = { .app = deis_str(app), .lines = 1000, .max_bytes = 1 << 20 } };
     size_t count = 0;
-    uint64_t next;
-    bool more;
 
-    assert_int_equal(log_store_read(f->store, &q, count_lines, &count, &next, &more, &f->err), 0);
+    search(f, &x, count_lines, &count);
     return count;
+}
+
+/* However little it finds. */
+static void store__a_search_reads_a_segment_in_a_call(void **state)
+{
+    static const char *const filters[] = { "web", "nobody" };
+    struct fixture *f = *state;
+    char line[200];
+    size_t found[2] = { 0, 0 };
+
+    memset(line, 'x', sizeof(line) - 1);
+    line[sizeof(line) - 1] = '\0';
+    for (uint64_t n = 1; n <= 200; n++) {
+        assert_int_equal(append_at(f, "rare", n == 3 ? "first" : line, n), 0);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        for (uint64_t from = 0; from < 2; from++) {
+            struct log_search x = { .q = { .app = DEIS_STR("rare"),
+                                           .filter = deis_str(filters[i]),
+                                           .from_seq = from,
+                                           .lines = 200,
+                                           .max_bytes = 1 << 20 } };
+            size_t calls = 0;
+            int rc;
+            do {
+                uint64_t before = x.scanned;
+                rc = log_store_search(f->store, &x, count_lines, &found[i], &f->err);
+                assert_in_range(x.scanned - before, 0, 4096 + sizeof(line) + 200);
+                /* What comes in meanwhile is not for this search. */
+                assert_int_equal(append_at(f, "rare", "late", 1000 + 1000 * i + 100 * from + calls),
+                                 0);
+                calls++;
+            } while (rc > 0);
+            assert_int_equal(rc, 0);
+            assert_true(calls > 10);
+            assert_int_equal(x.more, 0);
+        }
+    }
+    assert_true(found[0] >= 200 + 200);
+    assert_int_equal(found[1], 0);
+}
+
+static void store__a_search_outlives_its_log(void **state)
+{
+    struct fixture *f = *state;
+    struct log_search x = { .q = { .app = DEIS_STR("brief"), .lines = 9, .max_bytes = 1 << 20 } };
+    size_t count = 0;
+
+    for (uint64_t n = 1; n <= 100; n++) {
+        assert_int_equal(append_at(f, "brief", "a line that fills a segment sooner or later", n),
+                         0);
+    }
+    assert_int_equal(log_store_search(f->store, &x, count_lines, &count, &f->err), 1);
+    assert_int_equal(log_store_delete(f->store, DEIS_STR("brief"), &f->err), 0);
+    assert_int_equal(log_store_search(f->store, &x, count_lines, &count, &f->err), 0);
+    assert_int_equal(append_at(f, "brief", "anew", 200), 0);
+    search(f, &x, count_lines, &count);
+    assert_true(count <= 1);
 }
 
 /* Long before the quota, another one may have filled the disk. */
@@ -284,15 +352,12 @@ static void store__the_end_is_read_alone(void **state)
         assert_int_equal(append(f, "long", text), 0);
     }
     for (uint64_t from = 1; from <= 400; from += from < 390 ? 13 : 1) {
-        const struct log_query q = { .app = DEIS_STR("long"),
-                                     .from_seq = from,
-                                     .max_bytes = 1 << 20 };
+        struct log_search x = {
+            .q = { .app = DEIS_STR("long"), .from_seq = from, .max_bytes = 1 << 20 }
+        };
         size_t count = 0;
-        uint64_t next;
-        bool more;
         uint64_t before = bytes_read();
-        assert_int_equal(log_store_read(f->store, &q, count_lines, &count, &next, &more, &f->err),
-                         0);
+        search(f, &x, count_lines, &count);
         assert_int_equal(count, 401 - from);
         assert_true(from < 390 || bytes_read() - before < 40 * 1024);
     }
@@ -383,6 +448,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(store__a_folder_has_one_store, setup, teardown),
         cmocka_unit_test_setup_teardown(store__segments_have_a_largest_size, setup, teardown),
+        cmocka_unit_test_setup_teardown(store__a_search_reads_a_segment_in_a_call, setup, teardown),
+        cmocka_unit_test_setup_teardown(store__a_search_outlives_its_log, setup, teardown),
         cmocka_unit_test_setup_teardown(store__half_a_line_is_cut_off, setup, teardown),
         cmocka_unit_test_setup_teardown(store__on_a_full_disk_the_greediest_gives_way, setup,
                                         teardown),
