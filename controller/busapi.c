@@ -217,6 +217,7 @@ static void deploy_work(void *arg)
     if (is_for_later(r)) {
         deis_info("deploy to be asked for again", KV_S("app", job->app), KV_S("id", job->operation),
                   KV_ERR(&err));
+        live_drop(job->live);
     } else {
         if (r < 0) {
             outcome =

@@ -489,6 +489,9 @@ int carry(struct ctl *ctl, const struct operation *op, struct live *live, struct
         if (live) {
             live_drop(live);
         }
+        if (r != DEIS_CANCELLED) { /* whatever it was: the operation stands */
+            err->code = r = DEIS_UNAVAILABLE;
+        }
         deis_warn("operation left for later", KV_S("app", op->app), KV_S("id", op->id),
                   KV_ERR(err));
     }

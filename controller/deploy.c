@@ -380,16 +380,11 @@ int deploy_run(struct deploy_request *req, struct outcome *ret, struct deis_err 
         r = carry_watch(req->ctl, req->operation, req->app, ret, err);
         break;
     case ATTEMPT_RACE:
-        deis_err_set(err, DEIS_CONFLICT, "%s was changed by others at the same moment, try again",
-                     req->app);
-        live_drop(live);
-        r = DEIS_CONFLICT;
+        r = deis_err_set(err, DEIS_CONFLICT,
+                         "%s was changed by others at the same moment, try again", req->app);
         break;
     case ATTEMPT_BUSY:
-    case ATTEMPT_FAILED:
-        live_drop(live);
-        r = err->code;
-        break;
+    case ATTEMPT_FAILED: r = err->code; break;
     }
     if (r == DEIS_OK && ret->done && ret->version > 0) {
         retention_after_release(req->ctl, req->app, ret->version);

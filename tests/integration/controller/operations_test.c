@@ -204,6 +204,41 @@ static void bus__a_repeated_deploy_gets_the_first_outcome(void **state)
     deis_bus_sync_free(b.client);
 }
 
+/* Who waits hears of the end itself, never of a pause that makes him ask once more: that would
+ * begin the deploy again. */
+static void bus__a_deploy_that_can_not_begin_has_failed(void **state)
+{
+    Deis__Deploy request = DEIS__DEPLOY__INIT;
+    struct deis_err err = DEIS_ERR_INIT;
+    char op[16], key[256], user[] = "mira", app[] = "damaged", image[] = "ok";
+    int64_t revision;
+    struct bus b;
+
+    create_app(C, mira, app);
+    deis_autojson json_t *doc = read_doc("/deis/apps/damaged", &revision);
+    snprintf(key, sizeof(key), "/deis/apps/damaged/configs/%s", text_of(doc, "config"));
+    assert_int_equal(deis_etcd_put(world.etcd, key, DEIS_STR("{}"), 0, &err), 0);
+    bus_open(&b);
+    request.operation = op;
+    request.user = user;
+    request.app = app;
+    request.image = image;
+    request.wait_ms = 20000;
+    for (unsigned i = 0; i < 200; i++) {
+        ProtobufCMessage *msg = NULL;
+        snprintf(op, sizeof(op), "damaged-%u", i);
+        assert_int_equal(deis_bus_call_sync(b.client, C->bus, "controller.deploy", NULL,
+                                            &request.base, &deis__deploy_status__descriptor, 40000,
+                                            &msg, &err),
+                         DEIS_OK);
+        const Deis__DeployStatus *status = (const Deis__DeployStatus *)(const void *)msg;
+        assert_string_equal(status->state, "failed");
+        assert_non_null(strstr(status->reason, "config document without values"));
+        protobuf_c_message_free_unpacked(msg, NULL);
+    }
+    deis_bus_sync_free(b.client);
+}
+
 static void bus__keys_and_rights(void **state)
 {
     /* SHA-256 of the blob below, as OpenSSH prints it. */
@@ -321,6 +356,7 @@ int main(void)
         cmocka_unit_test(operations__the_loser_hears_who_holds_the_app),
         cmocka_unit_test(operations__an_end_keeps_what_was_sealed_anew),
         cmocka_unit_test(bus__a_repeated_deploy_gets_the_first_outcome),
+        cmocka_unit_test(bus__a_deploy_that_can_not_begin_has_failed),
         cmocka_unit_test(bus__keys_and_rights),
         cmocka_unit_test(logs__follow_shows_what_comes),
         cmocka_unit_test(operations__another_controller_takes_over),
