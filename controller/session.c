@@ -190,8 +190,8 @@ static void started(void *arg)
     if (s->oneoff.recorded && !good && !oneoff_may_run(s->err.code)) {
         start_record(s, NULL);
     }
-    if (good && !s->bev) {
-        session_agent_hang_up(s); /* the client left meanwhile */
+    if (good && s->state != SESSION_STARTING) {
+        session_agent_hang_up(s); /* the client left meanwhile, or had to go */
     }
     if (!session_come_back(s) || s->state != SESSION_STARTING) {
         return;
@@ -264,6 +264,40 @@ static void open_session(struct session *s, struct deis_str text)
         s->pending--;
         session_fail(s, "too many requests at once, try again");
     }
+}
+
+/* --- the right --- */
+
+/* An etcd that is away takes no right back. */
+static void check_work(void *arg)
+{
+    struct session *s = arg;
+    struct deis_err err = DEIS_ERR_INIT;
+    int r = auth_still(s->ctl, s->oneoff.user, s->token, s->oneoff.app, s->right, &err);
+
+    s->allowed = r != DEIS_DENIED && r != DEIS_NOT_FOUND;
+}
+
+static void checked(void *arg)
+{
+    struct session *s = arg;
+
+    s->checking = false;
+    if (session_come_back(s) && !s->allowed && s->state != SESSION_OVER) {
+        session_fail(s, "you may no longer run commands of this app");
+    }
+}
+
+/* Ask again what the request was admitted for. When there is no room the next tick does. */
+static void check(struct session *s)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (s->checking || s->state == SESSION_OVER) {
+        return;
+    }
+    s->checking = deis_workers_run(s->ctl->requests, check_work, checked, s, &err) == DEIS_OK;
+    s->pending += s->checking;
 }
 
 /* --- what the client says --- */
@@ -395,6 +429,7 @@ static void on_tick(void *arg)
     if (now - s->agent_ms > AGENT_CALM_MS) {
         session_agent_control(s, true);
     }
+    check(s);
     deis_timer_after(s->tick, TICK_MS);
 }
 
@@ -435,6 +470,8 @@ void session_start(const struct api *a, struct deis_http_req *req)
                                  .source = deis_strdup(a->source),
                                  .mode = DEIS__RUN_MODE__RUN_ATTACHED };
     snprintf(s->oneoff.request, sizeof(s->oneoff.request), "%s", a->id);
+    snprintf(s->token, sizeof(s->token), "%s", a->token);
+    s->right = a->match.route->right;
     s->peer_ms = s->said_ms = s->agent_ms = deis_now_ms();
     s->tick = deis_timer_new(a->ctl->loop, on_tick, s);
     s->retry = deis_timer_new(a->ctl->loop, session_agent_retry, s);

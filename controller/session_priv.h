@@ -6,6 +6,7 @@
 #ifndef CONTROLLER_SESSION_PRIV_H
 #define CONTROLLER_SESSION_PRIV_H
 
+#include "controller/core/access.h"
 #include "controller/oneoff.h"
 
 #include "lib/wire/run_frame.h"
@@ -30,7 +31,13 @@ struct session {
     struct deis_timer *retry;
     struct oneoff oneoff;
     struct deis_err err; /* of the start */
-    uint64_t agent_ms;   /* last answer of the agent */
+    /* may the caller still do it? */
+    char token[65]; /* its hash */
+    enum access_right right;
+    bool checking;
+    bool allowed;
+    /* the agent */
+    uint64_t agent_ms; /* last answer of the agent */
     /* output */
     bool polling;
     uint64_t offset;

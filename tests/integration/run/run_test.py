@@ -123,6 +123,24 @@ class OnATerminal(RunCase):
         finally:
             del self.p.person['DEIS_PROFILE']
 
+    def test_ends_with_the_right_to_run_it(self):
+        perms = 'apps/%s/perms' % APP
+        self.assertEqual(self.p.send('POST', perms, 'mira', {'username': 'eve'})[0], 201)
+        owner = self.shell()
+        self.p.person['DEIS_PROFILE'] = 'eve'
+        try:
+            t = self.shell()
+        finally:
+            del self.p.person['DEIS_PROFILE']
+        self.assertEqual(self.p.send('DELETE', perms + '/eve', 'mira')[0], 204)
+        t.expect('you may no longer run commands of this app')
+        self.assertEqual(t.end(), 255)
+        rig.wait_for(lambda: len(self.p.containers()) == 1, "the owner's container is left alone", 60)
+        owner.type('exit 7\r')
+        self.assertEqual(owner.end(), 7)
+        self.p.wait_gone()
+        self.p.wait_down()
+
 
 class WithAPipe(RunCase):
     def test_ten_megabytes_there_and_back(self):
