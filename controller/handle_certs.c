@@ -139,6 +139,12 @@ static const char *ssl_reason(void)
     return text ? text : "not PEM";
 }
 
+/* Else OpenSSL asks on the terminal, or at stdin, and waits for the answer. */
+static int no_password(char *buf, int size, int writing, void *arg)
+{
+    return -1;
+}
+
 static BIO *pem(const char *text)
 {
     return BIO_new_mem_buf(text, (int)strlen(text));
@@ -166,12 +172,12 @@ static void check_pair(struct fields *f, const char *certificate, const char *ke
 {
     BIO *cert_bio = pem(certificate);
     BIO *key_bio = pem(key);
-    X509 *cert = PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
+    X509 *cert = PEM_read_bio_X509(cert_bio, NULL, no_password, NULL);
 
     if (!cert) {
         fields_error(f, "certificate", "Could not load certificate: %s", ssl_reason());
     } else {
-        EVP_PKEY *pkey = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+        EVP_PKEY *pkey = PEM_read_bio_PrivateKey(key_bio, NULL, no_password, NULL);
         if (!pkey) {
             fields_error(f, "key", "Could not load key: %s", ssl_reason());
         } else if (X509_check_private_key(cert, pkey) != 1) {

@@ -94,6 +94,16 @@ describe('X certificates, K keys', () => {
     assert.ok(!stored.includes(own.key.split('\n')[1]), 'the key is stored in clear');
   });
 
+  it('X-21 a key with a pass phrase is refused, nobody is asked for it', async () => {
+    const [cert, locked] = [pair('locked.example.com'), paths('plain', 'key')];
+    writeFileSync(locked[0], cert.key);
+    for (const form of [['pkcs8', '-topk8'], ['ec', '-aes256']]) {
+      openssl(form[0], ...form.slice(1), '-in', locked[0], '-out', locked[1], '-passout', 'pass:secret');
+      (await addCert({ ...cert, key: readFileSync(locked[1], 'utf8') })).field('key', 'Could not load key: ');
+    }
+    assert.doesNotMatch(w.controller.log(), /pass ?phrase/i);
+  });
+
   it('X-05 no put, no patch', async () => {
     (await w.put('certs', 'ivo', {})).is(405);
     (await w.patch('certs', 'ivo', {})).is(405);
