@@ -9,9 +9,12 @@
 #include "lib/base/clock.h"
 #include "lib/wire/run_frame.h"
 
+#include <unistd.h>
+
 #define OUTPUT_MAX  ((size_t)8 << 20)
 #define POLL_MS     5000
 #define AWAY_MAX_MS 30000 /* how long an agent may be silent */
+#define RETRY_MS    500   /* after a call that failed, be it at once */
 #define RETRY_S     5     /* when too many requests wait */
 
 static struct oneoff oneoff_of(struct api *a, Deis__RunMode mode, const char *command)
@@ -70,6 +73,7 @@ static int follow(const struct oneoff *o, struct deis_buf *output, int *ret_code
             return r;
         }
         if (r < 0) {
+            usleep(RETRY_MS * 1000);
             continue;
         }
         const Deis__RunChunk *chunk = (const Deis__RunChunk *)(const void *)msg;

@@ -2,6 +2,8 @@
 // The engine decides what fails; the stand-in reports it in the engine's words.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { BusFailure, UNAVAILABLE } from './support/bus.mjs';
+import { until } from './support/process.mjs';
 import { BUILDPACK, World } from './support/world.mjs';
 
 const CREATE = /^aborting, failed to create some containers/;
@@ -110,6 +112,27 @@ describe('S scheduler failures, H health checks', () => {
     const got = await w.post(`apps/${app}/run`, 'ivo', { command: 'ls' });
     w.platform.runResult = () => ({ code: 0, output: '' });
     got.detail(503, 'exit code 1');
+  });
+
+  it('S-09 a machine that fails at once is not asked all the time', async () => {
+    const app = await scaled(1);
+    const { runOutput } = w.platform;
+    let asked = 0;
+    let ended = false;
+    w.platform.runOutput = (request) => {
+      asked += 1;
+      if (!ended) {
+        throw new BusFailure(UNAVAILABLE, 'busy');
+      }
+      return runOutput.call(w.platform, request);
+    };
+    const running = w.post(`apps/${app}/run`, 'ivo', { command: 'ls' });
+    await until('it is asked', () => asked > 0);
+    await new Promise((resolve) => setTimeout(resolve, 2000)); // time in which it could ask
+    ended = true;
+    (await running).is(200);
+    w.platform.runOutput = runOutput;
+    assert.ok(asked <= 10, `${asked} times`);
   });
 
   it('H-01 a health check that passes', async () => {
