@@ -12,8 +12,9 @@
 #include "lib/net/log.h"
 #include "lib/wire/json_scan.h"
 
-#define TRIES     8
-#define NAMES_MAX ((size_t)64 << 20) /* bytes of all names */
+#define TRIES               8
+#define NAMES_MAX           ((size_t)64 << 20) /* bytes of all names */
+#define STRUCTURE_TYPES_MAX 61                 /* those of a Procfile, and cmd */
 
 /* Of an app's document, what the API shows beside its url. */
 static const char *const shown[] = { "uuid", "id", "owner", "structure", "created", "updated" };
@@ -208,12 +209,40 @@ static char *generate_name(bool longer)
     return name;
 }
 
+/* What is to run once there is a build; NULL when that is not said, or odd. */
+static json_t *structure_of(struct fields *f)
+{
+    deis_autojson json_t *raw = fields_map(f, "structure");
+    struct deis_err err = DEIS_ERR_INIT;
+    json_t *counts = NULL;
+    const char *type;
+    json_t *count;
+
+    if (!raw) {
+        return NULL;
+    }
+    if (json_object_size(raw) > STRUCTURE_TYPES_MAX) {
+        fields_error(f, "structure", "At most %d process types are allowed", STRUCTURE_TYPES_MAX);
+        return NULL;
+    }
+    json_object_foreach(raw, type, count)
+    {
+        if (!deis_str_is_process_type(deis_str(type))) {
+            fields_error(f, "structure", "'%.64s' is not a valid process type", type);
+            return NULL;
+        }
+    }
+    if (plan_parse_scale(raw, &counts, &err) < 0) {
+        fields_error(f, "structure", "%s", err.msg);
+    }
+    return counts;
+}
+
 static void create(struct api *a, struct fields *f)
 {
     settings_auto struct settings s = { 0 };
     struct deis_err err = DEIS_ERR_INIT;
-    deis_autojson json_t *raw = fields_map(f, "structure");
-    deis_autojson json_t *structure = NULL;
+    deis_autojson json_t *structure = structure_of(f);
     deis_autofree char *id = fields_text(f, "id", 0, 64);
     deis_autojson json_t *doc = NULL;
     bool generated = !fields_has(f, "id");
@@ -222,9 +251,6 @@ static void create(struct api *a, struct fields *f)
     settings_get(a->ctl->settings, &s);
     if (id) {
         names_check_app(f, id, s.subdomain);
-    }
-    if (raw && plan_parse_scale(raw, &structure, &err) < 0) {
-        fields_error(f, "structure", "%s", err.msg);
     }
     if (fields_failed(f)) {
         api_invalid(a, f);

@@ -285,6 +285,16 @@ describe('E beside the checklist', () => {
     (await w.delete(`apps/${app}`, 'eve')).is(204);
   });
 
+  it("E-29 a new app's structure has its limits", async () => {
+    const create = (structure) => w.post('apps', 'ivo', { structure });
+    const types = (n) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`t${i}`, 1]));
+    (await create(types(62))).field('structure', 'At most 61 process types are allowed');
+    for (const name of ['a'.repeat(64), 'Web', '', 'a b']) {
+      (await create({ [name]: 1 })).field('structure', `'${name}' is not a valid process type`);
+    }
+    assert.deepEqual((await create(types(61))).is(201).json.structure, types(61));
+  });
+
   it('E-12 a deploy outlives its controller', async () => {
     const app = await w.built();
     let release;
