@@ -202,7 +202,7 @@ int api_call(struct client *c, const struct request *r, json_t **ret)
         return -1;
     }
     if (ret && a.body.len > 0) {
-        value = deis_json_parse(deis_buf_str(&a.body), &err);
+        value = deis_json_parse_output(deis_buf_str(&a.body), &err);
         if (!value) {
             return client_fail(c, "the controller's answer is no JSON: %s", err.msg);
         }

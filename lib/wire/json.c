@@ -43,7 +43,7 @@ static const char *fault_text(const json_error_t *fault)
     }
 }
 
-json_t *deis_json_parse(struct deis_str text, struct deis_err *err)
+static json_t *parse(struct deis_str text, size_t flags, struct deis_err *err)
 {
     json_error_t fault;
 
@@ -53,12 +53,22 @@ json_t *deis_json_parse(struct deis_str text, struct deis_err *err)
         return NULL;
     }
     json_t *value = json_loadb(text.len ? text.ptr : "", text.len,
-                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &fault);
     if (!value) {
         deis_err_set(err, DEIS_INVALID, "invalid JSON: %s at line %d column %d", fault_text(&fault),
                      fault.line, fault.column);
     }
     return value;
+}
+
+json_t *deis_json_parse(struct deis_str text, struct deis_err *err)
+{
+    return parse(text, 0, err);
+}
+
+json_t *deis_json_parse_output(struct deis_str text, struct deis_err *err)
+{
+    return parse(text, JSON_ALLOW_NUL, err);
 }
 
 char *deis_json_dump(const json_t *value)

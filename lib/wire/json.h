@@ -21,6 +21,8 @@ static inline void deis_json_autofree_(json_t **j)
 
 /* Parse one value. Yours. NULL with err (DEIS_INVALID, "... line 1 column 5") when it is none. */
 json_t *deis_json_parse(struct deis_str text, struct deis_err *err) deis_must_check;
+/* The same, but its texts may hold NUL, as what a program has printed: ask for their lengths. */
+json_t *deis_json_parse_output(struct deis_str text, struct deis_err *err) deis_must_check;
 /* Compact, keys in insertion order; yours (free). Never NULL. */
 char *deis_json_dump(const json_t *value);
 

@@ -202,6 +202,10 @@ class WithAPipe(RunCase):
             self.assertIn('e\n', r.stdout.decode())
             self.assertEqual(r.stderr, b'')
 
+    def test_output_with_any_bytes(self):
+        r = self.p.deis('run', '-a', APP, '--', "printf 'a\\000b\\377\\n'")
+        self.assertTrue(r.stdout.endswith('...\na\0b\ufffd\n'.encode()), r.stdout)
+
     def test_one_line_of_64_kib(self):
         r = self.p.deis('run', '-a', APP, '--', 'head -c 65536 /dev/zero | while read -r x; do :; done; yes | head -c 65536')
         self.assertEqual(len(r.stdout.split(b'...\n', 1)[1]), 65536)

@@ -63,6 +63,19 @@ static void parse__never_quotes_the_input(void **state)
     assert_non_null(strstr(err.msg, "line 1"));
 }
 
+static void parse__takes_nul_where_a_program_may_have_printed_it(void **state)
+{
+    static const char text[] = "[3, \"a\\u0000b\"]";
+    struct deis_err err = DEIS_ERR_INIT;
+    deis_autojson json_t *v = deis_json_parse_output(deis_str(text), &err);
+
+    assert_non_null(v);
+    assert_int_equal(json_string_length(json_array_get(v, 1)), 3);
+    assert_memory_equal(json_string_value(json_array_get(v, 1)), "a\0b", 3);
+    assert_null(deis_json_parse(deis_str(text), &err));
+    assert_null(deis_json_parse_output(DEIS_STR("{\"a\":1,\"a\":2}"), &err));
+}
+
 static void parse__limits_the_depth(void **state)
 {
     struct deis_err err = DEIS_ERR_INIT;
@@ -156,6 +169,7 @@ int main(void)
         cmocka_unit_test(parse__takes_any_value),
         cmocka_unit_test(parse__refuses_what_is_not_strict),
         cmocka_unit_test(parse__never_quotes_the_input),
+        cmocka_unit_test(parse__takes_nul_where_a_program_may_have_printed_it),
         cmocka_unit_test(parse__limits_the_depth),
         cmocka_unit_test(dump__keeps_the_order_of_the_keys),
         cmocka_unit_test(getters__name_the_field),
