@@ -62,7 +62,7 @@ static char *redirect_target(const char *base, const struct deis_httpc_answer *a
     return deis_str_dup(to);
 }
 
-/* One exchange, redirects followed. base NULL: the profile's; token NULL: none. */
+/* One exchange, redirects followed. */
 static int exchange(struct client *c, const struct request *r, struct stream *stream,
                     struct deis_httpc_answer *ret, struct deis_err *err)
 {
@@ -87,6 +87,9 @@ static int exchange(struct client *c, const struct request *r, struct stream *st
         .tls = &tls,
     };
 
+    if (r->unfit) {
+        return deis_err_set(err, DEIS_INVALID, "what is to be sent is no UTF-8 text");
+    }
     if (!c->http) {
         c->http = deis_httpc_new();
     }

@@ -9,6 +9,7 @@ struct request {
     const char *method;
     char *path;   /* from "/v1/" on, encoded */
     json_t *body; /* or NULL */
+    bool unfit;   /* the body can't be made, one of its texts is no UTF-8: not to be sent */
 };
 
 #define request_auto __attribute__((cleanup(request_clear)))

@@ -54,6 +54,19 @@ static void client__account(void **state)
     person_clear(&p);
 }
 
+/* A name in another encoding is no name, and not the caller's own one. */
+static void client__an_odd_name_is_nobody(void **state)
+{
+    struct person p = person_new(*state, "latin");
+
+    person_register(&p);
+    FAILS(&p, "no UTF-8", "auth:cancel", "--username=b\xE9n\xE9", "--yes");
+    FAILS(&p, "no UTF-8", "auth:regenerate", "--username=b\xE9n\xE9");
+    FAILS(&p, "no UTF-8", "apps:create", "--no-remote", "b\xE9n\xE9");
+    WORKS(&p, "=== Apps\n", "apps:list");
+    person_clear(&p);
+}
+
 static void client__questions(void **state)
 {
     struct person p = person_new(*state, "asked");
@@ -509,6 +522,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(client__account),
+        cmocka_unit_test(client__an_odd_name_is_nobody),
         cmocka_unit_test(client__questions),
         cmocka_unit_test(client__keys),
         cmocka_unit_test(client__app_and_its_remote),

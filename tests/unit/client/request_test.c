@@ -152,6 +152,29 @@ static void request__further_pages(void **state)
     assert_string_equal(r.path, "/v1/audit/?page_size=20&app=blog&user=mira&page=10");
 }
 
+/* Without a body they would mean the caller's own account, or any name. */
+static void request__a_body_that_can_not_be_made_is_not_left_out(void **state)
+{
+    static const char odd[] = "b\xE9n\xE9";
+    struct request requests[] = {
+        request_cancel(odd),
+        request_regenerate(odd, false),
+        request_passwd(odd, NULL, "new"),
+        request_app_create(odd),
+        request_login("ivo", odd),
+        request_run("blog", odd, true),
+        request_build("blog", odd, NULL),
+        request_perm_create(NULL, odd),
+    };
+
+    for (size_t i = 0; i < DEIS_COUNT(requests); i++) {
+        assert_true(requests[i].unfit);
+        request_clear(&requests[i]);
+    }
+    request_auto struct request own = request_cancel(NULL);
+    assert_false(own.unfit);
+}
+
 static void request__beyond_the_original(void **state)
 {
     request_is(request_containers_detail("blog", 7), "GET",
@@ -172,6 +195,7 @@ int main(void)
         cmocka_unit_test(request__domains_certs_keys),
         cmocka_unit_test(request__perms_and_users),
         cmocka_unit_test(request__further_pages),
+        cmocka_unit_test(request__a_body_that_can_not_be_made_is_not_left_out),
         cmocka_unit_test(request__beyond_the_original),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
