@@ -231,7 +231,7 @@ static int write_text(const struct kept *k, struct deis_str key, const struct te
     if (deis_buf_failed(&file) || deis_buf_failed(&sealed)) {
         return deis_err_set(err, DEIS_LIMIT, "'%.*s' is too large", DEIS_STR_ARG(key));
     }
-    return deis_file_replace(path, deis_buf_str(&file), 0600, err);
+    return deis_file_put(path, deis_buf_str(&file), 0600, err);
 }
 
 static void work_write(void *arg)
@@ -240,12 +240,15 @@ static void work_write(void *arg)
     size_t cursor = 0;
     struct deis_str key;
     void *value;
+    struct deis_err err = DEIS_ERR_INIT;
 
     while (deis_map_next(b->texts, &cursor, &key, &value)) {
-        struct deis_err err = DEIS_ERR_INIT;
         if (write_text(b->kept, key, value, &err) < 0 && b->err.code == DEIS_OK) {
             b->err = err;
         }
+    }
+    if (deis_folder_sync(b->kept->dir, &err) < 0 && b->err.code == DEIS_OK) {
+        b->err = err;
     }
 }
 
@@ -326,6 +329,8 @@ void kept_commit(struct kept *k)
         deis_autofree char *text = deis_str_dup(key);
         deis_map_set(k->due, deis_str(text), deis_map_take(k->fresh, deis_str(text)));
     }
+    deis_map_free(k->fresh); /* a walk takes as long as it ever was large */
+    k->fresh = deis_map_new(wipe_text);
     write_after(k, DELAY_MS);
 }
 

@@ -47,16 +47,12 @@ int deis_write_all(int fd, struct deis_str text)
 }
 
 /* So that the new name outlives a power cut. */
-static int sync_folder(const char *path)
+int deis_folder_sync(const char *folder, struct deis_err *err)
 {
-    deis_autofree char *folder = deis_strdup(path);
-    char *slash = strrchr(folder, '/');
+    deis_autoclose int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (slash) {
-        slash[slash == folder] = '\0';
-    }
-    deis_autoclose int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? -1 : fsync(fd);
+    return fd < 0 || fsync(fd) < 0 ? deis_err_errno(err, errno, "can't sync '%s'", folder)
+                                   : DEIS_OK;
 }
 
 int deis_folder_lock(const char *folder, int *ret_fd, struct deis_err *err)
@@ -77,7 +73,7 @@ int deis_folder_lock(const char *folder, int *ret_fd, struct deis_err *err)
     return DEIS_OK;
 }
 
-int deis_file_replace(const char *path, struct deis_str text, unsigned mode, struct deis_err *err)
+int deis_file_put(const char *path, struct deis_str text, unsigned mode, struct deis_err *err)
 {
     /* A name of its own: process ids do not tell containers that share a folder apart. */
     deis_autofree char *fresh = deis_asprintf("%s.XXXXXX", path);
@@ -87,10 +83,22 @@ int deis_file_replace(const char *path, struct deis_str text, unsigned mode, str
         return deis_err_errno(err, errno, "can't write '%s'", path);
     }
     if (fchmod(fd, mode) < 0 || deis_write_all(fd, text) < 0 || fsync(fd) < 0 ||
-        rename(fresh, path) < 0 || sync_folder(path) < 0) {
+        rename(fresh, path) < 0) {
         int code = deis_err_errno(err, errno, "can't write '%s'", path);
         (void)unlink(fresh);
         return code;
     }
     return DEIS_OK;
+}
+
+int deis_file_replace(const char *path, struct deis_str text, unsigned mode, struct deis_err *err)
+{
+    deis_autofree char *folder = deis_strdup(path);
+    char *slash = strrchr(folder, '/');
+    int code = deis_file_put(path, text, mode, err);
+
+    if (slash) {
+        slash[slash == folder] = '\0';
+    }
+    return code < 0 ? code : deis_folder_sync(slash ? folder : ".", err);
 }

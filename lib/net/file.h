@@ -15,6 +15,11 @@ int deis_fd_read(int fd, const char *name, struct deis_buf *out,
  * contents or the new. The new file has exactly this mode. */
 int deis_file_replace(const char *path, struct deis_str text, unsigned mode,
                       struct deis_err *err) deis_must_check;
+/* The first half of it, for many files of a folder: until the second, a power cut may bring the old
+ * contents back. */
+int deis_file_put(const char *path, struct deis_str text, unsigned mode,
+                  struct deis_err *err) deis_must_check;
+int deis_folder_sync(const char *folder, struct deis_err *err) deis_must_check;
 /* A data folder is one process': hold it by its file .lock, until *ret_fd (yours) is closed.
  * DEIS_CONFLICT: another one has it. */
 int deis_folder_lock(const char *folder, int *ret_fd, struct deis_err *err) deis_must_check;

@@ -37,6 +37,8 @@ static void file__failure_leaves_the_old_one(void **state)
     assert_int_equal(deis_file_replace("/proc/self/none", DEIS_STR("x"), 0600, &err),
                      DEIS_NOT_FOUND);
     assert_non_null(strstr(err.msg, "/proc/self/none"));
+    assert_int_equal(deis_folder_sync("/proc/self/none", &err), DEIS_NOT_FOUND);
+    assert_non_null(strstr(err.msg, "/proc/self/none"));
 }
 
 static void file__a_descriptor_is_read_to_its_end(void **state)
