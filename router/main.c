@@ -46,14 +46,6 @@ uint64_t router_adopted(const struct router *r)
     return least;
 }
 
-static uint64_t monotonic_us(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 void router_set_policy(const struct router *r, struct route_model *m)
 {
     const struct settings *s = &r->settings;
@@ -81,7 +73,7 @@ void router_set_policy(const struct router *r, struct route_model *m)
 
 static bool build_table(struct router *r)
 {
-    uint64_t start_us = monotonic_us();
+    uint64_t start_us = deis_now_us();
     uint64_t generation = r->table ? r->table->generation + 1 : 1;
     struct route_table *t = route_model_build(r->model, generation);
 
@@ -91,7 +83,7 @@ static bool build_table(struct router *r)
     route_table_unref(r->table);
     r->table = t;
     r->table_ms = deis_now_ms();
-    r->table_build_us = monotonic_us() - start_us;
+    r->table_build_us = deis_now_us() - start_us;
     return true;
 }
 

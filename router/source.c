@@ -2,6 +2,7 @@
 #include "router/source.h"
 
 #include "router/certs.h"
+#include "router/core/pace.h"
 #include "router/core/route_docs.h"
 #include "router/core/route_hold.h"
 #include "router/drains.h"
@@ -13,8 +14,6 @@
 
 enum {
     PREFIXES_MAX = 16,
-    PUBLISH_GAP_MS = 2, /* at least, between two tables; more, when one takes long to make */
-    PUBLISH_REST = 10,  /* times what the last one took */
     STILL_HELD_MS = 10 * 60 * 1000,
 };
 
@@ -39,7 +38,7 @@ struct source {
     size_t count; /* of watched */
     bool synced;
     uint64_t published_ms;
-    uint64_t next_ms; /* not before */
+    struct pace pace;
     struct deis_timer *publish;
 
     /* an etcd that went back */
@@ -198,17 +197,15 @@ static void take_beside_routes(struct source *s)
     }
 }
 
-static void schedule(struct source *s);
-
 /* Of an etcd that went back only routes are used until it is trusted, and none that take any away:
  * certificates, settings and what the disk remembers stay. */
 static void publish(struct source *s)
 {
     struct router *r = s->router;
     bool doubted = s->went_back || s->hold.suspect;
+    uint64_t start_us = deis_now_us();
 
-    s->published_ms = deis_now_ms();
-    s->next_ms = s->published_ms + PUBLISH_GAP_MS;
+    s->published_ms = start_us / 1000;
     sweep(s);
     if (!doubted) {
         take_beside_routes(s);
@@ -220,14 +217,14 @@ static void publish(struct source *s)
     if (!s->hold.suspect) {
         keep(s);
         if (doubted) {
-            schedule(s); /* what is beside the routes */
+            deis_timer_after(s->publish, 0); /* what is beside the routes */
         }
     }
     if (s->hold.suspect && !s->hold.held) {
         deis_timer_after(s->publish, HOLD_SUSPECT_MS);
     }
     drains_update(r->drains);
-    s->next_ms += (PUBLISH_REST + 1) * (deis_now_ms() - s->published_ms);
+    pace_note(&s->pace, start_us, deis_now_us());
 }
 
 static void on_publish(void *arg)
@@ -238,17 +235,16 @@ static void on_publish(void *arg)
 /* Many changes in a row make few tables. */
 static void schedule(struct source *s)
 {
-    uint64_t now_ms = deis_now_ms();
-
     for (size_t i = 0; i < s->count; i++) {
         if (!s->watched[i].synced) {
             return;
         }
     }
-    if (now_ms >= s->next_ms) {
+    uint64_t wait_ms = pace_wait_ms(&s->pace, deis_now_us());
+    if (wait_ms == 0) {
         publish(s);
     } else {
-        deis_timer_after(s->publish, s->next_ms - now_ms);
+        deis_timer_after(s->publish, wait_ms);
     }
 }
 

@@ -15,6 +15,11 @@ uint64_t deis_now_ms(void)
     return now_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
+uint64_t deis_now_us(void)
+{
+    return now_ns(CLOCK_MONOTONIC) / 1000;
+}
+
 uint64_t deis_wall_ms(void)
 {
     return now_ns(CLOCK_REALTIME) / 1000000;

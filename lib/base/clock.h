@@ -6,6 +6,7 @@
 #include "lib/base/buf.h"
 
 uint64_t deis_now_ms(void);  /* monotonic: for deadlines and ages */
+uint64_t deis_now_us(void);
 uint64_t deis_wall_ms(void); /* Unix time in ms: for people and records */
 uint64_t deis_wall_us(void);
 
