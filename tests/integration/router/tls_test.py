@@ -740,8 +740,10 @@ class Etcd(Https):
         for t in threads:
             t.start()
         for i in range(12):
+            number, before = which_number(pairs[(i + 1) % 2]), len(seen)
             self.cert('www.blog.test', pairs[(i + 1) % 2])
-            self.wait_served('www.blog.test', which_number(pairs[(i + 1) % 2]))
+            self.wait_served('www.blog.test', number)
+            rig.wait_for(lambda: failed or number in seen[before:], 'the load has come by it')
         stop.set()
         for t in threads:
             t.join()
