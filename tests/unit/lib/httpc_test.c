@@ -280,7 +280,10 @@ static void httpc__failures_have_their_codes(void **state)
         struct deis_httpc *c = deis_httpc_new();
         deis_autoanswer struct deis_httpc_answer a = { 0 };
         script_start(&s, replies);
-        struct deis_httpc_request req = { .url = s.url, .timeout_ms = 300, .answer_max = 16 };
+        const bool hangs = strcmp(cases[i].reply, HANG) == 0; /* the others are answered */
+        struct deis_httpc_request req = { .url = s.url,
+                                          .timeout_ms = hangs ? 300 : 60000,
+                                          .answer_max = 16 };
         assert_int_equal(call(c, &req, &a, &err), cases[i].code);
         deis_httpc_free(c);
         script_stop(&s);
@@ -365,7 +368,7 @@ static void httpc__a_call_can_be_given_up(void **state)
     struct deis_httpc_request hanging = { .url = s.url, .cancelled = give_up };
     uint64_t start = deis_now_ms();
     assert_int_equal(call(c, &hanging, &a, &err), DEIS_CANCELLED);
-    assert_true(deis_now_ms() - start < 3000);
+    assert_true(deis_now_ms() - start < 20000); /* on a machine that is busy, too */
     deis_httpc_free(c);
     script_stop(&s);
 }
