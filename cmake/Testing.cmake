@@ -26,7 +26,7 @@ function(deis_unit_test name)
     deis_test_binary(test_${name} ${ARGN})
     target_link_libraries(test_${name} PRIVATE PkgConfig::CMOCKA)
     add_test(NAME unit.${name} COMMAND test_${name})
-    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 60
+    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300
                          ENVIRONMENT "${DEIS_TEST_ENV}")
   endif()
 endfunction()
@@ -36,7 +36,7 @@ function(deis_integration_test name)
     deis_test_binary(itest_${name} ${ARGN})
     target_link_libraries(itest_${name} PRIVATE PkgConfig::CMOCKA)
     add_test(NAME integration.${name} COMMAND itest_${name})
-    set_tests_properties(integration.${name} PROPERTIES LABELS integration TIMEOUT 300
+    set_tests_properties(integration.${name} PROPERTIES LABELS integration TIMEOUT 900
                          ENVIRONMENT "DEIS_BIN=${CMAKE_BINARY_DIR}/bin;${DEIS_TEST_ENV}")
   endif()
 endfunction()
@@ -52,7 +52,7 @@ function(deis_fuzz_target name)
     target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.c)
     add_test(NAME replay.${name}
              COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
-    set_tests_properties(replay.${name} PROPERTIES LABELS unit TIMEOUT 60
+    set_tests_properties(replay.${name} PROPERTIES LABELS unit TIMEOUT 300
                          ENVIRONMENT "${DEIS_TEST_ENV}")
   endif()
 endfunction()
