@@ -388,7 +388,7 @@ describe('E beside the checklist', () => {
     for (const answer of answers) {
       answer.detail(503, /./);
     }
-    assert.ok(waited < 15000, `${waited} ms`);
+    assert.ok(waited < 30000, `${waited} ms`);
     await until('the API', async () => (await w.get(`apps/${app}`, 'ivo')).status === 200);
     (await set(app, { B: '2' })).is(201);
   });

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_MAX_MS 20000u
+#define READY_MAX_MS 60000u
 
 bool test_etcd_installed(const char *test)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A raw client of a server that runs on the same loop and thread: whoever waits turns the loop.
- * Every wait ends after five seconds by failing the test.
+ * Every wait ends after half a minute by failing the test.
  */
 #ifndef DEIS_TESTS_LOOP_CLIENT_H
 #define DEIS_TESTS_LOOP_CLIENT_H

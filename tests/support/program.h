@@ -15,7 +15,7 @@ struct program {
 /* Start $DEIS_BIN/<name> with argv (NULL-terminated, without the program's name). It is killed when
  * the test ends, whatever way. */
 void program_start(struct program *p, const char *name, const char *const *argv);
-/* Wait until something accepts connections on the port, 20 s at most. */
+/* Wait until something accepts connections on the port, a minute at most. */
 void program_wait_port(uint16_t port);
 /* Send a signal and wait for the end; returns the wait status. */
 int program_stop(struct program *p, int signal);

@@ -73,7 +73,7 @@ export class Person {
       const child = spawn(join(bin, 'deis'), args, {
         cwd: options.cwd || this.folder,
         env: { PATH: `${this.path}:${process.env.PATH}`, HOME: this.home, LANG: 'C.UTF-8', ...options.env },
-        timeout: 20000,
+        timeout: 60000,
       });
       const out = [];
       const err = [];

@@ -47,7 +47,7 @@ export function freePort() {
   });
 }
 
-export async function until(what, probe, timeoutMs = 20000) {
+export async function until(what, probe, timeoutMs = 60000) {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const got = await probe();
@@ -105,11 +105,11 @@ export class Program {
         throw new Error(`${this.name} ended with ${this.status}:\n${this.log()}`);
       }
       return portAnswers(port);
-    }, 20000);
+    }, 60000);
   }
 
   async stop(signal = 'SIGTERM') {
-    const late = setTimeout(() => this.child.kill('SIGKILL'), 15000);
+    const late = setTimeout(() => this.child.kill('SIGKILL'), 60000);
     this.child.kill(signal);
     const status = await this.ended;
     clearTimeout(late);

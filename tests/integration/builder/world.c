@@ -25,7 +25,7 @@
 #define BUSYBOX       "/bin/busybox"
 #define GIT_UID       7001
 #define GIT_GID       7000
-#define WAIT_MS       30000
+#define WAIT_MS       60000
 
 static void must(int rc, const char *what)
 {

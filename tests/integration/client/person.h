@@ -6,7 +6,7 @@
 #include "tests/integration/controller/harness.h"
 
 #define OUT_MAX (1024 * 1024)
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 
 /* A home with a profile, and a folder with a repository. */
 struct person {

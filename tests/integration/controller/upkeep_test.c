@@ -13,7 +13,7 @@ static char *mira; /* tokens: the first user is the administrator */
 static char *ivo;
 
 #define C       (&world.first)
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 
 static int setup(void **state)
 {

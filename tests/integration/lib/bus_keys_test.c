@@ -218,7 +218,7 @@ static void bus_keys__change_while_calls_go_on(void **state)
     }
     /* Who has the old key alone is not heard any more. */
     struct deis_bus_sync *late = deis_bus_sync_new(&old, "late");
-    assert_int_equal(call(late, w->address, 1500, &err), DEIS_TIMEOUT);
+    assert_int_equal(call(late, w->address, 3000, &err), DEIS_TIMEOUT);
     deis_bus_sync_free(late);
 }
 

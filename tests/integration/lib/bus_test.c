@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/reqrep.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GUARD_MS 30000 /* no case waits longer */
+#define GUARD_MS 60000 /* no case waits longer */
 
 static struct deis_key test_key(void)
 {
@@ -526,7 +527,7 @@ struct hand {
 static void hand_open(struct hand *h, struct fixture *f, const char *op)
 {
     Deis__KeyLookup ask = DEIS__KEY_LOOKUP__INIT;
-    int ms = 5000;
+    int ms = GUARD_MS;
 
     memset(h, 0, sizeof(*h));
     assert_int_equal(deis_bus_socket_open(NN_REQ, &h->sock, NULL), 0);
@@ -643,29 +644,34 @@ static void bus__restarted_server_answers_what_was_pending(void **state)
     struct fixture *f = *state;
     struct result r[20];
     unsigned left = DEIS_COUNT(r);
+    char lost[16];
 
     for (unsigned i = 0; i < DEIS_COUNT(r); i++) {
-        send_text(f, "test.slow", NULL, i < 10 ? "2000" : "60", 20000, &left, &r[i]);
+        send_text(f, "test.slow", NULL, i < 10 ? "4000" : "60", GUARD_MS, &left, &r[i]);
     }
-    /* Those of 60 ms are answered, the others get lost. */
+    /* Those of 60 ms are answered, the others get lost (on a busy machine some do not). */
     while (left > 10) {
         event_base_loop(deis_loop_base(f->loop), EVLOOP_ONCE);
     }
+    assert_true(left > 0);
+    snprintf(lost, sizeof(lost), "%u", left);
     end_server(f, SIGKILL);
     f->server = start_self("--serve", f->address);
     run_loop(f);
     for (unsigned i = 0; i < DEIS_COUNT(r); i++) {
         assert_int_equal(r[i].code, 0);
     }
-    assert_stats(f, "0", "10");
+    assert_stats(f, "0", lost);
 }
 
 static void bus__deadline_ends_a_request(void **state)
 {
     struct fixture *f = *state;
     struct result r;
-    uint64_t before = deis_now_ms();
 
+    call(f, "test.echo", NULL, "", 20000, &r); /* so that there is a connection */
+    assert_int_equal(r.code, 0);
+    uint64_t before = deis_now_ms();
     call(f, "test.slow", NULL, "5000", 300, &r);
     assert_int_equal(r.code, DEIS_TIMEOUT);
     assert_true(deis_now_ms() - before >= 300 - TIMER_TICK_MS);
@@ -697,12 +703,14 @@ struct hole {
     int listener;
     uint16_t server_port;
     int swallowed;
+    _Atomic bool greeted; /* the first connection stands */
 };
 
 static void *run_hole(void *arg)
 {
     struct hole *h = arg;
     struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct pollfd next = { .fd = h->listener, .events = POLLIN };
     char buf[4096];
     ssize_t n;
 
@@ -711,6 +719,8 @@ static void *run_hole(void *arg)
     if (write(h->swallowed, "\0SP\0\0\x31\0\0", 8) != 8) {
         return NULL;
     }
+    h->greeted = true;
+    (void)poll(&next, 1, -1); /* takes no descriptor while there may be none */
     int from = accept(h->listener, NULL, NULL);
     int to = socket(AF_INET, SOCK_STREAM, 0);
     in.sin_port = htons(h->server_port);
@@ -739,6 +749,7 @@ static void *run_hole(void *arg)
 static void hole_open(struct hole *h, struct fixture *f, struct fixture *ret, pthread_t *thread)
 {
     *ret = *f;
+    h->greeted = false;
     h->server_port = f->port;
     h->listener = listen_free_port(&ret->port);
     snprintf(ret->address, sizeof(ret->address), "tcp://127.0.0.1:%u", ret->port);
@@ -769,10 +780,22 @@ static void bus__silent_connection_is_replaced(void **state)
     hole_close(&h, thread);
 }
 
-static void on_descriptors_gone(void *arg)
-{
-    const struct rlimit none = { .rlim_cur = 3, .rlim_max = *(rlim_t *)arg };
+struct shortage {
+    struct hole *hole;
+    struct deis_timer *timer;
+    rlim_t max;
+};
 
+/* No descriptor is left from when the first connection stands. */
+static void on_look(void *arg)
+{
+    struct shortage *s = arg;
+    const struct rlimit none = { .rlim_cur = 3, .rlim_max = s->max };
+
+    if (!s->hole->greeted) {
+        deis_timer_after(s->timer, TIMER_TICK_MS);
+        return;
+    }
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 }
 
@@ -788,15 +811,16 @@ static void bus__connection_that_could_not_be_replaced_is_tried_again(void **sta
 
     hole_open(&h, f, &through, &thread);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    struct deis_timer *gone = deis_timer_new(f->loop, on_descriptors_gone, &before.rlim_max);
-    deis_timer_after(gone, 1000);
+    struct shortage shortage = { .hole = &h, .max = before.rlim_max };
+    shortage.timer = deis_timer_new(f->loop, on_look, &shortage);
+    deis_timer_after(shortage.timer, TIMER_TICK_MS);
     call(&through, "test.echo", NULL, "in vain", DEIS_BUS_SILENT_MS + 1000, &r);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(r.code, DEIS_TIMEOUT);
     call(&through, "test.echo", NULL, "at last", 20000, &r);
     assert_int_equal(r.code, 0);
     assert_string_equal(r.user, "at last");
-    deis_timer_free(gone);
+    deis_timer_free(shortage.timer);
     nn_close(other);
     end_server(f, SIGTERM);
     hole_close(&h, thread);
@@ -862,8 +886,11 @@ static void bus__sync_calls(void **state)
     assert_int_equal(call_sync(c, f->address, "test.fail", "", 20000, &got, &err), DEIS_CONFLICT);
     assert_int_equal(call_sync(c, f->address, "test.slow", "5000", 300, &got, &err), DEIS_TIMEOUT);
     end_server(f, SIGKILL);
-    assert_int_equal(call_sync(c, f->address, "test.echo", "two", 300, &got, &err),
-                     DEIS_UNAVAILABLE);
+    int r = DEIS_TIMEOUT; /* as long as the library does not know that its connection is gone */
+    for (uint64_t end = deis_now_ms() + GUARD_MS; r == DEIS_TIMEOUT && deis_now_ms() < end;) {
+        r = call_sync(c, f->address, "test.echo", "two", 300, &got, &err);
+    }
+    assert_int_equal(r, DEIS_UNAVAILABLE);
     f->server = start_self("--serve", f->address);
     assert_int_equal(call_sync(c, f->address, "test.echo", "two", 20000, &got, &err), 0);
     assert_string_equal(got->public_key, "1");
@@ -884,7 +911,7 @@ static void *run_sync_job(void *arg)
 
     for (int i = 0; i < 50; i++) {
         Deis__KeyOwner *got = NULL;
-        if (call_sync(job->c, job->f->address, "test.echo", "job", 10000, &got, &err) == 0) {
+        if (call_sync(job->c, job->f->address, "test.echo", "job", GUARD_MS, &got, &err) == 0) {
             job->good++;
             deis__key_owner__free_unpacked(got, NULL);
         }

@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#define CALL_MS 20000
+#define CALL_MS 60000
 
 struct fixture {
     struct program logger;
@@ -203,7 +203,7 @@ static void logger__a_reader_waits_for_the_next_line(void **state)
     deis_autofree char *cursor = deis_strdup(lines->cursor);
     deis__log_lines__free_unpacked(lines, NULL);
     assert_int_equal(pthread_create(&thread, NULL, append_later, f), 0);
-    lines = read_log(f, "tail", "", 0, cursor, 20000);
+    lines = read_log(f, "tail", "", 0, cursor, CALL_MS);
     pthread_join(thread, NULL);
     assert_int_equal(lines->n_entries, 1);
     expect_line(lines, 0, "line 4");
@@ -257,7 +257,7 @@ static void *follow(void *arg)
     struct fixture own = *follower->f; /* a connection belongs to one thread */
 
     own.bus = deis_bus_sync_new(&own.key, "follower");
-    follower->lines = read_log(&own, "anew", "", 0, follower->cursor, 8000);
+    follower->lines = read_log(&own, "anew", "", 0, follower->cursor, CALL_MS);
     deis_bus_sync_free(own.bus);
     return NULL;
 }
@@ -292,9 +292,11 @@ struct writer {
     struct fixture f;
     char app[16];
     uint64_t acknowledged;
+    const bool *ending; /* the logger was told to end */
 };
 
-/* One line after the other until the logger is gone. */
+/* One line after the other until the logger is gone. One that is not acknowledged is sent again:
+ * the logger may be slow. */
 static void *write_until_refused(void *arg)
 {
     struct writer *w = arg;
@@ -317,7 +319,11 @@ static void *write_until_refused(void *arg)
         msg.n_lines = 1;
         if (deis_bus_call_sync(w->f.bus, w->f.address, "logger.append", NULL, &msg.base,
                                &deis__log_appended__descriptor, 1000, NULL, &err) < 0) {
-            break;
+            if (__atomic_load_n(w->ending, __ATOMIC_ACQUIRE)) {
+                break;
+            }
+            n--;
+            continue;
         }
         __atomic_store_n(&w->acknowledged, n, __ATOMIC_RELEASE);
     }
@@ -349,10 +355,12 @@ static void logger__it_ends_in_order_while_lines_come_in(void **state)
     struct writer writers[4] = { 0 };
     pthread_t threads[4];
     pthread_t reader;
+    bool ending = false;
     uint64_t end = deis_now_ms() + CALL_MS;
 
     for (size_t i = 0; i < DEIS_COUNT(writers); i++) {
         writers[i].f = *f;
+        writers[i].ending = &ending;
         snprintf(writers[i].app, sizeof(writers[i].app), "load-%zu", i);
         assert_int_equal(pthread_create(&threads[i], NULL, write_until_refused, &writers[i]), 0);
     }
@@ -363,6 +371,7 @@ static void logger__it_ends_in_order_while_lines_come_in(void **state)
             sched_yield();
         }
     }
+    __atomic_store_n(&ending, true, __ATOMIC_RELEASE);
     assert_int_equal(program_stop(&f->logger, SIGTERM), 0);
     for (size_t i = 0; i < DEIS_COUNT(writers); i++) {
         pthread_join(threads[i], NULL);

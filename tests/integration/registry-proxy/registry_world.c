@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 
 void world_start(struct world *w, const char *const *more)
 {

@@ -78,7 +78,7 @@ class Terminal:
         self.shown += data
         return bool(data)
 
-    def expect(self, text, deadline=30):
+    def expect(self, text, deadline=rig.DEADLINE):
         end = time.monotonic() + deadline
         while text.encode() not in self.shown:
             if time.monotonic() > end or not self.read(0.2):
@@ -98,7 +98,7 @@ class Terminal:
             os.close(self.fd)
             self.fd = -1
 
-    def end(self, deadline=45):
+    def end(self, deadline=2 * rig.DEADLINE):
         """Its exit status, or minus the signal; the terminal is as it was."""
         end = time.monotonic() + deadline
         while True:
@@ -206,7 +206,7 @@ class Platform:
         request = urllib.request.Request('http://127.0.0.1:%d/v1/%s' % (self.http, path), method=method, headers=headers,
                                          data=json.dumps(body).encode() if body is not None else None)
         try:
-            with urllib.request.urlopen(request, timeout=60) as r:
+            with urllib.request.urlopen(request, timeout=rig.DEADLINE) as r:
                 text, status = r.read(), r.status
         except urllib.error.HTTPError as e:
             text, status = e.read(), e.code
@@ -219,7 +219,7 @@ class Platform:
         how.setdefault('stdin', None if 'input' in how else subprocess.DEVNULL)
         if how['stdin'] is None:
             del how['stdin']
-        how.setdefault('timeout', 90)
+        how.setdefault('timeout', 3 * rig.DEADLINE)
         r = subprocess.run([os.path.join(BIN, 'deis'), *words], env={**os.environ, **self.person}, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, **how)
         if check and r.returncode != 0:

@@ -164,7 +164,7 @@ class WithAPipe(RunCase):
         client = self.piped('--no-tty', 'yes')
         client.stdout.read(5 * MB)
         client.stdout.close()
-        self.assertEqual(client.wait(30), -signal.SIGPIPE)
+        self.assertEqual(client.wait(rig.DEADLINE), -signal.SIGPIPE)
         client.stdin.close()
         client.stderr.close()
         self.p.wait_gone()
@@ -190,7 +190,7 @@ class WithAPipe(RunCase):
         self.assertEqual(client.stdout.readline(), b'up\n')
         client.send_signal(signal.SIGINT)
         self.assertEqual(client.stdout.readline(), b'told\n')
-        self.assertEqual(client.wait(30), 5)
+        self.assertEqual(client.wait(rig.DEADLINE), 5)
         client.communicate()
 
     def test_without_input_all_is_as_ever(self):
@@ -243,7 +243,9 @@ class Detached(RunCase):
             self.p.wait_gone()
             self.p.wait_down()
         finally:
+            told = self.p.controller.said().count('key=runTimeout')
             self.p.etcd.delete('config/controller/runTimeout')
+            rig.wait_for(lambda: self.p.controller.said().count('key=runTimeout') > told, 'others have their time again')
         self.assertEqual(self.p.runs()[-1]['exit']['code'], 137)
 
     def test_destroyed_app_takes_it_along(self):
@@ -302,7 +304,7 @@ class Killed(RunCase):
         rig.wait_for(lambda: 'run started' in self.p.agent.said().split('run ended')[-1], 'command runs')
         self.p.agent.kill()
         self.again(self.p.agent)
-        out = client.communicate(timeout=60)[0]
+        out = client.communicate(timeout=2 * rig.DEADLINE)[0]
         self.assertEqual((client.returncode, out.split(b'...\n')[1]), (3, b'one\ntwo\n'))
         self.p.wait_gone()
 

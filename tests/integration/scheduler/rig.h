@@ -13,7 +13,7 @@
 #include "lib/net/bus.h"
 #include "lib/net/docker.h"
 
-#define RIG_WAIT_MS 60000
+#define RIG_WAIT_MS 120000
 #define RIG_OPTIONS 4 /* words */
 
 struct rig;

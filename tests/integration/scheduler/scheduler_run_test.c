@@ -22,7 +22,7 @@ static const struct how on_terminal = { .mode = DEIS__RUN_MODE__RUN_ATTACHED,
                                         .tty = true,
                                         .timeout_ms = 60000 };
 static const struct how collected = { .timeout_ms = 60000 };
-static const struct how short_lived = { .timeout_ms = 3000 };
+static const struct how short_lived = { .timeout_ms = 6000 };
 static const struct how detached = { .mode = DEIS__RUN_MODE__RUN_DETACHED, .timeout_ms = 60000 };
 
 static int setup(void **state)
@@ -226,7 +226,7 @@ static void run__keeps_its_time_limit_when_the_agent_dies(void **state)
     int code = 0;
     size_t one = 1;
 
-    start_how(r, id, script, (struct how){ .timeout_ms = 4000 }, NULL);
+    start_how(r, id, script, (struct how){ .timeout_ms = 10000 }, NULL);
     rig_wait(r, "its first line", line_is_logged, &one);
     rig_scheduler_kill(r);
     rig_scheduler_start(r);

@@ -111,10 +111,10 @@ static void scheduler__a_release_that_fails_leaves_the_old_one_alone(void **stat
         const char *reason;
     } cases[] = {
         { "echo boom; exit 7", NULL, 0, "web.1 exited with code 7 before it was ready" },
-        { "exec busybox sleep 1000", NULL, 2000,
-          "web.1 was not ready within 2 s: port 5000 does not accept connections" },
-        { SERVE("bad"), "/missing", 8000,
-          "web.1 was not ready within 8 s: GET /missing on port 5000 answered 404 instead of 200" },
+        { "exec busybox sleep 1000", NULL, 4000,
+          "web.1 was not ready within 4 s: port 5000 does not accept connections" },
+        { SERVE("bad"), "/missing", 15000,
+          "web.1 was not ready within 15 s: GET /missing on port 5000 answered 404 instead of 200" },
     };
     struct rig *r = *state;
     unsigned one = 1;
