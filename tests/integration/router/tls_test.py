@@ -308,6 +308,16 @@ class Static(Https):
             else:
                 self.assertIn(b'handshake failure', out.stderr)
 
+    def test_key_exchange(self):
+        for groups, key in (('X25519', b'X25519'), ('P-384', b'secp384r1'), ('ffdhe8192:P-256', b'prime256v1'),
+                            ('ffdhe2048', None), ('ffdhe8192', None)):
+            out = subprocess.run(['openssl', 's_client', '-connect', '127.0.0.1:%d' % self.https, '-servername', 'app.site.test',
+                                  '-brief', '-tls1_3', '-groups', groups], input=b'', capture_output=True)
+            if key:
+                self.assertRegex(out.stderr, b'Server Temp Key: .*' + key)
+            else:
+                self.assertIn(b'handshake failure', out.stderr)
+
     def test_tickets_work_at_every_worker(self):
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context = self.ca.context(minimum_version=version, maximum_version=version)
