@@ -11,6 +11,7 @@
 #define API_VERSION      "1.7"
 #define PLATFORM_VERSION "1.13.4"
 #define BODY_MAX         (1 << 20)
+#define BODIES_MAX       (32 << 20) /* of all requests that are coming in */
 #define CONNECTIONS_MAX  512
 #define SSH_PORT         2222 /* what clients take for granted */
 #define HTML             "text/html; charset=utf-8"
@@ -55,7 +56,7 @@ static void set_headers(struct deis_http_req *req)
 static const char *format_refusal(int *status, const char *text, struct deis_buf *fields,
                                   struct deis_buf *body)
 {
-    if (*status >= 500) {
+    if (*status == 501 || *status == 505) {
         *status = 400; /* a version or method that nobody has: the request is at fault, not we */
     }
     for (size_t i = 0; i < DEIS_COUNT(fixed_fields); i++) {
@@ -103,9 +104,7 @@ static void send_answer(struct deis_http_req *req, struct api *a)
         deis_http_reply(req, a->status, a->type, deis_str_n(a->text, a->text_len));
         break;
     case API_EMPTY: deis_http_reply(req, a->status, NULL, DEIS_STR_NONE); break;
-    case API_FOLLOW:
-        follow_start(a, req);
-        break;
+    case API_FOLLOW: follow_start(a, req); break;
     case API_SESSION: session_start(a, req); break;
     }
 }
@@ -305,6 +304,7 @@ int server_start(struct ctl *ctl, const char *address, struct server **ret, stru
 {
     static const struct deis_httpd_ops ops = { .on_request = on_request, .on_gone = on_gone };
     const struct deis_httpd_opts opts = { .body_max = BODY_MAX,
+                                          .bodies_max = BODIES_MAX,
                                           .max_connections = CONNECTIONS_MAX,
                                           .upper_reason = true,
                                           .refusal = format_refusal };

@@ -18,6 +18,7 @@ struct deis_httpd_opts {
     uint64_t head_timeout_ms; /* from the first byte to the end of the head; default 30 s */
     uint64_t idle_timeout_ms; /* silence while reading a body or between requests; default 75 s */
     size_t body_max;          /* bytes of a collected body; 413 beyond; default 1 MiB */
+    size_t bodies_max;        /* of all collected bodies together; 503 beyond; default 64 MiB */
     unsigned max_connections; /* default 1024; beyond: accept pauses */
     bool upper_reason;        /* reason phrases in upper case (the API contract) */
     /* How a refusal of the server itself (malformed, too large, too slow) reads; NULL: its text as

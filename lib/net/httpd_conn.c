@@ -116,7 +116,13 @@ static void deliver(struct conn *c, struct deis_str data)
         c->server->ops.on_body(req, data, c->server->arg);
         return;
     }
+    if (c->server->body_bytes + data.len > c->server->opts.bodies_max) {
+        refuse_request(c, 503, "too many large requests at once, try again");
+        return;
+    }
+    size_t before = req->body.len;
     deis_buf_add_str(&req->body, data);
+    c->server->body_bytes += req->body.len - before;
     if (deis_buf_failed(&req->body)) {
         refuse_request(c, 413, "the request body is too large");
     }

@@ -101,6 +101,7 @@ struct deis_httpd {
     TAILQ_HEAD(conn_list, conn) live;
     struct conn_list dead;
     unsigned live_count;
+    size_t body_bytes; /* of collected bodies */
     bool draining;
     bool drained;
     void (*on_drained)(void *arg);

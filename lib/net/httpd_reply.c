@@ -220,6 +220,7 @@ static void format_head(struct conn *c, int status, const char *type, uint64_t l
 void req_free(struct deis_http_req *req)
 {
     if (req != NULL) {
+        req->conn->server->body_bytes -= req->body.len;
         deis_buf_clear(&req->body);
         deis_buf_clear(&req->fields);
         free(req->head_bytes);

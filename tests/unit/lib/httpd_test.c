@@ -334,6 +334,33 @@ static void httpd__refuses_a_body_over_the_limit(void **state)
     stop(f);
 }
 
+static void httpd__all_bodies_together_have_a_limit(void **state)
+{
+    struct deis_httpd_opts opts = { .bodies_max = 1000 };
+    struct fixture *f = start(&opts);
+    struct loop_client second, third;
+    client_say(&f->c, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 901\r\n\r\n");
+    client_send(&f->c, f->block, 900);
+    loop_settle(f->loop);
+    client_open(&second, f->loop, deis_httpd_port(f->server));
+    client_say(&second, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n");
+    client_send(&second, f->block, 101);
+    client_expect(&second, "HTTP/1.1 503 ");
+    client_expect_end(&second);
+    client_send(&f->c, f->block, 1);
+    client_expect(&f->c, "HTTP/1.1 200 ");
+    client_open(&third, f->loop, deis_httpd_port(f->server));
+    for (int i = 0; i < 3; i++) {
+        client_say(&third, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+        client_send(&third, f->block, 1000);
+        client_expect_bytes(&third, (size_t)(i + 1) * 1000); /* with the heads it is more */
+    }
+    assert_int_equal(f->requests, 4);
+    client_close(&second);
+    client_close(&third);
+    stop(f);
+}
+
 static void httpd__hostile_heads_are_refused(void **state)
 {
     static const struct {
@@ -684,6 +711,7 @@ int main(void)
         cmocka_unit_test(httpd__bodies_any_split),
         cmocka_unit_test(httpd__says_continue_only_when_it_wants_the_body),
         cmocka_unit_test(httpd__refuses_a_body_over_the_limit),
+        cmocka_unit_test(httpd__all_bodies_together_have_a_limit),
         cmocka_unit_test(httpd__hostile_heads_are_refused),
         cmocka_unit_test(httpd__head_without_end_is_refused),
         cmocka_unit_test(httpd__random_bytes_never_reach_the_service),
