@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-#define BODY_FIELDS_MAX 64
+#define BODY_FIELDS_MAX 64    /* of a form */
+#define BODY_VALUES_MAX 20000 /* of JSON */
 
 static json_t *detail(const char *format, const char *arg)
 {
@@ -22,6 +23,25 @@ static enum body_result bad(json_t **ret_error, const char *reason)
     return BODY_BAD;
 }
 
+/* Each takes some fifty times the memory of its text; commas tell how many there are. */
+static bool has_too_many_values(struct deis_str text)
+{
+    size_t commas = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '"') {
+            in_string = !in_string;
+        } else if (in_string && c == '\\') {
+            i++;
+        } else if (!in_string && c == ',') {
+            commas++;
+        }
+    }
+    return commas >= BODY_VALUES_MAX;
+}
+
 static enum body_result parse_json(struct deis_str body, json_t **ret_body, json_t **ret_error)
 {
     static const char *const names[] = {
@@ -30,8 +50,11 @@ static enum body_result parse_json(struct deis_str body, json_t **ret_body, json
         [JSON_FALSE] = "bool",  [JSON_NULL] = "NoneType"
     };
     struct deis_err err = DEIS_ERR_INIT;
-    json_t *value = deis_json_parse(body, &err);
 
+    if (has_too_many_values(body)) {
+        return bad(ret_error, "too many values");
+    }
+    json_t *value = deis_json_parse(body, &err);
     if (!value) {
         return bad(ret_error, err.msg);
     }
@@ -312,7 +335,7 @@ json_t *fields_map(struct fields *f, const char *name)
     }
     if (json_is_string(value)) {
         struct deis_str text = deis_str_n(json_string_value(value), json_string_length(value));
-        json_t *parsed = deis_json_parse(text, NULL);
+        json_t *parsed = has_too_many_values(text) ? NULL : deis_json_parse(text, NULL);
         if (json_is_object(parsed)) {
             return parsed;
         }

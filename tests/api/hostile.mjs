@@ -42,6 +42,7 @@ const BODIES = {
   'arrays 100,000 deep': deep('[', ']', 100000),
   'objects 20,000 deep': `${'{"a":'.repeat(20000)}1${'}'.repeat(20000)}`,
   'arrays 3,000 deep in a field': `{"id":${deep('[', ']', 3000)}}`,
+  '500,000 values': `{"id":[${'0,'.repeat(499999)}0]}`,
   'an open string of 1 MB': `{"id":"${'a'.repeat(MIB)}`,
 };
 

@@ -54,6 +54,40 @@ static void body__faults_have_the_shapes_of_the_api(void **state)
     assert_string_equal(text(parts, "detail"), "Multipart form parse error");
 }
 
+/* {"a": [0,0,...]}, or the same as a text: {"a": "0,0,..."}; yours. */
+static char *many(const char *begin, size_t commas, const char *end)
+{
+    struct deis_buf b = DEIS_BUF_INIT(1 << 20);
+
+    deis_buf_add_cstr(&b, begin);
+    for (size_t i = 0; i < commas; i++) {
+        deis_buf_add_cstr(&b, "0,");
+    }
+    deis_buf_add_cstr(&b, end);
+    return deis_buf_take(&b, NULL);
+}
+
+static void body__values_are_counted_before_they_are_made(void **state)
+{
+    deis_autofree char *too_many = many("{\"a\":[", 20000, "0]}");
+    deis_autofree char *enough = many("{\"a\":[", 19999, "0]}");
+    deis_autofree char *commas = many("{\"a\":\"\\\"", 30000, "0\"}");
+    deis_autofree char *within = many("{\"a\":\"{\\\"b\\\":[", 20000, "0]}\"}");
+    deis_autojson json_t *error = parse("application/json", too_many, BODY_BAD);
+    deis_autojson json_t *list = parse("application/json", enough, BODY_OK);
+    deis_autojson json_t *text_body = parse("application/json", commas, BODY_OK);
+    deis_autojson json_t *map_body = parse("application/json", within, BODY_OK);
+    struct fields f;
+
+    assert_string_equal(text(error, "detail"), "JSON parse error - too many values");
+    assert_int_equal(json_array_size(json_object_get(list, "a")), 20000);
+    assert_int_equal(strlen(text(text_body, "a")), 60002);
+    fields_init(&f, map_body);
+    assert_null(fields_map(&f, "a"));
+    assert_true(fields_failed(&f));
+    fields_clear(&f);
+}
+
 /* The first message under a field for this value of it; NULL when it passes. */
 static char *fault_of(const char *json, const char *name, unsigned flags, size_t max)
 {
@@ -364,6 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(body__three_formats_give_one_object),
         cmocka_unit_test(body__faults_have_the_shapes_of_the_api),
+        cmocka_unit_test(body__values_are_counted_before_they_are_made),
         cmocka_unit_test(fields__standard_messages),
         cmocka_unit_test(names__app_ids),
         cmocka_unit_test(names__users_and_emails),
