@@ -30,6 +30,7 @@ int main(int argc, char **argv)
         { "serve", serve_main },
         { "keys", keys_main },
         { "session", session_main },
+        { "away", away_main },
     };
 
     char self[PATH_MAX];
@@ -49,5 +50,6 @@ int main(int argc, char **argv)
             return roles[i].run(self, argc - 1, argv + 1);
         }
     }
-    return role_usage("serve [flags] | keys ... | session ...   (serve --help lists the flags)");
+    return role_usage(
+        "serve [flags] | keys ... | session ... | away   (serve --help lists the flags)");
 }

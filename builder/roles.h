@@ -11,6 +11,7 @@
 int serve_main(const char *self, int argc, char **argv);
 int keys_main(const char *self, int argc, char **argv);
 int session_main(const char *self, int argc, char **argv);
+int away_main(const char *self, int argc, char **argv);
 int pre_receive_main(void);
 
 /* Say on stderr how a role is called; returns 2. */

@@ -259,3 +259,18 @@ int session_main(const char *self, int argc, char **argv)
     free(s.app);
     return status;
 }
+
+/* What a login comes to while nobody can tell whose key it is. */
+int away_main(const char *self, int argc, char **argv)
+{
+    static const char why[] =
+        "the platform can't look your key up now, its controller or etcd does "
+        "not answer: try again in a minute";
+    struct ssh_command command;
+
+    if (ssh_command_parse(deis_str(getenv("SSH_ORIGINAL_COMMAND")), &command, NULL) < 0 ||
+        command.verb == SSH_PING) {
+        return say(why);
+    }
+    return refuse(why);
+}

@@ -56,9 +56,9 @@ static void await_images(size_t count)
 
 /* --- refused before anything is built --- */
 
-static void push__unknown_key_is_refused(void **state)
+/* Push with a key that the controller does not know; the exit status of git. */
+static int push_as_stranger(struct deis_buf *out)
 {
-    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
     deis_autofree char *known = deis_strdup(getenv("GIT_SSH_COMMAND"));
     deis_autofree char *other = deis_strdup(known);
 
@@ -66,13 +66,20 @@ static void push__unknown_key_is_refused(void **state)
     assert_non_null(key);
     memcpy(key, WORLD_DIR "/know_", strlen(WORLD_DIR "/know_"));
     assert_int_equal(
-        world_run(WORLD_DIR, &out, (const char *const[]){ "cp", "unknown", "know_", NULL }), 0);
+        world_run(WORLD_DIR, out, (const char *const[]){ "cp", "unknown", "know_", NULL }), 0);
     setenv("GIT_SSH_COMMAND", other, 1);
+    int status = push("stranger", out);
+    setenv("GIT_SSH_COMMAND", known, 1);
+    return status;
+}
+
+static void push__unknown_key_is_refused(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+
     world_new_repo(&world, "stranger", WORLD_APP);
     world_commit("stranger", "Dockerfile", SCRATCH, NULL);
-    int status = push("stranger", &out);
-    setenv("GIT_SSH_COMMAND", known, 1);
-    assert_int_not_equal(status, 0);
+    assert_int_not_equal(push_as_stranger(&out), 0);
     assert_says(&out, "Permission denied (publickey)");
 }
 
@@ -118,6 +125,52 @@ static void ssh__offers_git_and_ping_only(void **state)
         assert_says(&out, " !     ");
         assert_false(contains(&out, "uid="));
     }
+}
+
+/* Who had a key when it could be asked is told so; who had none is refused as ever. */
+static void push__without_a_controller_says_so(void **state)
+{
+    static const char why[] = "its controller or etcd does not answer: try again in a minute";
+    static const char *const others[] = { "ping", "id", "" };
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+
+    assert_int_equal(ssh(&out, "ping"), 0);
+    world_stop_controller(&world);
+    assert_int_not_equal(push("stranger", &out), 0); /* the folder, with the key of ada */
+    assert_says(&out, "fatal: remote error: the platform can't look your key up now");
+    assert_says(&out, why);
+    for (size_t i = 0; i < DEIS_COUNT(others); i++) {
+        assert_int_equal(ssh(&out, others[i]), 1);
+        assert_says(&out, why);
+        assert_false(contains(&out, "pong"));
+        assert_false(contains(&out, "uid="));
+    }
+    assert_int_not_equal(push_as_stranger(&out), 0);
+    assert_says(&out, "Permission denied (publickey)");
+    assert_false(contains(&out, why));
+    world_start_controller(&world);
+    assert_int_equal(ssh(&out, "ping"), 0);
+    assert_says(&out, "pong");
+}
+
+/* A key that was taken away is forgotten. */
+static void push__without_a_controller_a_removed_key_is_refused(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    deis_autofree char *fingerprint = deis_strdup(world.fingerprint);
+    char *digit = world.fingerprint + strlen("SHA256:");
+
+    world_stop_controller(&world);
+    *digit = *digit == 'A' ? 'B' : 'A'; /* somebody else's */
+    world_start_controller(&world);
+    assert_int_not_equal(ssh(&out, "ping"), 0);
+    assert_says(&out, "Permission denied (publickey)");
+    world_stop_controller(&world);
+    assert_int_not_equal(ssh(&out, "ping"), 0);
+    assert_says(&out, "Permission denied (publickey)");
+    memcpy(world.fingerprint, fingerprint, strlen(fingerprint));
+    world_start_controller(&world);
+    assert_int_equal(ssh(&out, "ping"), 0);
 }
 
 /* Connect as a router does, say `first`, and carry stdin and stdout. */
@@ -741,6 +794,8 @@ int main(void)
         cmocka_unit_test(push__unknown_key_is_refused),
         cmocka_unit_test(push__unknown_and_foreign_apps_look_the_same),
         cmocka_unit_test(ssh__offers_git_and_ping_only),
+        cmocka_unit_test(push__without_a_controller_says_so),
+        cmocka_unit_test(push__without_a_controller_a_removed_key_is_refused),
         cmocka_unit_test(ssh__router_tells_the_client_or_is_refused),
         cmocka_unit_test(push__what_must_not_deploy_is_refused_with_its_cause),
         cmocka_unit_test(push__interrupted_build_leaves_nothing),
