@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { BUILDPACK, DOMAIN, World } from './support/world.mjs';
@@ -380,11 +381,14 @@ describe('E beside the checklist', () => {
 
   it('E-14 without etcd: 503 with a reason, at once; afterwards all is well', async () => {
     const app = await w.app();
-    w.etcd.program.child.kill('SIGSTOP');
+    const { pid } = w.etcd.program.child;
+    process.kill(pid, 'SIGSTOP');
+    const isStopped = (thread) => / T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'));
+    await until('etcd has stopped', () => readdirSync(`/proc/${pid}/task`).every(isStopped));
     const started = Date.now();
     const answers = await Promise.all([w.get(`apps/${app}`, 'ivo'), set(app, { A: '1' })].map((p) => p.catch((error) => error)));
     const waited = Date.now() - started;
-    w.etcd.program.child.kill('SIGCONT');
+    process.kill(pid, 'SIGCONT');
     for (const answer of answers) {
       answer.detail(503, /./);
     }

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define DOCKER_SOCKET "/var/run/docker.sock"
@@ -235,6 +236,7 @@ static void storage__a_new_app_of_the_same_name_keeps_its_repository(void **stat
     struct deis_etcd *etcd = open_etcd(w);
     const struct app first = { etcd, "/deis/apps/first", "/v2/first/tags/list" };
     char digest[72];
+    int status;
 
     world_put_image(w, "first", "v1", "{}", "first", WORLD_IMAGE_TYPE, digest);
     world_put_image(w, "again", "v1", "{}", "again", WORLD_IMAGE_TYPE, digest);
@@ -243,6 +245,7 @@ static void storage__a_new_app_of_the_same_name_keeps_its_repository(void **stat
     put_key(etcd, "/deis/apps/marker");
     world_until(w, goes_with_its_app, &first); /* it watches */
     assert_int_equal(kill(w->registry.pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(w->registry.pid, &status, WUNTRACED), w->registry.pid);
     delete_key(etcd, "/deis/apps/again");
     put_key(etcd, "/deis/apps/again");
     assert_int_equal(kill(w->registry.pid, SIGCONT), 0);
