@@ -228,17 +228,8 @@ static int load_static(struct router *r, struct deis_err *err)
 static void on_kept(const char *key, struct deis_str value, void *arg)
 {
     struct router *r = arg;
-    struct deis_str text;
-    uint64_t revision, cluster;
 
-    if (strcmp(key, SOURCE_SEEN) != 0) {
-        source_apply(r, r->model, key, value);
-    } else if (deis_str_split(&value, ' ', &text) &&
-               deis_str_to_u64(text, 0, INT64_MAX, &revision, NULL) == 0 &&
-               deis_str_to_u64(value, 0, UINT64_MAX, &cluster, NULL) == 0) {
-        r->seen_revision = (int64_t)revision;
-        r->seen_cluster = cluster;
-    }
+    source_apply(r, r->model, key, value);
 }
 
 static int load_kept(struct router *r, struct deis_err *err)
@@ -283,7 +274,7 @@ static int load_routes(struct router *r, struct deis_err *err)
         if (load_static(r, err) < 0) {
             return err->code;
         }
-    } else if (saved_load(r->settings.data, r->model, err) < 0) {
+    } else if (saved_load(r->settings.data, r->model, &r->seen, err) < 0) {
         if (err->code != DEIS_NOT_FOUND) {
             deis_warn("no routing table from disk", KV_ERR(err));
         }

@@ -3,7 +3,7 @@
 #ifndef DEIS_ROUTER_ROUTER_H
 #define DEIS_ROUTER_ROUTER_H
 
-#include "router/core/route_model.h"
+#include "router/core/route_file.h"
 #include "router/edge.h"
 #include "router/settings.h"
 #include "router/worker.h"
@@ -47,11 +47,10 @@ struct router {
     unsigned ended_ticks;
     atomic_int idle_wanted;
     struct deis_timer *stop_timer;
-    struct saved *saved; /* the table on disk */
-    struct certs *certs;   /* NULL: no HTTPS */
-    struct kept *kept;     /* NULL with --routes */
-    int64_t seen_revision; /* of etcd, the highest; known from former lives too */
-    uint64_t seen_cluster; /* 0: none yet */
+    struct saved *saved;    /* the table on disk */
+    struct certs *certs;    /* NULL: no HTTPS */
+    struct kept *kept;      /* NULL with --routes */
+    struct route_seen seen; /* known from former lives too */
     struct edge_policy *policy;
     struct edge edge;
     unsigned connections_max; /* of each worker */

@@ -23,21 +23,25 @@ struct saved {
     bool due;
     bool saving;
     struct route_table *table; /* what is on disk; NULL: not known */
-    ino_t inode;               /* of the file */
-    size_t whole;              /* bytes of it that are the table */
-    size_t size;               /* with the changes behind it */
+    struct route_seen seen;
+    ino_t inode;  /* of the file */
+    size_t whole; /* bytes of it that are the table */
+    size_t size;  /* with the changes behind it */
 };
 
 struct save {
     struct saved *saved;
     struct route_table *table;
+    struct route_seen seen;
     char *path;
     int code;
     struct deis_err err;
 };
 
-int saved_load(const char *data, struct route_model *m, struct deis_err *err)
+int saved_load(const char *data, struct route_model *m, struct route_seen *ret_seen,
+               struct deis_err *err)
 {
+    struct route_seen seen = { 0 };
     deis_autofree char *path = deis_asprintf("%s/routes", data);
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(ROUTE_FILE_MAX);
     int code = deis_file_read(path, &text, err);
@@ -45,10 +49,11 @@ int saved_load(const char *data, struct route_model *m, struct deis_err *err)
     if (code < 0) {
         return code;
     }
-    code = route_file_load(m, deis_buf_str(&text), err);
+    code = route_file_load(m, deis_buf_str(&text), &seen, err);
     if (code < 0) {
         return deis_err_wrap(err, "'%s'", path);
     }
+    *ret_seen = seen;
     if (code > 0) {
         deis_warn("the last changes of the saved routing table are torn", KV_S("file", path));
     }
@@ -77,11 +82,12 @@ static int append(struct saved *d, const char *path, struct deis_str text, struc
 static bool save_changes(struct save *s)
 {
     struct saved *d = s->saved;
+    const struct route_saved from = { d->table, d->seen }, to = { s->table, s->seen };
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(ROUTE_FILE_MAX);
     struct deis_err err;
 
-    if (!d->table || !route_file_save_changes(d->table, s->table, &text) ||
-        deis_buf_failed(&text) || d->size + text.len > d->whole + d->whole / 4 + CHANGES_FREE ||
+    if (!d->table || !route_file_save_changes(&from, &to, &text) || deis_buf_failed(&text) ||
+        d->size + text.len > d->whole + d->whole / 4 + CHANGES_FREE ||
         d->size + text.len > ROUTE_FILE_MAX) {
         return false;
     }
@@ -92,9 +98,10 @@ static int save_whole(struct save *s)
 {
     struct saved *d = s->saved;
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(ROUTE_FILE_MAX);
+    const struct route_saved whole = { s->table, s->seen };
     struct stat st;
 
-    route_file_save(s->table, &text);
+    route_file_save(&whole, &text);
     if (deis_buf_failed(&text)) {
         return deis_err_set(&s->err, DEIS_LIMIT, "'%s' would be too large", s->path);
     }
@@ -116,11 +123,17 @@ static void work_save(void *arg)
     s->code = save_changes(s) ? 0 : save_whole(s);
 }
 
+static bool is_newest(const struct router *r, const struct route_table *t,
+                      const struct route_seen *seen)
+{
+    return t == r->table && seen->revision == r->seen.revision && seen->cluster == r->seen.cluster;
+}
+
 static void done_save(void *arg)
 {
     struct save *s = arg;
     struct saved *d = s->saved;
-    uint64_t generation = s->table->generation;
+    bool newest = is_newest(d->router, s->table, &s->seen);
 
     route_table_unref(DEIS_TAKE(d->table));
     if (s->code < 0) {
@@ -128,9 +141,10 @@ static void done_save(void *arg)
         route_table_unref(s->table);
     } else {
         d->table = s->table;
+        d->seen = s->seen;
     }
     d->saving = false;
-    if (d->router->table->generation != generation) {
+    if (!newest) {
         saved_changed(d->router);
     }
     free(s->path);
@@ -147,12 +161,14 @@ static void on_save(void *arg)
     if (!route_registry_sweep(r->registry)) {
         deis_timer_after(d->timer, SWEEP_AGAIN_MS);
     }
-    if (r->settings.routes || !r->live || r->leaving || d->saving || d->table == r->table) {
+    if (r->settings.routes || !r->live || r->leaving || d->saving ||
+        is_newest(r, d->table, &d->seen)) {
         return;
     }
     struct save *s = deis_alloc(sizeof(*s));
     s->saved = d;
     s->table = route_table_ref(r->table);
+    s->seen = r->seen;
     s->path = deis_asprintf("%s/routes", r->settings.data);
     d->saving = true;
     if (deis_workers_run(r->jobs, work_save, done_save, s, &err) < 0) {

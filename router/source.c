@@ -8,6 +8,7 @@
 #include "router/drains.h"
 #include "router/edge.h"
 #include "router/kept.h"
+#include "router/saved.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -85,7 +86,7 @@ static void tell_held(struct source *s)
         deis_error("etcd is older than what this router has seen, or another one: the last routes "
                    "stay in use; restore etcd, or accept it: deisctl config router set " ACCEPT
                    "=now",
-                   KV_I("seen", s->router->seen_revision), KV_I("found", s->held_at));
+                   KV_I("seen", s->router->seen.revision), KV_I("found", s->held_at));
     }
 }
 
@@ -121,25 +122,16 @@ static struct route_table *next_table(struct source *s)
     return NULL;
 }
 
-static void note_seen(struct source *s)
-{
-    char text[48];
-    int len = snprintf(text, sizeof(text), "%lld %llu", (long long)s->router->seen_revision,
-                       (unsigned long long)s->router->seen_cluster);
-
-    kept_note(s->router->kept, SOURCE_SEEN, deis_str_n(text, (size_t)len));
-}
-
 /* What this router goes by now is what it is to start with. */
 static void keep(struct source *s)
 {
-    s->router->seen_revision = newest(s, false);
-    s->router->seen_cluster = deis_etcd_watch_cluster(s->watched[0].watch);
+    s->router->seen.revision = newest(s, false);
+    s->router->seen.cluster = deis_etcd_watch_cluster(s->watched[0].watch);
     for (size_t i = 0; i < s->count; i++) {
         s->watched[i].back = false;
     }
-    note_seen(s);
     kept_commit(s->router->kept);
+    saved_changed(s->router);
 }
 
 static void on_gone(const char *key, void *arg)
@@ -154,7 +146,6 @@ static void sweep(struct source *s)
 {
     if (!s->swept) {
         s->swept = true;
-        note_seen(s);
         kept_sweep(s->router->kept, on_gone, s);
     }
 }
@@ -338,9 +329,9 @@ static void on_synced(int64_t revision, void *arg)
     struct source *s = w->source;
 
     uint64_t cluster = deis_etcd_watch_cluster(w->watch);
-    uint64_t known = w->synced ? w->cluster : s->router->seen_cluster;
+    uint64_t known = w->synced ? w->cluster : s->router->seen.cluster;
     if ((known != 0 && cluster != known) ||
-        revision < (w->synced ? w->revision : s->router->seen_revision)) {
+        revision < (w->synced ? w->revision : s->router->seen.revision)) {
         w->back = true;
         s->went_back = true;
     }

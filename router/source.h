@@ -36,7 +36,5 @@ bool source_held(const struct source *s);
 /* A document for the settings, the certificates, the challenges, or m's limits; NONE: there is
  * none. Others are ignored. */
 void source_apply(struct router *r, struct route_model *m, const char *key, struct deis_str value);
-/* The kept document that says up to which revision etcd was seen, and its cluster. */
-#define SOURCE_SEEN "revision"
 
 #endif

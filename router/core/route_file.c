@@ -136,19 +136,29 @@ static void save_host(const struct route_table *t, struct deis_str host, uint32_
     deis_buf_addf(out, "host %.*s %s\n", DEIS_STR_ARG(host), route_table_at(t, app)->name);
 }
 
+static void save_seen(const struct route_seen *seen, struct deis_buf *out)
+{
+    if (seen->cluster != 0) {
+        deis_buf_addf(out, "seen %lld %llu\n", (long long)seen->revision,
+                      (unsigned long long)seen->cluster);
+    }
+}
+
 static void save_end(struct deis_buf *out)
 {
     deis_buf_addf(out, "end %016llx\n", (unsigned long long)route_file_checksum(deis_buf_str(out)));
 }
 
-void route_file_save(const struct route_table *t, struct deis_buf *out)
+void route_file_save(const struct route_saved *s, struct deis_buf *out)
 {
+    const struct route_table *t = s->table;
     size_t cursor = 0;
     struct deis_str host;
     uint32_t app;
 
     deis_buf_reset(out);
     deis_buf_add_cstr(out, SAVED_HEAD);
+    save_seen(&s->seen, out);
     save_limits(&t->limits, out);
     for (size_t i = 0; i < t->app_count; i++) {
         save_app(route_table_at(t, i), out);
@@ -202,18 +212,22 @@ static void save_changed_host(struct deis_str host, const uint32_t *app, void *a
     }
 }
 
-bool route_file_save_changes(const struct route_table *from, const struct route_table *to,
+bool route_file_save_changes(const struct route_saved *from, const struct route_saved *to,
                              struct deis_buf *out)
 {
-    struct host_changes hosts = { to, out };
+    const struct route_table *old = from->table, *new = to->table;
+    struct host_changes hosts = { new, out };
 
     deis_buf_reset(out);
-    if (from->limits.body_max != to->limits.body_max ||
-        from->limits.answer_timeout_ms != to->limits.answer_timeout_ms) {
-        save_limits(&to->limits, out);
+    if (from->seen.revision != to->seen.revision || from->seen.cluster != to->seen.cluster) {
+        save_seen(&to->seen, out);
     }
-    if (!save_changed_apps(from, to, out) ||
-        !route_hosts_changes(from->hosts, to->hosts, save_changed_host, &hosts)) {
+    if (old->limits.body_max != new->limits.body_max ||
+        old->limits.answer_timeout_ms != new->limits.answer_timeout_ms) {
+        save_limits(&new->limits, out);
+    }
+    if (!save_changed_apps(old, new, out) ||
+        !route_hosts_changes(old->hosts, new->hosts, save_changed_host, &hosts)) {
         return false;
     }
     if (out->len > 0) {
@@ -224,10 +238,35 @@ bool route_file_save_changes(const struct route_table *from, const struct route_
 
 struct load {
     struct route_model *model;
+    struct route_seen *seen;
     char *app;
     enum route_kind kind;
     unsigned number; /* of the line */
 };
+
+static bool load_limits(struct load *l, struct deis_str a, struct deis_str b)
+{
+    struct route_limits limits;
+
+    if (deis_str_to_u64(a, 0, UINT64_MAX, &limits.body_max, NULL) < 0 ||
+        deis_str_to_u64(b, 1, UINT64_MAX / 2, &limits.answer_timeout_ms, NULL) < 0) {
+        return false;
+    }
+    route_model_set_limits(l->model, &limits);
+    return true;
+}
+
+static bool load_seen(struct load *l, struct deis_str a, struct deis_str b)
+{
+    uint64_t revision, cluster;
+
+    if (deis_str_to_u64(a, 0, INT64_MAX, &revision, NULL) < 0 ||
+        deis_str_to_u64(b, 1, UINT64_MAX, &cluster, NULL) < 0) {
+        return false;
+    }
+    *l->seen = (struct route_seen){ (int64_t)revision, cluster };
+    return true;
+}
 
 static bool load_line(struct load *l, struct deis_str line)
 {
@@ -251,13 +290,10 @@ static bool load_line(struct load *l, struct deis_str line)
         return false;
     }
     if (deis_str_eq_cstr(kind, "limits")) {
-        struct route_limits limits;
-        if (deis_str_to_u64(a, 0, UINT64_MAX, &limits.body_max, NULL) < 0 ||
-            deis_str_to_u64(b, 1, UINT64_MAX / 2, &limits.answer_timeout_ms, NULL) < 0) {
-            return false;
-        }
-        route_model_set_limits(l->model, &limits);
-        return true;
+        return load_limits(l, a, b);
+    }
+    if (deis_str_eq_cstr(kind, "seen")) {
+        return load_seen(l, a, b);
     }
     if (deis_str_eq_cstr(kind, "app") || deis_str_eq_cstr(kind, "platform")) {
         free(l->app);
@@ -316,9 +352,10 @@ static int load_block(struct load *l, struct deis_str block, struct deis_err *er
     return 0;
 }
 
-int route_file_load(struct route_model *m, struct deis_str text, struct deis_err *err)
+int route_file_load(struct route_model *m, struct deis_str text, struct route_seen *ret_seen,
+                    struct deis_err *err)
 {
-    struct load l = { .model = m, .kind = ROUTE_APP, .number = 1 };
+    struct load l = { .model = m, .seen = ret_seen, .kind = ROUTE_APP, .number = 1 };
     struct deis_str block;
 
     if (!deis_str_starts(text, SAVED_HEAD)) {

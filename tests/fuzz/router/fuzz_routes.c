@@ -6,20 +6,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void save_and_load(struct route_registry *r, struct route_model *m)
+static void save_and_load(struct route_registry *r, struct route_model *m,
+                          const struct route_seen *seen)
 {
     struct deis_buf first = DEIS_BUF_INIT(1024 * 1024);
     struct deis_buf second = DEIS_BUF_INIT(1024 * 1024);
     struct route_table *t = route_model_build(m, 1);
+    struct route_seen again = { 0 };
     struct route_model *copy = route_model_new(r);
     struct deis_err err;
 
-    route_file_save(t, &first);
-    if (route_file_load(copy, deis_buf_str(&first), &err) < 0) {
+    route_file_save(&(struct route_saved){ t, *seen }, &first);
+    if (route_file_load(copy, deis_buf_str(&first), &again, &err) < 0) {
         abort();
     }
     struct route_table *u = route_model_build(copy, 1);
-    route_file_save(u, &second);
+    route_file_save(&(struct route_saved){ u, again }, &second);
     if (first.len != second.len || route_hosts_count(t->hosts) != route_hosts_count(u->hosts)) {
         abort();
     }
@@ -56,9 +58,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct route_registry *r = route_registry_new();
         struct route_model *m = route_model_new(r);
         struct deis_str text = i == 2 ? deis_buf_str(&saved) : s;
-        int code = i == 0 ? route_file_read_static(m, text, &err) : route_file_load(m, text, &err);
+        struct route_seen seen = { 0 };
+        int code = i == 0 ? route_file_read_static(m, text, &err)
+                          : route_file_load(m, text, &seen, &err);
         if (code >= 0) {
-            save_and_load(r, m);
+            save_and_load(r, m, &seen);
         }
         route_model_free(m);
         route_registry_free(r);

@@ -74,7 +74,7 @@ static void make_saved(struct route_registry *r, struct deis_buf *out)
     route_model_set_service(m, ROUTE_CONTROLLER, "c1", "127.0.0.1:8000", NULL);
     route_model_set_service(m, ROUTE_BUILDER, "b1", "127.0.0.1:2223", "127.0.0.0/8,::1/128");
     struct route_table *t = route_model_build(m, 1);
-    route_file_save(t, out);
+    route_file_save(&(struct route_saved){ t, { 40, 7 } }, out);
     route_table_unref(t);
     route_model_free(m);
 }
@@ -84,11 +84,14 @@ static void saved__comes_back_as_it_was(void **state)
     struct route_registry *r = route_registry_new();
     struct route_model *m = route_model_new(r);
     struct deis_buf text = DEIS_BUF_INIT(65536);
+    struct route_seen seen = { 0 };
     struct deis_err err;
 
     make_saved(r, &text);
-    assert_int_equal(route_file_load(m, deis_buf_str(&text), &err), 0);
+    assert_int_equal(route_file_load(m, deis_buf_str(&text), &seen, &err), 0);
     struct route_table *t = route_model_build(m, 1);
+    assert_int_equal(seen.revision, 40);
+    assert_int_equal(seen.cluster, 7);
     assert_int_equal(t->limits.body_max, 12345);
     assert_int_equal(t->limits.answer_timeout_ms, 678);
     assert_int_equal(route_hosts_count(t->hosts), 4);
@@ -113,18 +116,19 @@ static void saved__torn_or_changed_is_refused(void **state)
 {
     struct route_registry *r = route_registry_new();
     struct deis_buf text = DEIS_BUF_INIT(65536);
+    struct route_seen seen = { 0 };
     struct deis_err err;
 
     make_saved(r, &text);
     for (size_t len = 0; len < text.len; len++) {
         struct route_model *m = route_model_new(r);
-        assert_int_equal(route_file_load(m, deis_str_n(text.data, len), &err), DEIS_INVALID);
+        assert_int_equal(route_file_load(m, deis_str_n(text.data, len), &seen, &err), DEIS_INVALID);
         route_model_free(m);
     }
     for (size_t i = 0; i < text.len; i += 7) {
         struct route_model *m = route_model_new(r);
         text.data[i] ^= 1;
-        assert_int_equal(route_file_load(m, deis_buf_str(&text), &err), DEIS_INVALID);
+        assert_int_equal(route_file_load(m, deis_buf_str(&text), &seen, &err), DEIS_INVALID);
         text.data[i] ^= 1;
         route_model_free(m);
     }
@@ -162,16 +166,17 @@ static char *sorted(struct deis_str text)
 }
 
 static void assert_loads_as(struct route_registry *r, const struct deis_buf *file,
-                            const struct route_table *t)
+                            const struct route_saved *t)
 {
     struct route_model *m = route_model_new(r);
     struct deis_buf first = DEIS_BUF_INIT(1 << 20), second = DEIS_BUF_INIT(1 << 20);
+    struct route_seen seen = { 0 };
     struct deis_err err;
 
-    assert_int_equal(route_file_load(m, deis_buf_str(file), &err), 0);
+    assert_int_equal(route_file_load(m, deis_buf_str(file), &seen, &err), 0);
     struct route_table *loaded = route_model_build(m, 1);
     route_file_save(t, &first);
-    route_file_save(loaded, &second);
+    route_file_save(&(struct route_saved){ loaded, seen }, &second);
     char *a = sorted(deis_buf_str(&first)), *b = sorted(deis_buf_str(&second));
     assert_string_equal(a, b);
     free(a);
@@ -231,31 +236,37 @@ static void changes__lead_from_one_table_to_the_next(void **state)
         (void)snprintf(name, sizeof(name), "first%d.test", i);
         route_model_set_host(m, name, "app1");
     }
-    struct route_table *last = route_model_build(m, 1);
-    route_file_save(last, &file);
+    struct route_saved last = { route_model_build(m, 1), { 1, 7 } };
+    route_file_save(&last, &file);
     for (uint64_t round = 2; round < 300; round++) {
         for (int i = 0; i < (round % 10 == 0 ? 20 : 2); i++) {
             x ^= x << 13, x ^= x >> 7, x ^= x << 17;
             change_something(m, x);
         }
-        struct route_table *next = route_model_build(m, round);
-        if (!next) {
+        struct route_table *t = route_model_build(m, round);
+        if (!t) {
             continue;
         }
-        if (route_file_save_changes(last, next, &more)) {
+        const struct route_saved next = { t, { (int64_t)round / 2, 7 + round / 100 } };
+        if (route_file_save_changes(&last, &next, &more)) {
             deis_buf_add_str(&file, deis_buf_str(&more));
             appended++;
         } else {
-            route_file_save(next, &file);
+            route_file_save(&next, &file);
         }
-        assert_loads_as(r, &file, next);
-        route_table_unref(last);
+        assert_loads_as(r, &file, &next);
+        route_table_unref((struct route_table *)(uintptr_t)last.table);
         last = next;
     }
     assert_true(appended > 200);
-    assert_true(route_file_save_changes(last, last, &more));
+    assert_true(route_file_save_changes(&last, &last, &more));
     assert_int_equal(more.len, 0);
-    route_table_unref(last);
+    /* another revision alone is a change, too */
+    const struct route_saved later = { last.table, { 1000, 7 } };
+    assert_true(route_file_save_changes(&last, &later, &more));
+    deis_buf_add_str(&file, deis_buf_str(&more));
+    assert_loads_as(r, &file, &later);
+    route_table_unref((struct route_table *)(uintptr_t)last.table);
     route_model_free(m);
     deis_buf_clear(&file);
     deis_buf_clear(&more);
@@ -267,12 +278,14 @@ static void changes__that_are_torn_leave_those_before(void **state)
     struct route_registry *r = route_registry_new();
     struct deis_buf text = DEIS_BUF_INIT(65536);
     struct deis_buf file = DEIS_BUF_INIT(65536);
+    struct route_seen seen = { 0 };
     struct deis_err err;
 
     make_saved(r, &file);
     size_t whole = file.len;
     for (int i = 0; i < 2; i++) {
         deis_buf_reset(&text);
+        deis_buf_addf(&text, "seen 4%d 7\n", i + 1);
         deis_buf_addf(&text,
                       "app blog\nto u%d 10.0.0.9:80\nnohost www.blog.test\nhost w%d.test blog\n", i,
                       i);
@@ -283,9 +296,10 @@ static void changes__that_are_torn_leave_those_before(void **state)
     for (size_t len = whole; len <= file.len; len++) {
         struct route_model *m = route_model_new(r);
         bool torn = len != whole && len != whole + text.len && len != file.len;
-        assert_int_equal(route_file_load(m, deis_str_n(file.data, len), &err), torn);
+        assert_int_equal(route_file_load(m, deis_str_n(file.data, len), &seen, &err), torn);
         struct route_table *t = route_model_build(m, 1);
         bool first = len >= whole + text.len;
+        assert_int_equal(seen.revision, len == file.len ? 42 : first ? 41 : 40);
         assert_int_equal(route_table_find(t, DEIS_STR("blog.localhost"))->count, first ? 1 : 2);
         assert_int_equal(route_table_find(t, DEIS_STR("www.blog.test")) != NULL, !first);
         assert_int_equal(route_table_find(t, DEIS_STR("w0.test")) != NULL, first);
@@ -296,7 +310,7 @@ static void changes__that_are_torn_leave_those_before(void **state)
     for (size_t i = whole; i < file.len; i++) {
         struct route_model *m = route_model_new(r);
         file.data[i] ^= 1;
-        assert_int_equal(route_file_load(m, deis_buf_str(&file), &err), 1);
+        assert_int_equal(route_file_load(m, deis_buf_str(&file), &seen, &err), 1);
         file.data[i] ^= 1;
         route_model_free(m);
     }

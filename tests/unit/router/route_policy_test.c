@@ -198,6 +198,7 @@ static void saved__settings_come_back(void **state)
     struct deis_buf text = DEIS_BUF_INIT(65536);
     struct route_model *m = route_model_new(w->registry);
     struct route_defaults d = { .enforce_whitelist = true };
+    struct route_seen seen = { 0 };
     struct deis_err err;
 
     assert_int_equal(
@@ -207,8 +208,8 @@ static void saved__settings_come_back(void **state)
     assert_int_equal(apply(w, "/deis/domains/*.shop.test", "{\"app\":\"blog\"}"), 0);
     route_model_set_defaults(w->model, &d, &err);
     build(w);
-    route_file_save(w->table, &text);
-    assert_int_equal(route_file_load(m, deis_buf_str(&text), &err), 0);
+    route_file_save(&(struct route_saved){ .table = w->table }, &text);
+    assert_int_equal(route_file_load(m, deis_buf_str(&text), &seen, &err), 0);
     struct route_table *t = route_model_build(m, 1);
     struct route_app *a = route_table_find(t, DEIS_STR("any.shop.test"));
     assert_string_equal(a->settings->r.pages[DEIS_PAGE_503], "a\nb  c");
