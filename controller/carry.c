@@ -346,16 +346,29 @@ static void tell_log(struct ctl *ctl, const struct operation *op, const struct o
     }
 }
 
+/* Will another try come to the same? */
+static bool is_for_good(int r)
+{
+    return r < 0 && r != DEIS_UNAVAILABLE && r != DEIS_TIMEOUT && r != DEIS_CANCELLED &&
+           r != DEIS_CONFLICT;
+}
+
 static int carry_rollout(struct ctl *ctl, const struct operation *op, struct live *live,
                          struct outcome *ret, struct deis_err *err)
 {
     int r = await_rollout(ctl, op, live, ret, err);
 
-    if (r == DEIS_OK) {
+    if (r < 0) {
+        return r;
+    }
+    r = finish(ctl, op, ret, finish_once, err);
+    if (is_for_good(r) && ret->done) { /* it must not hold the app for ever */
+        ret->done = false;
+        ret->reason = deis_strdup(err->msg);
         r = finish(ctl, op, ret, finish_once, err);
-        if (r == DEIS_OK) {
-            tell_log(ctl, op, ret);
-        }
+    }
+    if (r == DEIS_OK) {
+        tell_log(ctl, op, ret);
     }
     return r;
 }

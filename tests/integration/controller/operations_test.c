@@ -131,6 +131,35 @@ static void operations__an_end_keeps_what_was_sealed_anew(void **state)
     assert_string_equal(text_of(formation, "env"), anew);
 }
 
+/* What can't be written would be tried again and again, and the app could not even be destroyed. */
+static void operations__an_end_that_can_not_be_written_is_a_failure(void **state)
+{
+    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
+    struct deis_err err = DEIS_ERR_INIT;
+    int64_t revision;
+    struct call config;
+
+    create_app(C, mira, "stuck");
+    assert_int_equal(api_status(C, "POST", "/v1/apps/stuck/builds", mira, "{\"image\":\"ok\"}"),
+                     201);
+    fake_platform_hold(world.platform, true);
+    call_start(&config, C, mira, "/v1/apps/stuck/config", "{\"values\":{\"A\":\"b\"}}");
+    await_key(&world, "/deis/operations/stuck", true);
+    deis_autojson json_t *operation = read_doc("/deis/operations/stuck", &revision);
+    json_t *kept = json_object_get(json_object_get(operation, "candidate"), "config");
+    json_object_set_new(kept, "values", json_string("damaged"));
+    deis_autofree char *text = deis_json_dump(operation);
+    deis_etcd_if_mod(txn, "/deis/operations/stuck", revision);
+    deis_etcd_then_put(txn, "/deis/operations/stuck", deis_str(text), 0);
+    assert_int_equal(deis_etcd_commit(world.etcd, txn, NULL, NULL, &err), 0);
+    fake_platform_hold(world.platform, false);
+    assert_int_equal(call_end(&config), 503);
+    assert_non_null(strstr(config.detail, "sealed value"));
+    assert_false(key_exists(&world, "/deis/operations/stuck"));
+    check_releases(C, mira, "stuck", 2);
+    assert_int_equal(api_status(C, "DELETE", "/v1/apps/stuck", mira, NULL), 204);
+}
+
 /* --- the bus --- */
 
 struct bus {
@@ -355,6 +384,7 @@ int main(void)
         cmocka_unit_test(operations__a_killed_controller_finishes_after_its_restart),
         cmocka_unit_test(operations__the_loser_hears_who_holds_the_app),
         cmocka_unit_test(operations__an_end_keeps_what_was_sealed_anew),
+        cmocka_unit_test(operations__an_end_that_can_not_be_written_is_a_failure),
         cmocka_unit_test(bus__a_repeated_deploy_gets_the_first_outcome),
         cmocka_unit_test(bus__a_deploy_that_can_not_begin_has_failed),
         cmocka_unit_test(bus__keys_and_rights),
