@@ -208,6 +208,7 @@ json_t *appconfig_parse_change(struct fields *f)
 
 static void check_size(struct fields *f, const char *name, json_t *map)
 {
+    deis_autofree char *text = deis_json_dump(map);
     size_t bytes = 0;
     const char *key;
     json_t *value;
@@ -222,7 +223,11 @@ static void check_size(struct fields *f, const char *name, json_t *map)
     if (bytes > APPCONFIG_BYTES_MAX) {
         fields_error(f, name, "All entries together may have %d bytes at most",
                      APPCONFIG_BYTES_MAX);
+    } else if (strlen(text) > APPCONFIG_TEXT_MAX) {
+        fields_error(f, name, "All entries together may have %d bytes at most, written as JSON",
+                     APPCONFIG_TEXT_MAX);
     }
+    explicit_bzero(text, strlen(text));
 }
 
 static void apply_delta(json_t *map, json_t *delta)

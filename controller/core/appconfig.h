@@ -10,6 +10,7 @@
 
 #define APPCONFIG_KEYS_MAX  1000
 #define APPCONFIG_BYTES_MAX 131072 /* of all names and values of one map together */
+#define APPCONFIG_TEXT_MAX  300000 /* of a map as JSON, where control characters take six bytes */
 
 json_t *appconfig_empty(void);
 /* The change that a request asks for, its texts normalised. Faults go to f; the result is then

@@ -296,6 +296,18 @@ describe('E beside the checklist', () => {
     assert.deepEqual((await create(types(61))).is(201).json.structure, types(61));
   });
 
+  it('E-30 a config of control characters is too large, or works', async () => {
+    const app = await w.built();
+    const values = (n) => ({ A: '\u0001'.repeat(n) });
+    for (const n of [130000, 70000, 50001]) {
+      (await set(app, values(n))).field('values', '300000 bytes at most, written as JSON');
+    }
+    (await set(app, values(49000))).is(201);
+    (await set(app, { ...values(49000), B: '"\n'.repeat(1000) })).is(201);
+    (await set(app, { A: '"\n'.repeat(60000) })).is(201);
+    assert.equal((await w.get(`apps/${app}/config`, 'ivo')).is(200).json.values.A.length, 120000);
+  });
+
   it('E-12 a deploy outlives its controller', async () => {
     const app = await w.built();
     let release;
