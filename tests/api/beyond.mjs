@@ -275,13 +275,13 @@ describe('E beside the checklist', () => {
     say('before');
     await until('a line for both', () => eve.text.includes('before') && ivo.text.includes('before'));
     (await w.delete(`apps/${app}/perms/eve`, 'ivo')).is(204);
-    await until("the end of the collaborator's", () => say('in between') && eve.ended, 20000);
+    await until("the end of the collaborator's", () => say('in between') && eve.ended);
     say('for the owner');
-    await until('the line for the owner', () => ivo.text.includes('for the owner'), 20000);
+    await until('the line for the owner', () => ivo.text.includes('for the owner'));
     assert.ok(!ivo.ended);
     (await w.delete(`apps/${app}`, 'ivo')).is(204);
     (await w.post('apps', 'eve', { id: app })).is(201);
-    await until("the end of the former owner's", () => say('another app') && ivo.ended, 20000);
+    await until("the end of the former owner's", () => say('another app') && ivo.ended);
     assert.doesNotMatch(eve.text, /for the owner/);
     (await w.delete(`apps/${app}`, 'eve')).is(204);
   });
@@ -397,14 +397,13 @@ describe('E beside the checklist', () => {
     process.kill(pid, 'SIGSTOP');
     const isStopped = (thread) => / T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'));
     await until('etcd has stopped', () => readdirSync(`/proc/${pid}/task`).every(isStopped));
-    const started = Date.now();
+    // It stands still until they have their answers.
     const answers = await Promise.all([w.get(`apps/${app}`, 'ivo'), set(app, { A: '1' })].map((p) => p.catch((error) => error)));
-    const waited = Date.now() - started;
     process.kill(pid, 'SIGCONT');
     for (const answer of answers) {
+      assert.ok(!(answer instanceof Error), answer);
       answer.detail(503, /./);
     }
-    assert.ok(waited < 30000, `${waited} ms`);
     await until('the API', async () => (await w.get(`apps/${app}`, 'ivo')).status === 200);
     (await set(app, { B: '2' })).is(201);
   });

@@ -67,7 +67,7 @@ describe('Q the original client', () => {
       head.push(`Authorization: token ${token}`);
     }
     head.push('Content-Type: application/json', 'Accept-Encoding: gzip', 'Connection: close', '', text);
-    const raw = await w.client.raw(head.join('\r\n'), 30000);
+    const raw = await w.client.raw(head.join('\r\n'));
     const [top, ...rest] = raw.split('\r\n\r\n');
     const [first, ...fields] = top.split('\r\n');
     const headers = Object.fromEntries(fields.map((f) => [f.slice(0, f.indexOf(':')).toLowerCase(), f.slice(f.indexOf(':') + 1).trim()]));

@@ -31,7 +31,7 @@ describe('I integration scenarios', () => {
     const text = await mira.ok('deis apps:info', repo);
     const rows = text.match(/^\w+\.\d+ \w+ \(v\d+\)$/gm) || [];
     return rows.length === n && rows.every((row) => row.endsWith(` up (${release})`));
-  }, 20000);
+  });
   const destroy = (name) => mira.ok(`deis apps:destroy --app=${name} --confirm=${name}`);
 
   before(async () => {
@@ -262,7 +262,7 @@ describe('I integration scenarios', () => {
     await until(`https://${name} answers`, async () => {
       const answer = await secure();
       return answer.status === 200 && answer.text.includes('powered by');
-    }, 60000);
+    });
     await mira.ok(`deis certs:remove ${name}`);
     await mira.hides('deis certs:list', name);
     await until(`https://${name} is refused again`, async () => (await secure()).status === 0);

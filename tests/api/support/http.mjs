@@ -120,8 +120,8 @@ export class Client {
     });
   }
 
-  // Bytes as they are; the answer as text, up to the end of the connection or `limitMs` of silence.
-  raw(bytes, limitMs = 3000) {
+  // Bytes as they are, that make the other side end the connection; all that it answers, as text. A long silence is an end, too.
+  raw(bytes) {
     return new Promise((resolve) => {
       const socket = connect({ host: '127.0.0.1', port: this.port });
       const chunks = [];
@@ -129,7 +129,7 @@ export class Client {
         socket.destroy();
         resolve(Buffer.concat(chunks).toString('latin1'));
       };
-      socket.setTimeout(limitMs, end);
+      socket.setTimeout(60000, end);
       socket.on('data', (chunk) => chunks.push(chunk));
       socket.on('error', () => {});
       socket.on('close', end);

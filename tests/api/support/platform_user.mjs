@@ -24,7 +24,7 @@ export const unique = (word) => `${word}-${randomBytes(3).toString('hex')}`;
 // {status, text} of a request; status 0: text says why there is no answer.
 function answerOf(ask, options) {
   return new Promise((resolve) => {
-    const req = ask({ host: '127.0.0.1', agent: false, timeout: 10000, ...options }, (res) => {
+    const req = ask({ host: '127.0.0.1', agent: false, timeout: 60000, ...options }, (res) => {
       const chunks = [];
       res.on('data', (chunk) => chunks.push(chunk));
       res.on('end', () => resolve({ status: res.statusCode, text: Buffer.concat(chunks).toString('utf8') }));
@@ -85,7 +85,7 @@ export class PlatformUser {
   // A shell command as the original's helper runs it: {rc, text}, output and errors together.
   sh(command, cwd = this.folder, more = {}) {
     return new Promise((resolve, reject) => {
-      const child = spawn('bash', ['-c', command], { cwd, env: { ...this.env, ...more }, timeout: 120000, stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn('bash', ['-c', command], { cwd, env: { ...this.env, ...more }, timeout: 300000, stdio: ['ignore', 'pipe', 'pipe'] });
       const chunks = [];
       child.stdout.on('data', (chunk) => chunks.push(chunk));
       child.stderr.on('data', (chunk) => chunks.push(chunk));

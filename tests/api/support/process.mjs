@@ -47,6 +47,7 @@ export function freePort() {
   });
 }
 
+// One patience for all: a busy machine may take it, what is broken fails a little later.
 export async function until(what, probe, timeoutMs = 60000) {
   const end = Date.now() + timeoutMs;
   for (;;) {
@@ -105,7 +106,7 @@ export class Program {
         throw new Error(`${this.name} ended with ${this.status}:\n${this.log()}`);
       }
       return portAnswers(port);
-    }, 60000);
+    });
   }
 
   async stop(signal = 'SIGTERM') {
