@@ -12,8 +12,7 @@ none_left() {
     keys=$(docker exec -e ETCDCTL_API=3 deis-etcd etcdctl get --prefix /deis/ --keys-only | grep -v '^/deis/\(audit\|outcomes\)/' | grep -w demo)
     [ -z "$keys" ] || { echo "keys are left: $keys"; return 1; }
 }
-check "no container, route, repository, image or key of the app is left" until_true 30 none_left
-none_left || true
+check "no container, route, repository, image or key of the app is left" eventually none_left
 check "quickstart --down finds the data by itself" env -u DEIS_DATA "$root/deploy/quickstart" --down
 footprint >"$work/after"
 processes >"$work/processes.after"

@@ -21,16 +21,25 @@ check() {
 
 now_ms() { date +%s%3N; }
 
-# until_true SECONDS COMMAND...: poll until it succeeds or the time is over.
+# until_true SECONDS COMMAND...: poll until it succeeds or the time is over; then its last output is shown.
 until_true() {
-    local end=$(($(now_ms) + $1 * 1000))
+    local end=$(($(now_ms) + $1 * 1000)) out
     shift
-    until "$@" >/dev/null 2>&1; do
-        [ "$(now_ms)" -lt "$end" ] || return 1
+    until out=$("$@" 2>&1); do
+        [ "$(now_ms)" -lt "$end" ] || { printf '%s\n' "$out"; return 1; }
         sleep 0.1
     done
 }
 
+# What happens by itself is awaited for so long: a busy machine may take it, what is broken fails a little later.
+patience=60
+eventually() { until_true "$patience" "$@"; }
+
+# The times that the platform promises are those of a machine that has nothing else to do: they are noted, and a
+# check fails at this many times as much.
+slack=4
+
+lacks() { case $1 in *"$2"*) printf '%s\n--- contains: %s\n' "$1" "$2"; return 1 ;; esac; }
 contains() { case $1 in *"$2"*) return 0 ;; *) printf '%s\n--- does not contain: %s\n' "$1" "$2"; return 1 ;; esac; }
 
 # run_with TEXT COMMAND...: it must succeed and its output contain TEXT.
@@ -52,9 +61,10 @@ fail_with() {
     contains "$out" "$text"
 }
 
-get() { curl -s -m 10 -H "Host: $1.$domain" "http://127.0.0.1:$http_port${2:-/}"; }
-status_of() { curl -s -m 10 -o /dev/null -w '%{http_code}' -H "Host: $1.$domain" "http://127.0.0.1:$http_port${2:-/}"; }
+get() { curl -s -m 60 -H "Host: $1.$domain" "http://127.0.0.1:$http_port${2:-/}"; }
+status_of() { curl -s -m 60 -o /dev/null -w '%{http_code}' -H "Host: $1.$domain" "http://127.0.0.1:$http_port${2:-/}"; }
 release_of() { get "$1" | sed -n 's/^release: //p'; }
+shows() { contains "$(get "$1")" "$2"; } # APP TEXT
 has_status() { local got; got=$(status_of "$2"); [ "$got" = "$1" ] || { echo "status $got, not $1"; return 1; }; }
 
 # --- open-loop load in the background ---
@@ -83,7 +93,32 @@ footprint() {
     echo "hosts: $(md5sum </etc/hosts)"
 }
 
-processes() { ps -eo pid=,comm= | awk '$2 ~ /^(deis|etcd|openloop)/ { print $1, $2 }' | sort; }
+# Programs of this source tree and of the platform's containers, and what serves the tests.
+processes() {
+    local p exe
+    for p in /proc/[0-9]*; do
+        exe=$(readlink "$p/exe")
+        case "$exe $(tr '\0' ' ' <"$p/cmdline")" in
+        "$root"/build/* | /usr/bin/deis-* | /usr/bin/etcd\ *--name\ quickstart* | *pebble*\ *"$work"*) echo "${p#/proc/} $exe" ;;
+        esac
+    done 2>/dev/null | sort
+}
+
+# watch_processes FOLDER: all command lines, and the environments of the platform's own processes, again and again
+# into FOLDER/processes, until FOLDER/stop is there. Containers of apps have theirs by nature.
+watch_processes() {
+    local p exe
+    : >"$1/processes"
+    while [ ! -e "$1/stop" ]; do
+        for p in /proc/[0-9]*; do
+            tr '\0' ' ' <"$p/cmdline"
+            echo
+            exe=$(readlink "$p/exe")
+            case $exe in */deis-* | */deisctl | */etcd | */git* | */sshd) tr '\0' '\n' <"$p/environ" ;; esac
+        done 2>/dev/null | LC_ALL=C sort -u >"$1/now"
+        LC_ALL=C sort -um "$1/now" "$1/processes" -o "$1/processes" 2>/dev/null || cp "$1/now" "$1/processes"
+    done
+}
 
 # none_more BEFORE AFTER: every line of AFTER stands in BEFORE; those that do not are shown.
 none_more() {

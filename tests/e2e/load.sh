@@ -24,7 +24,7 @@ api_up() { deisctl status && in_app demo deis ps:list; }
 for c in controller builder scheduler logger registry-proxy; do
     for i in 1 2; do
         docker restart -t 10 "deis-$c" >/dev/null
-        until_true 20 api_up || not_ok "$c is back after restart $i"
+        eventually api_up || not_ok "$c is back after restart $i"
     done
 done
 ok "2 restarts of each of controller, builder, scheduler, logger, registry-proxy"
