@@ -7,6 +7,9 @@ die() {
     exit 1
 }
 
+# All that is asked for is on this machine: a proxy for the world outside has no part in it.
+curl() { command curl --noproxy '*' "$@"; }
+
 # need_packages KIND...: install what is missing of these kinds in deploy/packages.
 need_packages() {
     missing=""
