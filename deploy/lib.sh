@@ -116,7 +116,7 @@ stop_docker() {
     if [ -r "/proc/$pid/comm" ] && [ "$(cat "/proc/$pid/comm")" = dockerd ]; then
         kill "$pid"
         tries=0
-        while [ -e "/proc/$pid" ] && [ "$tries" -lt 100 ]; do
+        while [ -e "/proc/$pid" ] && [ "$tries" -lt 300 ]; do
             sleep 0.2
             tries=$((tries + 1))
         done

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # One command, a platform.
 
+check "data where an option of Docker's would end is refused" fail_with "--data must not hold" "$root/deploy/quickstart" --data /srv/a:b
 busybox nc -l -p "$http_port" >/dev/null &
 holder=$!
 eventually sh -c "ss -ltnH 'sport = :$http_port' | grep -q ."
@@ -47,8 +48,16 @@ check "a second run ends in time" test "$took" -le $((15000 * slack))
 rm "$data/quickstart/complete"
 git -C "$data/quickstart/hello" remote remove deis
 check "quickstart, cut at its example, ends with a deployed app" run_with "release: v2" "$root/deploy/quickstart"
+# Making images is cut.
+mkdir -p "$work/images"
+TMPDIR=$work/images "$root/deploy/images/build" cut >/dev/null 2>&1 &
+maker=$!
+eventually sh -c "ls '$work/images' | grep -q ."
+kill "$maker"
+wait "$maker" 2>/dev/null
+check "images that are not made to their end leave no files" test -z "$(ls "$work/images")"
 without_options() { env -u DEIS_HTTP_PORT -u DEIS_HTTPS_PORT -u DEIS_SSH_PORT -u DEIS_DATA "$root/deploy/quickstart" "$@"; }
-check "the administrator is the operator's" run_with "Administrator: admin" "$root/deploy/quickstart"
+check "the administrator is the operator's" run_with "Administrator: admin" "$root/deploy/quickstart" --data "$data/"
 check "a run without options finds it, too" run_with ":$ssh_port/<app>.git" without_options
 check "other options than the platform has are refused" fail_with "has --http-port $http_port, not 1 " without_options --http-port 1
 check "deisctl status: all components are up" eventually deisctl status
