@@ -74,8 +74,7 @@ void api_detail(struct api *a, int status, const char *format, ...)
     va_start(args, format);
     deis_buf_vaddf(&text, format, args);
     va_end(args);
-    json_t *doc = json_pack("{s:s%}", "detail", text.data, text.len);
-    api_json(a, status, doc ? doc : json_pack("{s:s}", "detail", "Unreadable text"));
+    api_json(a, status, json_pack("{s:o}", "detail", deis_json_text(deis_buf_str(&text))));
 }
 
 void api_not_found(struct api *a)

@@ -218,8 +218,8 @@ void change_begin(struct change *c, const char *user, const char *action, const 
     c->txn = deis_etcd_txn_new();
     change_put_text(c, deis_key(key, STORE_CHANGED), c->mark);
     deis_autojson json_t *entry =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "time", now, "user", user, "action", action,
-                  "object", object, "result", result, "request", request);
+        json_pack("{s:s, s:s, s:s, s:o, s:s, s:s}", "time", now, "user", user, "action", action,
+                  "object", deis_json_text(deis_str(object)), "result", result, "request", request);
     if (deis_ip_parse(deis_str(source), &ip)) {
         json_object_set_new(entry, "source", json_string(source));
     }

@@ -258,7 +258,7 @@ void fields_error(struct fields *f, const char *name, const char *format, ...)
         list = json_array();
         json_object_set_new(f->errors, name, list);
     }
-    json_array_append_new(list, json_stringn(text.data, text.len));
+    json_array_append_new(list, deis_json_text(deis_buf_str(&text)));
 }
 
 bool fields_has(const struct fields *f, const char *name)

@@ -220,9 +220,10 @@ int outcome_parse(struct deis_str text, struct outcome *ret, struct deis_err *er
 
 char *outcome_format(const struct outcome *o)
 {
-    deis_autojson json_t *obj = json_pack(
-        "{s:b, s:I, s:s, s:s, s:I, s:[]}", "done", o->done, "version", (json_int_t)o->version,
-        "app", o->app, "reason", o->reason ? o->reason : "", "at_ms", (json_int_t)o->at_ms, "log");
+    deis_autojson json_t *obj =
+        json_pack("{s:b, s:I, s:s, s:o, s:I, s:[]}", "done", o->done, "version",
+                  (json_int_t)o->version, "app", o->app, "reason",
+                  deis_json_text(deis_str(o->reason)), "at_ms", (json_int_t)o->at_ms, "log");
 
     if (!o->done) {
         json_object_set_new(obj, "cause", json_string(causes[o->cause].name));

@@ -71,6 +71,22 @@ json_t *deis_json_parse_output(struct deis_str text, struct deis_err *err)
     return parse(text, JSON_ALLOW_NUL, err);
 }
 
+json_t *deis_json_text(struct deis_str text)
+{
+    deis_autobuf struct deis_buf clean = DEIS_BUF_INIT(3 * text.len + 1);
+
+    while (text.len > 0) {
+        size_t step = deis_utf8_step(text);
+        if (step > 0) {
+            deis_buf_add(&clean, text.ptr, step);
+        } else {
+            deis_buf_add_cstr(&clean, "\xEF\xBF\xBD");
+        }
+        text = deis_str_skip(text, step > 0 ? step : 1);
+    }
+    return json_stringn(clean.data, clean.len);
+}
+
 char *deis_json_dump(const json_t *value)
 {
     char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);

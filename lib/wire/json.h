@@ -23,7 +23,9 @@ static inline void deis_json_autofree_(json_t **j)
 json_t *deis_json_parse(struct deis_str text, struct deis_err *err) deis_must_check;
 /* The same, but its texts may hold NUL, as what a program has printed: ask for their lengths. */
 json_t *deis_json_parse_output(struct deis_str text, struct deis_err *err) deis_must_check;
-/* Compact, keys in insertion order; yours (free). Never NULL. */
+/* A text that may have been cut anywhere: what is no UTF-8 in it becomes U+FFFD. Never NULL. */
+json_t *deis_json_text(struct deis_str text);
+/* Compact, keys in insertion order; yours (free). Never NULL: value must not be. */
 char *deis_json_dump(const json_t *value);
 
 /* Typed members of an object. "get" = required: DEIS_INVALID "field 'x' is missing" or "field 'x'

@@ -308,6 +308,18 @@ describe('E beside the checklist', () => {
     assert.equal((await w.get(`apps/${app}/config`, 'ivo')).is(200).json.values.A.length, 120000);
   });
 
+  it('E-31 a name that is cut within a character', async () => {
+    const app = await w.app('ivo');
+    const name = `x${'é'.repeat(150)}`;
+    (await w.post(`apps/${app}/routing`, 'ivo', { settings: { maintenance: true, [name]: null } })).is(200);
+    const [entry] = (await w.get(`audit?app=${app}`, 'admin')).is(200).json.results;
+    assert.match(entry.object, /^app\/.*\/routing \(.*xé+\ufffd/);
+    (await w.post(`apps/${app}/scale`, 'ivo', { web: name })).detail(400, /^Invalid scaling format: invalid literal .*'xé+\ufffd'$/);
+    (await w.post('apps', 'ivo', { structure: { [name]: 1 } })).field('structure', "é\ufffd' is not a valid process type");
+    (await w.post(`apps/${app}/routing`, 'ivo', { settings: { [name]: 1 } })).field('settings', 'xéé');
+    (await w.post(`apps/${app}/routing`, 'ivo', { settings: { whitelist: [name] } })).field('settings', 'xéé');
+  });
+
   it('E-12 a deploy outlives its controller', async () => {
     const app = await w.built();
     let release;

@@ -99,6 +99,24 @@ static void parse__limits_the_depth(void **state)
     assert_non_null(brackets);
 }
 
+static void text__is_made_of_anything(void **state)
+{
+    static const struct {
+        struct deis_str from;
+        const char *text;
+    } cases[] = {
+        { DEIS_STR("h\xC3\xA9"), "h\xC3\xA9" },
+        { DEIS_STR("h\xC3"), "h\xEF\xBF\xBD" },
+        { DEIS_STR("\xFF\xC3(\xE2\x82"), "\xEF\xBF\xBD\xEF\xBF\xBD(\xEF\xBF\xBD\xEF\xBF\xBD" },
+        { DEIS_STR_NONE, "" },
+    };
+
+    for (size_t i = 0; i < DEIS_COUNT(cases); i++) {
+        deis_autojson json_t *v = deis_json_text(cases[i].from);
+        assert_string_equal(json_string_value(v), cases[i].text);
+    }
+}
+
 static void dump__keeps_the_order_of_the_keys(void **state)
 {
     struct deis_err err = DEIS_ERR_INIT;
@@ -171,6 +189,7 @@ int main(void)
         cmocka_unit_test(parse__never_quotes_the_input),
         cmocka_unit_test(parse__takes_nul_where_a_program_may_have_printed_it),
         cmocka_unit_test(parse__limits_the_depth),
+        cmocka_unit_test(text__is_made_of_anything),
         cmocka_unit_test(dump__keeps_the_order_of_the_keys),
         cmocka_unit_test(getters__name_the_field),
         cmocka_unit_test(defaults__stand_for_absent_and_null_only),
