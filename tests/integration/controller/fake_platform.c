@@ -428,7 +428,7 @@ bool fake_platform_logged(struct fake_platform *p, const char *app, const char *
     int r = 0;
 
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 20;
+    until.tv_sec += 60;
     pthread_mutex_lock(&p->lock);
     while (!found && r == 0) {
         for (size_t i = 0; i < p->line_count && !found; i++) {

@@ -63,7 +63,7 @@ static void change(struct world *w, const char *text)
     int r = 0;
 
     clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += 20;
+    end.tv_sec += 60;
     pthread_mutex_lock(&w->lock);
     unsigned before = w->changes;
     write_keys(w, text);

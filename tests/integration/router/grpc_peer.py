@@ -57,7 +57,7 @@ def chat(channel):
             yield b'%d' % i
             while len(heard) <= i:  # an answer before the next word
                 time.sleep(0.005)
-    for m in channel.stream_stream('/t.T/Chat', raw, raw)(say(), timeout=20):
+    for m in channel.stream_stream('/t.T/Chat', raw, raw)(say(), timeout=60):
         heard.append(m)
     return heard
 
@@ -68,12 +68,12 @@ def client(port, ca, authority):
     channel = grpc.secure_channel('127.0.0.1:' + port, credentials, (('grpc.ssl_target_name_override', authority),
                                                                      ('grpc.default_authority', authority)))
     call = channel.unary_unary('/t.T/Unary', raw, raw)
-    answer, about = call.with_call(b'you', timeout=20)
+    answer, about = call.with_call(b'you', timeout=60)
     assert (answer, about.code()) == (b'hello you', grpc.StatusCode.OK)
     assert dict(about.trailing_metadata())['x-trailer'] == '1'
-    assert failure(lambda: channel.unary_unary('/t.T/Fail', raw, raw)(b'', timeout=20)) == \
+    assert failure(lambda: channel.unary_unary('/t.T/Fail', raw, raw)(b'', timeout=60)) == \
         (grpc.StatusCode.NOT_FOUND, 'no such thing')
-    assert failure(lambda: channel.unary_unary('/t.T/Missing', raw, raw)(b'', timeout=20))[0] == grpc.StatusCode.UNIMPLEMENTED
+    assert failure(lambda: channel.unary_unary('/t.T/Missing', raw, raw)(b'', timeout=60))[0] == grpc.StatusCode.UNIMPLEMENTED
     assert chat(channel) == [b're: %d' % i for i in range(5)]
     assert sum(map(len, channel.unary_stream('/t.T/Down', raw, raw)(b'', timeout=60))) == len(PIECE) * PIECES
     up = channel.stream_unary('/t.T/Up', raw, raw)((PIECE for _ in range(PIECES)), timeout=60)

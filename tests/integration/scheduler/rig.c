@@ -690,6 +690,6 @@ const char *rig_label(struct rig *r)
 int rig_call(struct rig *r, const char *method, const ProtobufCMessage *request,
              const ProtobufCMessageDescriptor *answer, ProtobufCMessage **ret, struct deis_err *err)
 {
-    return deis_bus_call_sync(r->bus, r->bus_address, method, NULL, request, answer, 20000, ret,
-                              err);
+    return deis_bus_call_sync(r->bus, r->bus_address, method, NULL, request, answer, RIG_WAIT_MS,
+                              ret, err);
 }
