@@ -33,8 +33,11 @@ void loop_until(struct deis_loop *loop, bool (*ready)(void *arg), void *arg)
 
 void loop_settle(struct deis_loop *loop)
 {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 40; i++) {
         event_base_loop(deis_loop_base(loop), EVLOOP_NONBLOCK);
+        if (i == 20) {
+            turn(loop); /* a busy kernel may still have the bytes on their way */
+        }
     }
 }
 
