@@ -104,20 +104,17 @@ processes() {
     done 2>/dev/null | sort
 }
 
-# watch_processes FOLDER: all command lines, and the environments of the platform's own processes, again and again
-# into FOLDER/processes, until FOLDER/stop is there. Containers of apps have theirs by nature.
-watch_processes() {
-    local p exe
-    : >"$1/processes"
-    while [ ! -e "$1/stop" ]; do
-        for p in /proc/[0-9]*; do
-            tr '\0' ' ' <"$p/cmdline"
-            echo
-            exe=$(readlink "$p/exe")
-            case $exe in */deis-* | */deisctl | */etcd | */git* | */sshd) tr '\0' '\n' <"$p/environ" ;; esac
-        done 2>/dev/null | LC_ALL=C sort -u >"$1/now"
-        LC_ALL=C sort -um "$1/now" "$1/processes" -o "$1/processes" 2>/dev/null || cp "$1/now" "$1/processes"
-    done
+# What watch_processes saw of all that ran, in FOLDER.
+watch_start() { "$root/tests/e2e/watch_processes" "$1" & watcher=$!; } # FOLDER
+watch_stop() { # FOLDER
+    : >"$1/stop"
+    wait "$watcher"
+}
+# was_hidden FOLDER TEXT: it was on no command line.
+was_hidden() {
+    grep -q deis-controller "$1/processes" || { echo "nothing was seen"; return 1; }
+    [ -n "$2" ] || { echo "nothing to look for"; return 1; }
+    ! grep -F -e "$2" "$1/processes"
 }
 
 # none_more BEFORE AFTER: every line of AFTER stands in BEFORE; those that do not are shown.

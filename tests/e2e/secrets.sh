@@ -6,8 +6,7 @@ saw=$work/secrets
 mkdir -p "$saw"
 token=$(jq -r .token "$HOME/.deis/client.json")
 
-watch_processes "$saw" &
-watcher=$!
+watch_start "$saw"
 
 # send METHOD PATH: the body is standard input; neither it nor the token is on a command line.
 send() {
@@ -56,8 +55,7 @@ check "a change after it" run_with "v5" in_app vault deis config:set AFTER=rotat
 load_stop "no request failed while the cluster key was changed"
 check "deisctl key:list shows one key" test "$(deisctl key:list | grep -c ' seals ')" = 1
 check "deisctl status" eventually deisctl status
-: >"$saw/stop"
-wait "$watcher"
+watch_stop "$saw"
 
 # hidden WHAT TEXT: it is nowhere but where it belongs.
 hidden() {
