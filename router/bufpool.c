@@ -89,11 +89,9 @@ bool bytes_add_parts(struct bufpool *pool, struct bytes *b, const struct iovec *
     return true;
 }
 
-void bytes_release(struct bufpool *pool, struct bytes *b)
+void bytes_give(struct bufpool *pool, struct bytes *b)
 {
-    if (b->data) {
-        pool_give(pool, class_of(b->cap), b->data);
-    }
+    pool_give(pool, class_of(b->cap), b->data);
     *b = (struct bytes){ NULL, 0, 0, 0 };
 }
 

@@ -44,8 +44,16 @@ bool bytes_add(struct bufpool *pool, struct bytes *b, const void *data, size_t l
 /* Append what follows the first skip bytes of the parts. */
 bool bytes_add_parts(struct bufpool *pool, struct bytes *b, const struct iovec *iov, int count,
                      size_t skip);
-/* Give the memory back. */
-void bytes_release(struct bufpool *pool, struct bytes *b);
+void bytes_give(struct bufpool *pool, struct bytes *b); /* of one that has memory */
+
+/* Give the memory back. Of most buffers of a request there is none. */
+static inline void bytes_release(struct bufpool *pool, struct bytes *b)
+{
+    if (b->data) {
+        bytes_give(pool, b);
+    }
+}
+
 void bufpool_clear(struct bufpool *pool);
 
 #endif

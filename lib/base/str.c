@@ -1,26 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/base/str.h"
 
-struct deis_str deis_str(const char *cstr)
-{
-    return (struct deis_str){ cstr, cstr ? strlen(cstr) : 0 };
-}
-
-struct deis_str deis_str_n(const char *ptr, size_t len)
-{
-    return (struct deis_str){ ptr, len };
-}
-
-bool deis_str_eq(struct deis_str a, struct deis_str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
-bool deis_str_eq_cstr(struct deis_str a, const char *b)
-{
-    return deis_str_eq(a, deis_str(b));
-}
-
 static unsigned char lower(char c)
 {
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);

@@ -15,10 +15,28 @@ struct deis_str {
 /* For printf: "%.*s" */
 #define DEIS_STR_ARG(s) (int)(s).len, (s).ptr
 
-struct deis_str deis_str(const char *cstr); /* NULL gives the empty view */
-struct deis_str deis_str_n(const char *ptr, size_t len);
-bool deis_str_eq(struct deis_str a, struct deis_str b);
-bool deis_str_eq_cstr(struct deis_str a, const char *b);
+/* These here, so that the length of a literal is known where it is used. */
+
+static inline struct deis_str deis_str(const char *cstr) /* NULL gives the empty view */
+{
+    return (struct deis_str){ cstr, cstr ? strlen(cstr) : 0 };
+}
+
+static inline struct deis_str deis_str_n(const char *ptr, size_t len)
+{
+    return (struct deis_str){ ptr, len };
+}
+
+static inline bool deis_str_eq(struct deis_str a, struct deis_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool deis_str_eq_cstr(struct deis_str a, const char *b)
+{
+    return deis_str_eq(a, deis_str(b));
+}
+
 bool deis_str_ieq(struct deis_str a, struct deis_str b); /* ASCII case ignored */
 bool deis_str_ieq_cstr(struct deis_str a, const char *b);
 bool deis_str_starts(struct deis_str s, const char *prefix);
