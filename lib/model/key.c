@@ -249,7 +249,7 @@ json_t *codec_health_json(const struct deis_health *h)
 void codec_set_text(json_t *obj, const char *key, const char *text)
 {
     if (text) {
-        json_object_set_new(obj, key, json_string(text));
+        json_object_set_new(obj, key, deis_json_text(deis_str(text)));
     }
 }
 

@@ -73,8 +73,12 @@ json_t *deis_json_parse_output(struct deis_str text, struct deis_err *err)
 
 json_t *deis_json_text(struct deis_str text)
 {
+    json_t *whole = json_stringn(text.len > 0 ? text.ptr : "", text.len);
     deis_autobuf struct deis_buf clean = DEIS_BUF_INIT(3 * text.len + 1);
 
+    if (whole) {
+        return whole;
+    }
     while (text.len > 0) {
         size_t step = deis_utf8_step(text);
         if (step > 0) {

@@ -242,6 +242,25 @@ static void model__lists_are_compared_and_copied(void **state)
     deis_strv_free(copy);
 }
 
+/* A message of Docker with the user's own words in it is cut at a number of bytes. */
+static void rollout__a_reason_that_was_cut_is_kept(void **state)
+{
+    char app[] = "blog", operation[] = "op", reason[] = "exec: \"caf\xC3", nothing[] = "";
+    const struct deis_rollout rollout = { .app = app,
+                                          .operation = operation,
+                                          .state = DEIS_ROLLOUT_FAILED,
+                                          .reason = reason,
+                                          .unit = nothing,
+                                          .machine = nothing };
+    deis_autofree char *text = deis_rollout_format(&rollout);
+    struct deis_err err = DEIS_ERR_INIT;
+    struct deis_rollout got;
+
+    assert_int_equal(deis_rollout_parse(deis_str(text), &got, &err), 0);
+    assert_string_equal(got.reason, "exec: \"caf\xEF\xBF\xBD");
+    deis_rollout_clear(&got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +272,7 @@ int main(void)
         cmocka_unit_test(model__sealed_values_are_found),
         cmocka_unit_test(model__keys_are_told_apart),
         cmocka_unit_test(model__lists_are_compared_and_copied),
+        cmocka_unit_test(rollout__a_reason_that_was_cut_is_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
