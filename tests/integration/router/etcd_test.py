@@ -389,7 +389,7 @@ class Etcd(unittest.TestCase):
         self.assertEqual(self.router.stop(), 0)
         self.etcd.stop()
         with open(saved, 'r+') as f:
-            f.truncate(os.path.getsize(saved) - 5)
+            f.truncate(f.read().index('\nend ') + 9)  # in the first checksum: changes may stand behind it
         self.router.start()
         self.assertEqual(w.get('blog.example.com')[0], 404)
         self.assertIn('checksum', self.router.log())
@@ -421,7 +421,7 @@ class Etcd(unittest.TestCase):
         self.assertEqual(self.router.stop(), 0)
         self.etcd.stop()
         with open(saved, 'r+') as f:
-            f.truncate(os.path.getsize(saved) - 5)
+            f.truncate(f.read().index('host last.test') + 9)
         self.router.start()
         for host, status in (('more0.test', 503), ('more%d.test' % (number - 1), 503), ('first1.test', 503), ('first0.test', 404),
                              ('last.test', 404)):
