@@ -35,10 +35,6 @@ until_true() {
 patience=60
 eventually() { until_true "$patience" "$@"; }
 
-# The times that the platform promises are those of a machine that has nothing else to do: they are noted, and a
-# check fails at this many times as much.
-slack=4
-
 lacks() { case $1 in *"$2"*) printf '%s\n--- contains: %s\n' "$1" "$2"; return 1 ;; esac; }
 contains() { case $1 in *"$2"*) return 0 ;; *) printf '%s\n--- does not contain: %s\n' "$1" "$2"; return 1 ;; esac; }
 

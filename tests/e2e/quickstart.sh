@@ -34,13 +34,13 @@ took=$(($(date +%s) - started))
 watch_stop "$work/quickstart"
 check "the administrator's password is on no command line" was_hidden "$work/quickstart" "$(sed -n 2p "$data/quickstart/admin")"
 note "quickstart took $took s (of 600 on a machine of 2 cores)"
-check "quickstart ends in time" test "$took" -le $((600 * slack))
+check "quickstart ends within 10 minutes" test "$took" -le 600
 check "the example answers" shows hello "release: v2"
 started=$(now_ms)
 check "a second run reports the running platform" run_with "running already" "$root/deploy/quickstart"
 took=$(($(now_ms) - started))
 note "a second run took $took ms (of 15000)"
-check "a second run ends in time" test "$took" -le $((15000 * slack))
+check "a second run ends within 15 s" test "$took" -le 15000
 # What a run leaves that is cut while it makes the example app.
 rm "$data/quickstart/complete"
 git -C "$data/quickstart/hello" remote remove deis
