@@ -6,6 +6,10 @@
 #include "lib/net/docker_fetched.h"
 #include "lib/net/log.h"
 
+#define DOCKERFILE  "Dockerfile"
+#define OUR_NAME    ".deis.Dockerfile"
+#define IGNORE_NAME ".dockerignore"
+
 static bool is_of_registry(const struct bases *b, const char *name)
 {
     size_t len = strlen(b->settings->registry);
@@ -108,10 +112,40 @@ static int find(const char *reference, char ret_id[DOCKERFILE_ID_LEN + 1], void 
     return DEIS_OK;
 }
 
-int bases_resolve(struct bases *b, struct deis_str dockerfile, struct deis_buf *out,
+/* A file that .dockerignore lists is still read as the Dockerfile; the Engine then takes both away,
+ * before anything is copied. A .dockerignore of the pusher's has to stay, and then the Dockerfile
+ * can't. */
+static int put(struct tree_tar *tree, struct deis_str text, const char **ret_name,
+               struct deis_err *err)
+{
+    if (tree_tar_taken(tree, OUR_NAME) || tree_tar_taken(tree, IGNORE_NAME)) {
+        *ret_name = DOCKERFILE;
+        return tree_tar_replace(tree, DOCKERFILE, text, err);
+    }
+    tree_tar_add(tree, IGNORE_NAME, DEIS_STR(IGNORE_NAME "\n" OUR_NAME "\n"));
+    tree_tar_add(tree, OUR_NAME, text);
+    *ret_name = OUR_NAME;
+    return DEIS_OK;
+}
+
+int bases_resolve(struct bases *b, struct tree_tar *tree, const char **ret_name,
                   struct deis_err *err)
 {
-    return dockerfile_rewrite(dockerfile, find, b, out, err);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(DOCKERFILE_MAX_BYTES);
+    deis_autobuf struct deis_buf resolved = DEIS_BUF_INIT(2 * DOCKERFILE_MAX_BYTES);
+
+    int rc = tree_tar_get(tree, DOCKERFILE, &text, err);
+    if (rc == DEIS_OK) {
+        rc = dockerfile_rewrite(deis_buf_str(&text), find, b, &resolved, err);
+    }
+    if (rc == DEIS_OK && deis_str_trim(deis_buf_str(&resolved)).len == 0) {
+        rc = deis_err_set(err, DEIS_INVALID, "the Dockerfile is empty");
+    }
+    deis_buf_addf(&resolved, "%s\n", b->last);
+    if (rc == DEIS_OK && deis_buf_failed(&resolved)) {
+        rc = deis_err_set(err, DEIS_LIMIT, "the Dockerfile is too large");
+    }
+    return rc < 0 ? rc : put(tree, deis_buf_str(&resolved), ret_name, err);
 }
 
 void bases_sweep(const struct settings *s, struct deis_docker *docker)

@@ -9,6 +9,7 @@
 
 #include "builder/core/found_images.h"
 #include "builder/settings.h"
+#include "builder/tree_tar.h"
 
 #include "lib/net/docker.h"
 
@@ -16,11 +17,14 @@ struct bases {
     const struct settings *settings;
     struct deis_docker *docker;
     struct deis_docker_transfer fetch; /* who hears of it, and who may end it */
+    const char *last;                  /* instruction of ours behind the pusher's */
     struct found_images found;
 };
 
-/* Write a Dockerfile anew, for images of this machine. */
-int bases_resolve(struct bases *b, struct deis_str dockerfile, struct deis_buf *out,
+/* Write the Dockerfile of a tree anew, for images of this machine. *ret_name, static, is the path
+ * in the tree of the one that the Engine is to follow: the pusher's stays as it is if that can be.
+ */
+int bases_resolve(struct bases *b, struct tree_tar *tree, const char **ret_name,
                   struct deis_err *err) deis_must_check;
 /* Remove those that were fetched for builds and that none has named for a while. */
 void bases_sweep(const struct settings *s, struct deis_docker *docker);

@@ -14,6 +14,7 @@
 #include "builder/file.h"
 #include "builder/image.h"
 #include "builder/layers.h"
+#include "builder/pushed.h"
 #include "builder/repo.h"
 #include "builder/roles.h"
 #include "builder/tree_tar.h"
@@ -32,9 +33,9 @@
 #define FILE_BYTES_MAX    (128ULL << 20)
 #define ENTRIES_MAX       100000
 #define TEXT_MAX          (1u << 20)
-#define PUSH_ATTEMPTS     5
+#define PUSH_PATIENCE_MS  20000
 #define PUSH_RETRY_MS     500
-#define PUSH_RETRY_MAX_MS 4000
+#define PUSH_RETRY_MAX_MS 2000
 #define BUILD_TEXT_MAX    (4u << 20)
 #define TURN_LOOK_MS      1000 /* a build that is killed makes no noise */
 
@@ -142,8 +143,11 @@ static int read_procfile(struct hook *h, struct deis_err *err)
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(PROCFILE_MAX_BYTES);
     deis_autobuf struct deis_buf names = DEIS_BUF_INIT(TEXT_MAX);
 
-    if (!tree_tar_has(h->tree, "Procfile")) {
+    if (!tree_tar_taken(h->tree, "Procfile")) {
         return DEIS_OK;
+    }
+    if (!tree_tar_has(h->tree, "Procfile")) {
+        return deis_err_set(err, DEIS_INVALID, "'Procfile' must be a file, not a link or a folder");
     }
     int rc = tree_tar_get(h->tree, "Procfile", &text, err);
     if (rc == DEIS_OK) {
@@ -169,10 +173,18 @@ static int read_tree(struct hook *h, struct deis_err *err)
         .entries = ENTRIES_MAX,
     };
 
-    int rc =
-        tree_tar_open(".", getenv("GIT_QUARANTINE_PATH"), h->update.commit, &limits, &h->tree, err);
+    const char *quarantine = getenv("GIT_QUARANTINE_PATH");
+
+    int rc = pushed_check_history(".", quarantine, h->update.commit, err);
+    if (rc == DEIS_OK) {
+        rc = tree_tar_open(".", quarantine, h->update.commit, &limits, &h->tree, err);
+    }
     if (rc < 0) {
         return rc;
+    }
+    if (tree_tar_taken(h->tree, "Dockerfile") && !tree_tar_has(h->tree, "Dockerfile")) {
+        return deis_err_set(err, DEIS_INVALID,
+                            "'Dockerfile' must be a file, not a link or a folder");
     }
     if (!tree_tar_has(h->tree, "Dockerfile")) {
         return deis_err_set(
@@ -289,21 +301,22 @@ static bool is_build_over(void *arg)
 }
 
 /* What the Engine gets as Dockerfile names images by id only: those that we found for it. */
-static int resolve_bases(struct hook *h, struct deis_err *err)
+static int resolve_bases(struct hook *h, const char **ret_name, struct deis_err *err)
 {
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(DOCKERFILE_MAX_BYTES);
-    deis_autobuf struct deis_buf resolved = DEIS_BUF_INIT(2 * DOCKERFILE_MAX_BYTES);
+    /* One instruction: of labels that it is given apart the Engine makes a step each. */
+    deis_autofree char *labels = deis_asprintf("LABEL " IMAGE_LABEL_APP "=%s " IMAGE_LABEL_BUILD
+                                               "=%s " IMAGE_LABEL_REGISTRY "=%s",
+                                               h->app, h->record.id, h->settings.registry);
 
     h->bases = (struct bases){
         .settings = &h->settings,
         .docker = h->docker,
         .fetch = { .on_text = on_build_text, .cancelled = is_build_over, .arg = h },
+        .last = labels,
     };
-    int rc = tree_tar_get(h->tree, "Dockerfile", &text, err);
-    if (rc == DEIS_OK) {
-        rc = bases_resolve(&h->bases, deis_buf_str(&text), &resolved, err);
-    }
-    return rc < 0 ? rc : tree_tar_replace(h->tree, "Dockerfile", deis_buf_str(&resolved), err);
+    int rc = bases_resolve(&h->bases, h->tree, ret_name, err);
+    h->bases.last = NULL;
+    return rc;
 }
 
 /* Say what a failed build means for a pusher. */
@@ -333,14 +346,10 @@ static int build(struct hook *h, struct deis_err *err)
 {
     deis_autofree char *tag =
         deis_asprintf("%s/%s:%s", h->settings.registry, h->app, h->record.tag);
-    deis_autofree char *app_label = deis_asprintf(IMAGE_LABEL_APP "=%s", h->app);
-    deis_autofree char *build_label = deis_asprintf(IMAGE_LABEL_BUILD "=%s", h->record.id);
-    const char *const labels[] = { app_label, build_label, NULL };
     deis_autofree char *image_id = NULL;
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(TEXT_MAX);
     struct deis_docker_build b = {
         .tag = tag,
-        .labels = labels,
         .memory_bytes = h->settings.build_memory,
         .pids_limit = h->settings.build_processes,
         .read_tar = read_tar,
@@ -351,7 +360,7 @@ static int build(struct hook *h, struct deis_err *err)
     };
 
     print_phase(h, "Building Docker image");
-    if (resolve_bases(h, err) < 0) {
+    if (resolve_bases(h, &b.dockerfile, err) < 0) {
         return deis_err_wrap(err, "build failed");
     }
     int rc = deis_docker_build(h->docker, &b, &image_id, err);
@@ -365,10 +374,14 @@ static int push_image(struct hook *h, char **ret_image, struct deis_err *err)
 {
     print_phase(h, "Pushing image to private registry");
     int rc = set_phase(h, RECORD_PUSHING, err);
-    /* A push may be repeated: the registry has what it got. It may be about to start again. */
+    /* A push may be repeated: the registry has what it got. It may be about to start again, once it
+     * has ended what it does. */
+    uint64_t deadline_ms = 0;
     for (unsigned attempt = 0; rc == DEIS_OK; attempt++) {
         rc = image_push(&h->settings, h->docker, h->app, h->record.tag, ret_image, err);
-        if (rc == DEIS_OK || attempt + 1 == PUSH_ATTEMPTS || is_interrupted(h)) {
+        uint64_t now_ms = deis_now_ms();
+        deadline_ms = attempt == 0 ? now_ms + PUSH_PATIENCE_MS : deadline_ms;
+        if (rc == DEIS_OK || now_ms >= deadline_ms || is_interrupted(h)) {
             break;
         }
         poll(NULL, 0, (int)deis_backoff_ms(attempt, PUSH_RETRY_MS, PUSH_RETRY_MAX_MS));

@@ -61,6 +61,14 @@ int image_forget(const struct settings *s, struct deis_docker *docker, const cha
     return rc;
 }
 
+bool image_is_ours(const struct settings *s, const json_t *image)
+{
+    const char *registry =
+        json_string_value(json_object_get(json_object_get(image, "Labels"), IMAGE_LABEL_REGISTRY));
+
+    return !registry || strcmp(registry, s->registry) == 0;
+}
+
 static int remove_labelled(const struct settings *s, struct deis_docker *docker, const char *app,
                            const char *label, const char *value, struct deis_err *err)
 {
@@ -80,7 +88,7 @@ static int remove_labelled(const struct settings *s, struct deis_docker *docker,
     }
     json_array_foreach(images, i, image)
     {
-        rc = image_forget(s, docker, app, image, err);
+        rc = image_is_ours(s, image) ? image_forget(s, docker, app, image, err) : DEIS_OK;
         if (rc < 0) {
             return rc;
         }

@@ -12,10 +12,15 @@
 
 #define IMAGE_LABEL_APP   "deis.app"
 #define IMAGE_LABEL_BUILD "deis.build"
+/* The address of the registry that it is for: another platform's images may be on the Engine. */
+#define IMAGE_LABEL_REGISTRY "deis.registry"
 
 /* Push what is tagged <registry>/<app>:<tag>. *ret_image, yours, is the reference by digest. */
 int image_push(const struct settings *s, struct deis_docker *docker, const char *app,
                const char *tag, char **ret_image, struct deis_err *err) deis_must_check;
+/* Is an image of the Engine's list one that this platform's builds made? One without the label of
+ * its registry, from before there was one, is. */
+bool image_is_ours(const struct settings *s, const json_t *image);
 /* Remove the image of one build, wherever it got to. Nothing there is success. */
 int image_forget_build(const struct settings *s, struct deis_docker *docker, const struct record *r,
                        struct deis_err *err) deis_must_check;

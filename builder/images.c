@@ -30,7 +30,7 @@ static int list_images(const struct janitor *j, json_t **ret, struct deis_err *e
     {
         const char *app =
             json_string_value(json_object_get(json_object_get(row, "Labels"), IMAGE_LABEL_APP));
-        if (!app || !deis_str_is_label(deis_str(app))) {
+        if (!app || !deis_str_is_label(deis_str(app)) || !image_is_ours(j->settings, row)) {
             continue;
         }
         if (!json_object_get(*ret, app)) {

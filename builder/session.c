@@ -147,6 +147,8 @@ static const char *const push_options[] = {
     REPO_GIT_STREAMED,
     "receive.fsckObjects=true",
     "receive.denyDeletes=true",
+    /* The hook sees to it that no commit is missing; git would refuse only after it. */
+    "receive.shallowUpdate=true",
     "receive.autogc=false",
     "gc.auto=0",
     "maintenance.auto=false",

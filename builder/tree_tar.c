@@ -3,8 +3,7 @@
 
 #include "builder/core/tar.h"
 #include "builder/core/tree_path.h"
-
-#include <git2.h>
+#include "builder/pushed.h"
 
 #define DEPTH_MAX      64
 #define TREE_BYTES_MAX (16u << 20) /* of one folder's list */
@@ -37,13 +36,6 @@ struct tree_tar {
     struct deis_err err;
 };
 
-static int git_fail(struct deis_err *err, const char *what)
-{
-    const git_error *e = git_error_last();
-
-    return deis_err_set(err, DEIS_SYSTEM, "%s: %s", what, e ? e->message : "unknown");
-}
-
 static struct entry *add_entry(struct tree_tar *t)
 {
     if (t->count == t->cap) {
@@ -59,7 +51,7 @@ static int read_link(struct tree_tar *t, const struct entry *e, git_odb_object *
                      struct deis_str *ret_target, struct deis_err *err)
 {
     if (git_odb_read(ret, t->odb, &e->id) < 0) {
-        return git_fail(err, "can't read a symlink");
+        return pushed_git_fail(err, "can't read a symlink");
     }
     *ret_target = deis_str_n(git_odb_object_data(*ret), git_odb_object_size(*ret));
     return DEIS_OK;
@@ -88,7 +80,7 @@ static int check_blob(struct tree_tar *t, struct entry *e, struct deis_err *err)
     git_object_t type = GIT_OBJECT_INVALID;
 
     if (git_odb_read_header(&size, &type, t->odb, &e->id) < 0) {
-        return git_fail(err, "can't read an object");
+        return pushed_git_fail(err, "can't read an object");
     }
     if (type != GIT_OBJECT_BLOB) {
         return deis_err_set(err, DEIS_INVALID, "'%s' is not a file", e->path);
@@ -173,25 +165,13 @@ static int add_tree(struct tree_tar *t, const git_oid *id, const char *prefix, u
         return deis_err_set(err, DEIS_LIMIT, "a folder has too many files");
     }
     if (git_tree_lookup(&tree, t->repo, id) < 0) {
-        return git_fail(err, "can't read a folder");
+        return pushed_git_fail(err, "can't read a folder");
     }
     for (size_t i = 0; i < git_tree_entrycount(tree) && rc == DEIS_OK; i++) {
         rc = add_one(t, git_tree_entry_byindex(tree, i), prefix, depth, err);
     }
     git_tree_free(tree);
     return rc;
-}
-
-static int open_repo(struct tree_tar *t, const char *path, const char *quarantine,
-                     struct deis_err *err)
-{
-    if (git_repository_open_bare(&t->repo, path) < 0 || git_repository_odb(&t->odb, t->repo) < 0) {
-        return git_fail(err, "can't open the repository");
-    }
-    if (quarantine && git_odb_add_disk_alternate(t->odb, quarantine) < 0) {
-        return git_fail(err, "can't open the pushed objects");
-    }
-    return DEIS_OK;
 }
 
 static int read_commit(struct tree_tar *t, const char *commit, struct deis_err *err)
@@ -214,7 +194,7 @@ int tree_tar_open(const char *path, const char *quarantine, const char *commit,
 
     t->limits = *limits;
     deis_buf_init(&t->ahead, AHEAD_MAX);
-    int rc = open_repo(t, path, quarantine, err);
+    int rc = pushed_open(path, quarantine, &t->repo, &t->odb, err);
     if (rc == DEIS_OK) {
         rc = read_commit(t, commit, err);
     }
@@ -259,6 +239,16 @@ bool tree_tar_has(const struct tree_tar *t, const char *path)
     return find(t, path) != NULL;
 }
 
+bool tree_tar_taken(const struct tree_tar *t, const char *path)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (strcmp(t->entries[i].path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int tree_tar_get(struct tree_tar *t, const char *path, struct deis_buf *out, struct deis_err *err)
 {
     const struct entry *e = find(t, path);
@@ -272,7 +262,7 @@ int tree_tar_get(struct tree_tar *t, const char *path, struct deis_buf *out, str
                             out->max_bytes - out->len);
     }
     if (git_odb_read(&object, t->odb, &e->id) < 0) {
-        return git_fail(err, "can't read a file");
+        return pushed_git_fail(err, "can't read a file");
     }
     deis_buf_add(out, git_odb_object_data(object), git_odb_object_size(object));
     git_odb_object_free(object);
@@ -293,6 +283,16 @@ int tree_tar_replace(struct tree_tar *t, const char *path, struct deis_str conte
     return DEIS_OK;
 }
 
+void tree_tar_add(struct tree_tar *t, const char *path, struct deis_str contents)
+{
+    struct entry *e = add_entry(t);
+
+    e->kind = TAR_FILE;
+    e->path = deis_strdup(path);
+    e->own = deis_str_dup(contents);
+    e->size = contents.len;
+}
+
 size_t tree_tar_count(const struct tree_tar *t)
 {
     return t->count;
@@ -309,7 +309,7 @@ static int open_contents(struct tree_tar *t, const struct entry *e)
     t->left = deis_str_n(e->own, e->size);
     if (!e->own) {
         if (git_odb_read(&t->blob, t->odb, &e->id) < 0) {
-            return git_fail(&t->err, "can't read a file");
+            return pushed_git_fail(&t->err, "can't read a file");
         }
         if (git_odb_object_size(t->blob) != e->size) {
             return deis_err_set(&t->err, DEIS_INTERNAL, "'%s' changed its size", e->path);

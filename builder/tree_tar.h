@@ -31,12 +31,16 @@ void tree_tar_free(struct tree_tar *t); /* NULL is fine */
 
 /* Is there a file of this path? */
 bool tree_tar_has(const struct tree_tar *t, const char *path);
+/* Is there anything of this path? */
+bool tree_tar_taken(const struct tree_tar *t, const char *path);
 /* Append the contents of a file; DEIS_NOT_FOUND, DEIS_LIMIT when out is too small. */
 int tree_tar_get(struct tree_tar *t, const char *path, struct deis_buf *out,
                  struct deis_err *err) deis_must_check;
 /* Put other contents (copied) in the place of a file's, before the first byte is read. */
 int tree_tar_replace(struct tree_tar *t, const char *path, struct deis_str contents,
                      struct deis_err *err) deis_must_check;
+/* Add a file (contents are copied), before the first byte is read, where nothing is. */
+void tree_tar_add(struct tree_tar *t, const char *path, struct deis_str contents);
 size_t tree_tar_count(const struct tree_tar *t);
 
 /* The next bytes of the archive: up to cap, 0 at the end, -1 when an object can't be read

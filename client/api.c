@@ -119,6 +119,7 @@ static void add_hint(struct client *c, const struct request *r, enum deis_code f
         .failure = failure,
         .method = r->method,
         .controller = c->profile.controller,
+        .verifies = c->profile.ssl_verify,
         .username = c->profile.username,
         .app = c->app,
         .app_guessed = c->app_guessed,

@@ -407,8 +407,10 @@ int attach_run(struct client *c, const struct attach *a)
     deis_buf_init(&s.input, a->input.len + 1);
     deis_buf_add_str(&s.input, a->input);
     deis_run_reader_init(&s.reader, false);
-    if (check_command(c, a->command) == 0 && watch_signals(&s) == 0 &&
-        api_upgrade(c, request_run_attached(a->app), DEIS_RUN_PROTOCOL, &s.tunnel) == 0) {
+    /* Nothing runs before the first frame: until then signals end this process as ever. */
+    if (check_command(c, a->command) == 0 &&
+        api_upgrade(c, request_run_attached(a->app), DEIS_RUN_PROTOCOL, &s.tunnel) == 0 &&
+        watch_signals(&s) == 0) {
         s.heard_ms = s.said_ms = deis_now_ms();
         say_what(&s);
         while (!s.over) {

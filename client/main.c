@@ -213,7 +213,9 @@ int main(int argc, char **argv)
         free(words[i]);
     }
     free(words);
-    if (fflush(stdout) != 0 && status == 0) {
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+    if (!written && status == 0) {
+        fputs("Error: can't write to stdout\n", stderr);
         status = 1;
     }
     return status;

@@ -131,23 +131,28 @@ char *term_ask(const char *prompt)
     return deis_str_dup(word);
 }
 
-/* Reads with the echo off, and puts it on again whatever the user types. */
+/* Reads with the echo off, and puts it on again whatever ends it. */
 static char *read_silently(const struct termios *before)
 {
+    static const int signals[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
     const struct sigaction stop = { .sa_handler = on_interrupt };
-    struct sigaction old;
+    struct sigaction old[DEIS_COUNT(signals)];
     struct termios silent = *before;
 
     silent.c_lflag &= ~(tcflag_t)ECHO;
-    sigaction(SIGINT, &stop, &old);
+    for (size_t i = 0; i < DEIS_COUNT(signals); i++) {
+        sigaction(signals[i], &stop, &old[i]);
+    }
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     char *line = read_line();
     tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
-    sigaction(SIGINT, &old, NULL);
+    for (size_t i = 0; i < DEIS_COUNT(signals); i++) {
+        sigaction(signals[i], &old[i], NULL);
+    }
     printf("\n");
     fflush(stdout);
     if (interrupted) {
-        raise(SIGINT);
+        raise(interrupted);
     }
     return line;
 }

@@ -5,11 +5,11 @@
 
 #include "lib/base/clock.h"
 #include "lib/crypto/asn1.h"
+#include "lib/crypto/pem.h"
 #include "lib/net/httpc.h"
 #include "lib/net/log.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 
@@ -230,10 +230,8 @@ static int account_use(struct acme_turn *t, const struct acme_client *client, st
 /* Is it what was asked for? */
 static int inspect(struct pair *p, const char *domain, struct deis_err *err)
 {
-    BIO *cert_bio = BIO_new_mem_buf(p->certificate.data, (int)p->certificate.len);
-    BIO *key_bio = BIO_new_mem_buf(p->key.data, (int)p->key.len);
-    X509 *cert = PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+    X509 *cert = deis_pem_certificate(deis_buf_str(&p->certificate));
+    EVP_PKEY *key = deis_pem_key(deis_buf_str(&p->key));
     int r = 0;
 
     if (!cert || !key || X509_check_private_key(cert, key) != 1 ||
@@ -246,8 +244,6 @@ static int inspect(struct pair *p, const char *domain, struct deis_err *err)
     ERR_clear_error();
     X509_free(cert);
     EVP_PKEY_free(key);
-    BIO_free(cert_bio);
-    BIO_free(key_bio);
     return r;
 }
 

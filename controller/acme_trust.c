@@ -7,8 +7,9 @@
  */
 #include "controller/acme.h"
 
+#include "lib/crypto/pem.h"
+
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <unistd.h>
 
 #define NAME "deis-acme-ca.pem"
@@ -21,7 +22,7 @@ static bool is_pem(const char *text)
     unsigned count = 0;
     X509 *cert;
 
-    while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+    while ((cert = PEM_read_bio_X509(bio, NULL, deis_pem_no_password, NULL))) {
         X509_free(cert);
         count++;
     }

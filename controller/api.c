@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/api.h"
 
+#include "controller/gate.h"
+
 #include "lib/net/log.h"
 
-#define KEPT_MAX ((size_t)16 << 20) /* of a page's text */
+#define KEPT_MAX      ((size_t)16 << 20) /* of a page's text */
+#define LARGE_WAIT_MS 10000
+#define LARGE_RETRY_S 5
 
 void api_free(struct api *a)
 {
@@ -200,7 +204,8 @@ void api_page(struct api *a, json_t *docs)
     }
 }
 
-void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*show)(json_t *doc))
+static void page_named(struct api *a, const char *prefix, json_t *names, size_t step,
+                       json_t *(*show)(json_t *doc))
 {
     struct deis_err err = DEIS_ERR_INIT;
     struct page p;
@@ -213,7 +218,7 @@ void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*
     if (!wanted) {
         return;
     }
-    if (store_get_named(a->ctl, prefix, wanted, &docs, &err) < 0) {
+    if (store_get_named(a->ctl, prefix, wanted, step, &docs, &err) < 0) {
         api_error(a, &err);
         return;
     }
@@ -223,6 +228,24 @@ void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*
         json_array_append_new(rows, show ? show(doc) : json_incref(doc));
     }
     page_answer(a, &p, json_array_size(all), rows);
+}
+
+void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*show)(json_t *doc))
+{
+    page_named(a, prefix, names, STORE_SMALL_STEP, show);
+}
+
+void api_page_large(struct api *a, const char *prefix, json_t *names, size_t step,
+                    json_t *(*show)(json_t *doc))
+{
+    if (gate_enter(a->ctl->large, "", LARGE_WAIT_MS)) {
+        page_named(a, prefix, names, step, show);
+        gate_leave(a->ctl->large, "");
+    } else {
+        json_decref(names);
+        a->retry_after_s = LARGE_RETRY_S;
+        api_detail(a, 503, "Too many large lists are asked for at once, try again");
+    }
 }
 
 struct rows {

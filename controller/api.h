@@ -56,6 +56,8 @@ struct api {
     json_t *app;
     int64_t app_revision;
     struct ahead ahead;
+    char *quota_turn; /* of quota.c: held until the handler is through */
+    int64_t quota_revision;
 
     /* the answer */
     int status;
@@ -98,6 +100,10 @@ void api_page_kept(struct api *a, const struct deis_etcd_range *docs);
 void api_page(struct api *a, json_t *docs);
 /* A page of the documents `prefix`<name>, for names from an index (taken). */
 void api_page_named(struct api *a, const char *prefix, json_t *names, json_t *(*show)(json_t *doc));
+/* Likewise for documents that may be large, read `step` at once: few such lists are made at the
+ * same time, the others wait. */
+void api_page_large(struct api *a, const char *prefix, json_t *names, size_t step,
+                    json_t *(*show)(json_t *doc));
 /* Likewise for a list that may be much longer than the page, written without a tree: names has
  * `count` of them, each with a newline after it; add appends a document's row as JSON. */
 void api_page_listed(struct api *a, const char *prefix, const char *names, size_t count,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "controller/applog.h"
 
+#include "controller/core/oneline.h"
 #include "log.pb-c.h"
 
 #include "lib/base/clock.h"
@@ -11,6 +12,7 @@
 #define QUEUE_MAX      512 /* lines */
 #define BATCH_MAX      64
 #define LINE_MAX_BYTES 8192
+#define TEXT_MAX_BYTES ((size_t)1 << 20) /* before it is cut */
 #define SEND_MS        5000
 
 struct line {
@@ -30,7 +32,6 @@ struct applog {
     uint64_t next_position;
     char source[64];
     bool sending;
-    bool stopped;
     unsigned attempt;
     struct deis_timer *retry;
 };
@@ -84,7 +85,7 @@ void applog_stop(struct applog *l)
 void applog_write(struct ctl *ctl, const char *app, const char *format, ...)
 {
     struct applog *l = ctl->applog;
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(LINE_MAX_BYTES);
+    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(TEXT_MAX_BYTES);
     uint64_t lost = 0;
     va_list args;
 
@@ -103,7 +104,7 @@ void applog_write(struct ctl *ctl, const char *app, const char *format, ...)
     *line_at(l, l->count) = (struct line){ .position = l->next_position++,
                                            .time_ms = deis_wall_ms(),
                                            .app = deis_strdup(app),
-                                           .text = deis_strdup(text.data) };
+                                           .text = oneline(deis_buf_str(&text), LINE_MAX_BYTES) };
     l->count++;
     pthread_mutex_unlock(&l->lock);
     deis_loop_post(ctl->loop, send_batch, l);

@@ -13,7 +13,7 @@ struct applog *applog_start(struct ctl *ctl);
 void applog_stop(struct applog *l);
 /* Has the logger all lines? */
 bool applog_is_empty(struct applog *l);
-/* One line of the app's log. Never a secret. */
+/* One line of the app's log, whatever it quotes: see oneline(); at most 8 KiB. Never a secret. */
 void applog_write(struct ctl *ctl, const char *app, const char *format, ...) deis_printf(3, 4);
 
 #endif

@@ -9,9 +9,8 @@
 
 #include "lib/net/log.h"
 
-#include <unistd.h>
-
 #define WAIT_MAX_MS        25000
+#define ELSEWHERE_MS       500 /* until a caller asks again about what another controller carries */
 #define DEPLOY_PATIENCE_MS 60000
 #define PROCFILE_MAX       60
 
@@ -312,15 +311,25 @@ static void reply_status(struct call *c, const Deis__Deploy *request, const char
     deis_bus_reply(c->bus, &answer.base);
 }
 
-static void reply_live(struct call *c, const Deis__Deploy *request, struct live *live)
+static void on_live(const struct live_status *status, void *arg)
 {
-    struct live_status status;
-    uint64_t wait_ms = request->wait_ms < WAIT_MAX_MS ? request->wait_ms : WAIT_MAX_MS;
+    struct call *c = arg;
+    const Deis__Deploy *request = (const Deis__Deploy *)(const void *)c->msg;
+    const char *state = !status->ended ? "running" : status->outcome.done ? "done" : "failed";
 
-    live_wait(live, request->seen, wait_ms, &status);
-    const char *state = !status.ended ? "running" : status.outcome.done ? "done" : "failed";
-    reply_status(c, request, state, status.progress, status.ended ? &status.outcome : NULL);
-    live_status_clear(&status);
+    reply_status(c, request, state, status->progress, status->ended ? &status->outcome : NULL);
+    free(c);
+}
+
+/* Answer when there is news, without a thread that waits for it. live: NULL = "running", soon. */
+static void reply_later(const struct call *c, struct live *live)
+{
+    const Deis__Deploy *request = (const Deis__Deploy *)(const void *)c->msg;
+    uint64_t wait_ms = request->wait_ms < WAIT_MAX_MS ? request->wait_ms : WAIT_MAX_MS;
+    struct call *later = deis_alloc(sizeof(*later));
+
+    *later = *c;
+    lives_tell(c->ctl->lives, live, request->seen, live ? wait_ms : ELSEWHERE_MS, on_live, later);
 }
 
 /* The operation is known to etcd, though not carried here. False: it is not. */
@@ -348,8 +357,7 @@ static bool reply_stored(struct call *c, const Deis__Deploy *request, bool *ret_
     }
     const char *id = json_string_value(json_object_get(doc, "id"));
     if (r == DEIS_OK && id && strcmp(id, request->operation) == 0) {
-        usleep(500 * 1000); /* another controller carries it: the caller asks again */
-        reply_status(c, request, "running", NULL, NULL);
+        reply_later(c, NULL); /* another controller carries it: the caller asks again */
         return true;
     }
     *ret_failed = r < 0 && r != DEIS_NOT_FOUND;
@@ -388,7 +396,7 @@ static void answer_deploy(struct call *c)
         deis_bus_fail(c->bus, &err);
         return;
     }
-    reply_live(c, request, live);
+    reply_later(c, live);
     live_unref(live);
 }
 

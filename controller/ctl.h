@@ -17,6 +17,7 @@ struct gate;
 struct memo;
 struct pages;
 struct logins;
+struct waits;
 
 /* When values are sealed anew next; of reseal.c alone. */
 struct reseal_pace {
@@ -36,6 +37,8 @@ struct ctl {
     struct deis_directory *directory;
     struct deis_workers *requests;   /* one job a request */
     struct deis_workers *operations; /* one job an operation that no request carries */
+    struct deis_workers *destroys;   /* likewise, of apps that go */
+    struct deis_workers *upkeep;     /* what is looked after every few seconds */
     struct deis_bus_sync *bus;
     struct deis_bus_client *bus_client;
     struct applog *applog;
@@ -50,7 +53,9 @@ struct ctl {
     struct pages *lists; /* a question -> its page of apps; stamp: the last change of all */
     struct logins *logins;
     struct gate *passwords; /* two at a time: scrypt */
-    struct gate *waits;     /* requests that wait for a rollout or a command: others need threads */
+    struct gate *large;     /* two at a time: lists of large documents */
+    struct gate *quotas;    /* one at a time: who counts the things of one owner and adds one */
+    struct waits *waits;    /* requests that wait for a rollout or a command */
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include "controller/gate.h"
 #include "controller/retention.h"
 #include "controller/rollouts.h"
+#include "controller/waits.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -246,7 +247,7 @@ static int begin_rollout(const struct deploy_request *req, const struct app_view
 static void end_waiting(const struct deploy_request *req)
 {
     if (req->holds_request) {
-        gate_leave(req->ctl->waits, "");
+        waits_leave(req->ctl->waits, req->user);
     }
 }
 
@@ -259,20 +260,13 @@ enum attempt {
     ATTEMPT_OTHER
 };
 
-static int too_many(struct deis_err *err)
-{
-    return deis_err_set(err, DEIS_CONFLICT,
-                        "too many changes are under way on this platform, try again");
-}
-
 /* Begin to roll it out, unless too many requests wait for such already. BEGUN: end_waiting() is
  * due. */
 static enum attempt begin_waiting(const struct deploy_request *req, const struct app_view *view,
                                   const struct deploy_plan *plan, struct operation *op,
                                   struct deis_err *err)
 {
-    if (req->holds_request && !gate_enter(req->ctl->waits, "", 0)) {
-        too_many(err);
+    if (req->holds_request && waits_enter(req->ctl->waits, req->user, 0, err) < 0) {
         return ATTEMPT_BUSY;
     }
     int r = begin_rollout(req, view, plan, op, err);
@@ -397,7 +391,8 @@ int deploy_run(struct deploy_request *req, struct outcome *ret, struct deis_err 
     return r;
 }
 
-static int destroy(struct deploy_request *req, struct outcome *ret, struct deis_err *err)
+static int destroy(struct deploy_request *req, bool waits, struct outcome *ret,
+                   struct deis_err *err)
 {
     app_view_auto struct app_view view = { 0 };
     struct operation op = { 0 };
@@ -418,6 +413,11 @@ static int destroy(struct deploy_request *req, struct outcome *ret, struct deis_
     op.step = OPERATION_DESTROY;
     op.generation = view.generation;
     r = commit_begin(req->ctl, req->source, &op, &view, NULL, err);
+    if (r == DEIS_OK && !waits) {
+        *ret = (struct outcome){ .done = true, .app = deis_strdup(req->app) };
+        deploy_hand_on(req->ctl, &op, live);
+        return r;
+    }
     if (r == DEIS_OK) {
         r = carry(req->ctl, &op, live, ret, err);
     }
@@ -434,11 +434,13 @@ static int destroy(struct deploy_request *req, struct outcome *ret, struct deis_
 int deploy_destroy(struct deploy_request *req, struct outcome *ret, struct deis_err *err)
 {
     *ret = (struct outcome){ 0 };
-    if (req->holds_request && !gate_enter(req->ctl->waits, "", req->patience_ms)) {
-        return too_many(err);
+    struct deis_err full = DEIS_ERR_INIT;
+    bool waits = !req->holds_request || waits_enter(req->ctl->waits, req->user, 0, &full) >= 0;
+    int r = destroy(req, waits, ret, err);
+
+    if (waits) {
+        end_waiting(req);
     }
-    int r = destroy(req, ret, err);
-    end_waiting(req);
     return r;
 }
 

@@ -46,7 +46,9 @@ struct deploy_request {
  * carries it on. Other failures: nothing was begun. */
 int deploy_run(struct deploy_request *req, struct outcome *ret,
                struct deis_err *err) deis_must_check;
-/* Likewise for destroying the app; prepare is not used, nor is another operation waited for. */
+/* Likewise for destroying the app; prepare is not used, nor is another operation waited for. When
+ * as many requests wait as may, this one does not: *ret says done once it is certain that the app
+ * goes. */
 int deploy_destroy(struct deploy_request *req, struct outcome *ret,
                    struct deis_err *err) deis_must_check;
 
@@ -80,6 +82,10 @@ int deploy_prepare_build(const struct deploy_request *req, const struct app_view
 struct deploy_request deploy_request_of(struct api *a, const char *kind, uint64_t patience_ms);
 void deploy_answer_failure(struct api *a, int r, const struct outcome *o,
                            const struct deis_err *err);
+
+/* Carry an operation that is written on a thread of its own; if none is free, deploy_resume() does
+ * it later. Takes what op holds, and the reference to live. */
+void deploy_hand_on(struct ctl *ctl, struct operation *op, struct live *live);
 
 /* Look for operations that nobody carries, take them over, and tidy up what is old. */
 void deploy_resume(struct ctl *ctl);

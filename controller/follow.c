@@ -7,6 +7,7 @@
 #include "lib/net/log.h"
 
 #define STREAMS_MAX 256
+#define USER_MAX    64 /* of them, of one user */
 #define POLL_MS     20000
 #define RETRY_MS    1000
 #define CHUNK_MAX   (2 << 20)
@@ -196,11 +197,37 @@ static void on_writable(struct deis_http_req *req, void *arg)
     poll_next(s);
 }
 
+static unsigned streams_of(const char *user)
+{
+    unsigned count = 0;
+
+    for (const struct stream *s = streams; s; s = s->next) {
+        count += strcmp(s->user, user) == 0;
+    }
+    return count;
+}
+
+/* Is there room for one more of this user? False: answered. */
+static bool has_room(const char *user, struct deis_http_req *req)
+{
+    deis_autojson json_t *doc = NULL;
+
+    if (stream_count >= STREAMS_MAX) {
+        doc = json_pack("{s:s}", "detail", "Too many logs are followed at once, try again");
+    } else if (streams_of(user) >= USER_MAX) {
+        deis_autofree char *text =
+            deis_asprintf("You follow %d logs already, that is the limit: end one", USER_MAX);
+        doc = json_pack("{s:s}", "detail", text);
+    }
+    if (doc) {
+        deis_http_reply_json(req, 503, doc);
+    }
+    return !doc;
+}
+
 void follow_start(const struct api *a, struct deis_http_req *req)
 {
-    if (stream_count >= STREAMS_MAX) {
-        deis_http_reply(req, 503, "application/json",
-                        DEIS_STR("{\"detail\":\"Too many logs are followed at once, try again\"}"));
+    if (!has_room(a->user, req)) {
         return;
     }
     struct stream *s = deis_alloc(sizeof(*s));

@@ -185,6 +185,7 @@ static int create_write(struct api *a, const char *id, json_t *structure, json_t
     change_put(&c, deis_key(key, "apps/%s/releases/%010u", id, 1U), release_doc);
     change_put_text(&c, deis_key(key, "index/app/%s", id), "{}");
     change_put_text(&c, deis_key(key, "index/owner/%s/%s", a->user, id), "{}");
+    quota_guard(a, &c);
     int r = change_commit(a->ctl, &c, err);
     if (r == DEIS_OK) {
         forget_former_log(a->ctl, id);

@@ -2,14 +2,14 @@
 /* Registration, login, tokens, passwords, leaving. */
 #include "controller/core/names.h"
 #include "controller/core/openapi.h"
-#include "controller/logins.h"
+#include "controller/leaving.h"
 #include "controller/tokens.h"
 #include "controller/users.h"
 
 #include "lib/base/clock.h"
+#include "lib/net/log.h"
 
-#define TRIES     5
-#define STRIP_MAX 100 /* things of a user taken away in one transaction */
+#define TRIES 5
 
 void handle_root(struct api *a)
 {
@@ -93,6 +93,7 @@ static int register_once(struct api *a, const char *name, bool first, const json
     char key[DEIS_KEY_MAX];
 
     change_begin(&c, *a->user ? a->user : name, "user.register", name, "done", a->id, a->source);
+    deis_etcd_if_absent(c.txn, deis_key(key, "leaving/%s", name));
     deis_etcd_if_absent(c.txn, deis_key(key, "users/%s", name));
     change_put(&c, key, doc);
     if (first) {
@@ -120,7 +121,10 @@ static bool register_write(struct api *a, const struct settings *s, json_t *doc)
             api_json(a, 400, json_pack("{s:[s]}", "username", "This field must be unique."));
             return false;
         }
-        if (r != DEIS_NOT_FOUND) {
+        if (r == DEIS_NOT_FOUND) {
+            r = leaving_check(a->ctl, name, &err);
+        }
+        if (r < 0) {
             break;
         }
         bool first = !admins && strcmp(s->bootstrap, "first-user") == 0;
@@ -161,52 +165,98 @@ void handle_auth_register(struct api *a)
     }
 }
 
-static void refuse_login(struct api *a, const char *text)
+static void refuse_login(struct api *a)
 {
-    api_json(a, 400, json_pack("{s:[s]}", "non_field_errors", text));
+    api_json(
+        a, 400,
+        json_pack("{s:[s]}", "non_field_errors", "Unable to log in with provided credentials."));
 }
 
-/* Has this source failed too often? False: answered. */
-static bool login_allowed(struct api *a, const char *name)
+static void refuse_disabled(struct api *a)
 {
-    a->retry_after_s = logins_wait_s(a->ctl->logins, name, a->source);
-    if (a->retry_after_s > 0) {
+    api_json(a, 400, json_pack("{s:[s]}", "non_field_errors", "User account is disabled."));
+}
+
+static void refuse_current(struct api *a)
+{
+    api_detail(a, 400, "Current password does not match");
+}
+
+/* Is it the user's password? Failures are rationed. False: answered, if it is wrong by refuse(). */
+static bool password_fits(struct api *a, const char *name, const char *password, const json_t *doc,
+                          void (*refuse)(struct api *a))
+{
+    const struct claim claim = { name, password, a->source };
+    struct deis_err err = DEIS_ERR_INIT;
+    enum claim_verdict verdict;
+
+    if (users_check_password(a->ctl, &claim, doc, &verdict, &a->retry_after_s, &err) < 0) {
+        api_error(a, &err);
+        return false;
+    }
+    if (verdict == CLAIM_TOO_MANY) {
         api_detail(a, 429, "Too many failed logins, try again in %u seconds",
                    (unsigned)a->retry_after_s);
+    } else if (verdict == CLAIM_WRONG) {
+        refuse(a);
     }
-    return a->retry_after_s == 0;
+    return verdict == CLAIM_RIGHT;
+}
+
+/* One try. DEIS_DENIED: the password was changed since it was found right. */
+static int login_once(struct api *a, const char *name, const json_t *checked,
+                      char token[TOKEN_LEN + 1], struct deis_err *err)
+{
+    deis_autobuf struct deis_buf now = DEIS_BUF_INIT(64);
+    change_auto struct change c = { 0 };
+    deis_autojson json_t *doc = NULL;
+    char key[DEIS_KEY_MAX];
+    int64_t revision;
+    int r = users_get(a->ctl, name, &doc, &revision, err);
+
+    if (r < 0) {
+        return r;
+    }
+    if (!json_equal(json_object_get(doc, "password"), json_object_get(checked, "password"))) {
+        return deis_err_set(err, DEIS_DENIED, "the password was changed");
+    }
+    deis_time_format_iso(deis_wall_us(), &now);
+    json_object_set_new(doc, "last_login", json_string(now.data));
+    change_begin(&c, name, "user.login", name, "done", a->id, a->source);
+    deis_etcd_if_mod(c.txn, deis_key(key, "users/%s", name), revision);
+    change_put(&c, key, doc);
+    r = tokens_issue(a->ctl, &c, name, false, token, err);
+    return r == DEIS_OK ? change_commit(a->ctl, &c, err) : r;
 }
 
 /* Issue a token and note the login. False: answered. */
-static bool login_write(struct api *a, const char *name, char token[TOKEN_LEN + 1])
+static bool login_write(struct api *a, const char *name, const json_t *checked,
+                        char token[TOKEN_LEN + 1])
 {
     struct deis_err err = DEIS_ERR_INIT;
-    char key[DEIS_KEY_MAX];
     int r = DEIS_CONFLICT;
 
     for (unsigned i = 0; i < TRIES && r == DEIS_CONFLICT; i++) {
-        deis_autobuf struct deis_buf now = DEIS_BUF_INIT(64);
-        change_auto struct change c = { 0 };
-        deis_autojson json_t *doc = NULL;
-        int64_t revision;
-        r = users_get(a->ctl, name, &doc, &revision, &err);
-        if (r < 0) {
-            break;
-        }
-        deis_time_format_iso(deis_wall_us(), &now);
-        json_object_set_new(doc, "last_login", json_string(now.data));
-        change_begin(&c, name, "user.login", name, "done", a->id, a->source);
-        deis_etcd_if_mod(c.txn, deis_key(key, "users/%s", name), revision);
-        change_put(&c, key, doc);
-        r = tokens_issue(a->ctl, &c, name, false, token, &err);
-        if (r == DEIS_OK) {
-            r = change_commit(a->ctl, &c, &err);
-        }
+        r = login_once(a, name, checked, token, &err);
     }
-    if (r < 0) {
+    if (r == DEIS_DENIED || r == DEIS_NOT_FOUND) {
+        refuse_login(a);
+    } else if (r < 0) {
         api_error(a, &err);
     }
     return r == DEIS_OK;
+}
+
+static void log_in(struct api *a, const char *name, const json_t *doc)
+{
+    char token[TOKEN_LEN + 1];
+
+    if (!users_is_true(doc, "is_active")) {
+        refuse_disabled(a);
+    } else if (login_write(a, name, doc, token)) {
+        api_json(a, 200, json_pack("{s:s}", "token", token));
+    }
+    explicit_bzero(token, sizeof(token));
 }
 
 void handle_auth_login(struct api *a)
@@ -214,8 +264,6 @@ void handle_auth_login(struct api *a)
     struct fields f;
     struct deis_err err = DEIS_ERR_INIT;
     deis_autojson json_t *doc = NULL;
-    char token[TOKEN_LEN + 1];
-    bool right = false;
 
     fields_init(&f, a->body);
     deis_autofree char *name = fields_text(&f, "username", FIELD_REQUIRED, 200);
@@ -226,29 +274,13 @@ void handle_auth_login(struct api *a)
         return;
     }
     fields_clear(&f);
-    if (!login_allowed(a, name)) {
-        return;
-    }
     int r = users_get(a->ctl, name, &doc, NULL, &err);
-    if (r == DEIS_OK || r == DEIS_NOT_FOUND) {
-        r = users_check_password(a->ctl, password, doc, &right, &err);
+    if (r < 0 && r != DEIS_NOT_FOUND) {
+        api_error(a, &err);
+    } else if (password_fits(a, name, password, doc, refuse_login)) {
+        log_in(a, name, doc);
     }
     explicit_bzero(password, strlen(password));
-    if (r == DEIS_OK && right) {
-        logins_succeeded(a->ctl->logins, name, a->source);
-    } else if (r == DEIS_OK) {
-        logins_failed(a->ctl->logins, name, a->source);
-    }
-    if (r < 0) {
-        api_error(a, &err);
-    } else if (!right) {
-        refuse_login(a, "Unable to log in with provided credentials.");
-    } else if (!users_is_true(doc, "is_active")) {
-        refuse_login(a, "User account is disabled.");
-    } else if (login_write(a, name, token)) {
-        api_json(a, 200, json_pack("{s:s}", "token", token));
-    }
-    explicit_bzero(token, sizeof(token));
 }
 
 static void regenerate_all(struct api *a)
@@ -263,22 +295,37 @@ static void regenerate_all(struct api *a)
     }
 }
 
-static void regenerate(struct api *a, const char *name)
+/* One try. DEIS_CONFLICT: somebody got a token at the same moment, or the caller's own was revoked.
+ */
+static int regenerate_once(struct api *a, const char *name, char token[TOKEN_LEN + 1],
+                           struct deis_err *err)
 {
     change_auto struct change c = { 0 };
-    struct deis_err err = DEIS_ERR_INIT;
-    deis_autojson json_t *doc = NULL;
-    char key[DEIS_KEY_MAX], token[TOKEN_LEN + 1];
+    char key[DEIS_KEY_MAX];
 
-    if (users_get(a->ctl, name, &doc, NULL, &err) < 0) {
-        api_error(a, &err);
-        return;
-    }
     api_change(a, &c, "tokens.regenerate", "user/%s", name);
     deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", name));
-    if (tokens_issue(a->ctl, &c, name, true, token, &err) < 0) {
+    deis_etcd_if_exists(c.txn, deis_key(key, "tokens/%s", a->token));
+    int r = tokens_issue(a->ctl, &c, name, true, token, err);
+    return r == DEIS_OK ? change_commit(a->ctl, &c, err) : r;
+}
+
+static void regenerate(struct api *a, const char *name)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    deis_autojson json_t *doc = NULL;
+    char token[TOKEN_LEN + 1];
+    int r = users_get(a->ctl, name, &doc, NULL, &err) < 0 ? err.code : DEIS_CONFLICT;
+
+    for (unsigned i = 0; i < TRIES && r == DEIS_CONFLICT; i++) {
+        r = regenerate_once(a, name, token, &err);
+    }
+    if (r == DEIS_CONFLICT) {
+        api_detail(a, 409, "Tokens of %s were issued or revoked at the same moment, try again",
+                   name);
+    } else if (r < 0) {
         api_error(a, &err);
-    } else if (api_commit(a, &c)) {
+    } else {
         api_json(a, 200, json_pack("{s:s}", "token", token));
     }
     explicit_bzero(token, sizeof(token));
@@ -331,23 +378,21 @@ static bool target_user(struct api *a, struct fields *f, char **ret_name, json_t
 }
 
 /* Is the current password right, or not needed? False: answered. */
-static bool current_password_fits(struct api *a, struct fields *f, const json_t *doc)
+static bool current_password_fits(struct api *a, struct fields *f, const char *name,
+                                  const json_t *doc)
 {
-    struct deis_err err = DEIS_ERR_INIT;
     deis_autofree char *current = fields_text(f, "password", FIELD_BLANK_OK, 1024);
-    bool right = false;
 
     if (!fields_has(f, "password") && a->caller.admin) {
         return true;
     }
-    if (current && users_check_password(a->ctl, current, doc, &right, &err) < 0) {
-        api_error(a, &err);
+    if (!current) {
+        refuse_current(a);
         return false;
     }
-    if (!right) {
-        api_detail(a, 400, "Current password does not match");
-    }
-    return right;
+    bool fits = password_fits(a, name, current, doc, refuse_current);
+    explicit_bzero(current, strlen(current));
+    return fits;
 }
 
 static void passwd(struct api *a, struct fields *f)
@@ -368,7 +413,7 @@ static void passwd(struct api *a, struct fields *f)
         api_invalid(a, f);
         return;
     }
-    if (!current_password_fits(a, f, doc)) {
+    if (!current_password_fits(a, f, name, doc)) {
         return;
     }
     int r = users_hash_password(a->ctl, fresh, &hash, &err);
@@ -395,85 +440,15 @@ void handle_auth_passwd(struct api *a)
     fields_clear(&f);
 }
 
-/* What hangs on a user, each kind by an index. */
-static const char *const kinds[] = { "shared", "key", "cert", "autocert", "token" };
-
-/* The key of what an index entry of a user names. */
-static void owned_key(char out[DEIS_KEY_MAX], const char *kind, const char *thing, const char *user)
+/* The account is gone; what hung on it, too, now or soon. */
+static void finish(struct api *a, const char *name)
 {
-    if (strcmp(kind, "shared") == 0) {
-        deis_key(out, "apps/%s/perms/%s", thing, user);
-    } else if (strcmp(kind, "key") == 0) {
-        deis_key(out, "keys/%s/%s", thing, user);
-    } else {
-        deis_key(out, "%ss/%s", kind, thing);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (leaving_finish(a->ctl, name, &err) < 0) {
+        deis_warn("departure not finished yet", KV_S("user", name), KV_ERR(&err));
     }
-}
-
-/* What is taken away from a user. */
-struct strip {
-    struct ctl *ctl;
-    const char *name;
-    struct change *change;
-    size_t room; /* for so many deletions more; of those who have more the rest goes before it */
-};
-
-static int strip_kind(struct strip *s, const char *kind, const char *prefix,
-                      const struct deis_etcd_range *index, struct deis_err *err)
-{
-    char key[DEIS_KEY_MAX];
-    int r = DEIS_OK;
-
-    for (size_t i = 0; r == DEIS_OK && i < index->count; i++) {
-        owned_key(key, kind, index->kvs[i].key + strlen(prefix), s->name);
-        if (s->room > 0) {
-            s->room--;
-            deis_etcd_then_delete(s->change->txn, key);
-        } else {
-            r = deis_etcd_delete(s->ctl->etcd, key, err);
-        }
-    }
-    deis_etcd_if_prefix_unchanged(s->change->txn, prefix, index->revision);
-    deis_etcd_then_delete_prefix(s->change->txn, prefix);
-    return r;
-}
-
-/* Take away all that hangs on a user; nothing may be added until the change is made. */
-static int strip_user(struct strip *s, struct deis_err *err)
-{
-    deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
-    struct deis_etcd_range ranges[DEIS_COUNT(kinds)] = { 0 };
-    char prefixes[DEIS_COUNT(kinds)][DEIS_KEY_MAX];
-
-    for (size_t k = 0; k < DEIS_COUNT(kinds); k++) {
-        deis_key(prefixes[k], "index/%s/%s/", kinds[k], s->name);
-        deis_etcd_then_get(txn, prefixes[k], true);
-    }
-    int r = deis_etcd_commit(s->ctl->etcd, txn, ranges, NULL, err);
-    for (size_t k = 0; k < DEIS_COUNT(kinds); k++) {
-        if (r == DEIS_OK) {
-            r = strip_kind(s, kinds[k], prefixes[k], &ranges[k], err);
-        }
-        deis_etcd_range_clear(&ranges[k]);
-    }
-    return r;
-}
-
-/* One try. DEIS_CONFLICT: something was added to the user meanwhile. */
-static int cancel_once(struct api *a, const char *name, struct deis_err *err)
-{
-    change_auto struct change c = { 0 };
-    char key[DEIS_KEY_MAX];
-
-    api_change(a, &c, "user.cancel", "user/%s", name);
-    change_of_apps(&c);
-    deis_etcd_if_prefix_empty(c.txn, deis_key(key, "index/owner/%s/", name));
-    deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", name));
-    deis_etcd_then_delete(c.txn, key);
-    deis_etcd_then_delete(c.txn, deis_key(key, "index/admin/%s", name));
-    struct strip strip = { a->ctl, name, &c, STRIP_MAX };
-    int r = strip_user(&strip, err);
-    return r == DEIS_OK ? change_commit(a->ctl, &c, err) : r;
+    api_empty(a, 204);
 }
 
 static void cancel(struct api *a, struct fields *f)
@@ -494,7 +469,7 @@ static void cancel(struct api *a, struct fields *f)
         r = deis_etcd_list(a->ctl->etcd, deis_key(key, "index/owner/%s/", name), 1, &owned, &err);
         owns = r == DEIS_OK && owned.count > 0;
         if (r == DEIS_OK && !owns) {
-            r = cancel_once(a, name, &err);
+            r = leaving_begin(a, name, &err);
         }
     }
     if (owns) {
@@ -505,7 +480,7 @@ static void cancel(struct api *a, struct fields *f)
     } else if (r < 0) {
         api_error(a, &err);
     } else {
-        api_empty(a, 204);
+        finish(a, name);
     }
 }
 

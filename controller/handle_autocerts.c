@@ -213,6 +213,7 @@ static void turn_on(struct api *a, const char *domain, const char *app)
     change_put(&c, key, doc);
     change_put_text(&c, deis_key(key, "index/autocert/%s/%s", a->user, domain), "{}");
     deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", a->user));
+    quota_guard(a, &c);
     int r = change_commit(a->ctl, &c, &err);
     if (r == DEIS_CONFLICT) {
         ask_again(a, domain);

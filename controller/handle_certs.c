@@ -6,13 +6,15 @@
 
 #include "lib/base/clock.h"
 #include "lib/crypto/asn1.h"
+#include "lib/crypto/pem.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #define PEM_MAX ((size_t)65536)
 #define CN_MAX  255
+
+#define LIST_STEP 20 /* of up to 160 KB each */
 
 struct pair {
     char *name;       /* common name of the certificate */
@@ -38,7 +40,7 @@ void handle_certs_list(struct api *a)
         api_error(a, &err);
         return;
     }
-    api_page_named(a, "/deis/certs/", names, show);
+    api_page_large(a, "/deis/certs/", names, LIST_STEP, show);
 }
 
 static bool name_fits(const char *name)
@@ -139,17 +141,6 @@ static const char *ssl_reason(void)
     return text ? text : "not PEM";
 }
 
-/* Else OpenSSL asks on the terminal, or at stdin, and waits for the answer. */
-static int no_password(char *buf, int size, int writing, void *arg)
-{
-    return -1;
-}
-
-static BIO *pem(const char *text)
-{
-    return BIO_new_mem_buf(text, (int)strlen(text));
-}
-
 static void read_times(X509 *cert, struct pair *ret)
 {
     deis_autobuf struct deis_buf text = DEIS_BUF_INIT(sizeof(ret->expires));
@@ -170,14 +161,12 @@ static char *common_name(X509 *cert)
 /* Does the pair hold together? Faults go to f. */
 static void check_pair(struct fields *f, const char *certificate, const char *key, struct pair *ret)
 {
-    BIO *cert_bio = pem(certificate);
-    BIO *key_bio = pem(key);
-    X509 *cert = PEM_read_bio_X509(cert_bio, NULL, no_password, NULL);
+    X509 *cert = deis_pem_certificate(deis_str(certificate));
 
     if (!cert) {
         fields_error(f, "certificate", "Could not load certificate: %s", ssl_reason());
     } else {
-        EVP_PKEY *pkey = PEM_read_bio_PrivateKey(key_bio, NULL, no_password, NULL);
+        EVP_PKEY *pkey = deis_pem_key(deis_str(key));
         if (!pkey) {
             fields_error(f, "key", "Could not load key: %s", ssl_reason());
         } else if (X509_check_private_key(cert, pkey) != 1) {
@@ -189,8 +178,6 @@ static void check_pair(struct fields *f, const char *certificate, const char *ke
     }
     ERR_clear_error();
     X509_free(cert);
-    BIO_free(cert_bio);
-    BIO_free(key_bio);
 }
 
 /* What is there under a name that a certificate is to be added for. */
@@ -303,6 +290,7 @@ static void cert_write(struct api *a, const char *name, const struct standing *s
     }
     change_put_text(&c, deis_key(key, "index/cert/%s/%s", a->user, name), "{}");
     deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", a->user));
+    quota_guard(a, &c);
     int r = change_commit(a->ctl, &c, &err);
     if (r == DEIS_OK) {
         api_json(a, 201, show(doc));
@@ -351,11 +339,25 @@ static void cert_judge(struct api *a, const char *name, const char *expires,
     free(s.former);
 }
 
+/* A PEM text, PEM_MAX bytes at most: what follows counts in bytes. */
+static char *pem_field(struct fields *f, const char *name)
+{
+    char *text = fields_text(f, name, FIELD_REQUIRED, PEM_MAX);
+
+    if (text && strlen(text) > PEM_MAX) {
+        fields_error(f, name, "Ensure this field has no more than %zu bytes.", PEM_MAX);
+        explicit_bzero(text, strlen(text));
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
 static void cert_add(struct api *a, struct fields *f)
 {
     struct pair pair = { 0 };
-    deis_autofree char *certificate = fields_text(f, "certificate", FIELD_REQUIRED, PEM_MAX);
-    deis_autofree char *key = fields_text(f, "key", FIELD_REQUIRED, PEM_MAX);
+    deis_autofree char *certificate = pem_field(f, "certificate");
+    deis_autofree char *key = pem_field(f, "key");
     deis_autofree char *given = fields_text(f, "common_name", 0, CN_MAX);
 
     if (certificate && key) {

@@ -43,7 +43,7 @@ static bool own_keys(struct api *a, json_t **ret)
         free(name);
     }
     if (r == DEIS_OK) {
-        r = store_get_named(a->ctl, "/deis/keys/", names, ret, &err);
+        r = store_get_named(a->ctl, "/deis/keys/", names, STORE_SMALL_STEP, ret, &err);
     }
     if (r < 0) {
         api_error(a, &err);
@@ -176,6 +176,7 @@ static void key_write(struct api *a, const char *id, const char *text, struct de
     change_put(&c, key, doc);
     change_put_text(&c, deis_key(key, "index/key/%s/%s", a->user, print), "{}");
     deis_etcd_if_exists(c.txn, deis_key(key, "users/%s", a->user));
+    quota_guard(a, &c);
     if (api_commit(a, &c)) {
         api_json(a, 201, json_incref(doc));
     }

@@ -145,7 +145,7 @@ static int name_machines(struct ctl *ctl, json_t *rows, struct deis_err *err)
             json_array_append_new(names, json_string(id));
         }
     }
-    int r = store_get_named(ctl, "/deis/machines/", names, &machines, err);
+    int r = store_get_named(ctl, "/deis/machines/", names, STORE_SMALL_STEP, &machines, err);
     if (r < 0) {
         return r;
     }

@@ -10,6 +10,7 @@
 
 #define CONFIG_PATIENCE_MS 5000
 #define OTHER_PATIENCE_MS  1000
+#define LIST_STEP          8 /* builds of up to 1 MB each */
 
 /* --- config --- */
 
@@ -220,7 +221,7 @@ void handle_builds_list(struct api *a)
     if (store_names(a->ctl, deis_key(prefix, "apps/%s/builds/", a->app_id), &names, &err) < 0) {
         api_error(a, &err);
     } else {
-        api_page_named(a, prefix, newest_first(names), NULL);
+        api_page_large(a, prefix, newest_first(names), LIST_STEP, NULL);
     }
 }
 

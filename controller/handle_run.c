@@ -2,9 +2,9 @@
 /* One-off commands as the API knows them: waited for, detached, or attached (session.c). */
 #include "controller/api.h"
 #include "controller/core/container.h"
-#include "controller/gate.h"
 #include "controller/oneoff.h"
 #include "controller/rollouts.h"
+#include "controller/waits.h"
 
 #include "lib/base/clock.h"
 #include "lib/wire/run_frame.h"
@@ -22,6 +22,7 @@ static struct oneoff oneoff_of(struct api *a, Deis__RunMode mode, const char *co
     struct oneoff o = { .ctl = a->ctl,
                         .app = deis_strdup(a->app_id),
                         .user = deis_strdup(a->user),
+                        .unbounded = a->caller.admin,
                         .command = deis_strdup(command),
                         .source = deis_strdup(a->source),
                         .mode = mode };
@@ -168,6 +169,7 @@ static void begin_session(struct api *a)
 
 void handle_apps_run(struct api *a)
 {
+    struct deis_err err = DEIS_ERR_INIT;
     struct fields f;
 
     if (a->upgrade) {
@@ -182,12 +184,12 @@ void handle_apps_run(struct api *a)
     }
     if (!command || fields_failed(&f)) {
         api_invalid(a, &f);
-    } else if (!gate_enter(a->ctl->waits, "", 0)) {
+    } else if (waits_enter(a->ctl->waits, a->user, 0, &err) < 0) {
         a->retry_after_s = RETRY_S;
-        api_detail(a, 503, "Too many commands and changes are waited for at once, try again");
+        api_detail(a, 503, "%s", err.msg);
     } else {
         (json_is_true(detach) ? run_detached : run_to_end)(a, command);
-        gate_leave(a->ctl->waits, "");
+        waits_leave(a->ctl->waits, a->user);
     }
     fields_clear(&f);
 }

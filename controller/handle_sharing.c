@@ -75,6 +75,7 @@ static int domain_write(struct api *a, const char *name, const json_t *doc, cons
     if (above) {
         deis_etcd_if_mod(c.txn, deis_key(key, "domains/%s", above), above_revision);
     }
+    quota_guard(a, &c);
     return change_commit(a->ctl, &c, err);
 }
 
@@ -261,6 +262,7 @@ static void grant(struct api *a, const char *name)
     deis_etcd_if_mod(c.txn, deis_key(key, "apps/%s", a->app_id), a->app_revision);
     change_put_text(&c, deis_key(key, "apps/%s/perms/%s", a->app_id, name), "{}");
     change_put_text(&c, deis_key(key, "index/shared/%s/%s", name, a->app_id), "{}");
+    quota_guard(a, &c);
     if (api_commit(a, &c)) {
         applog_write(a->ctl, a->app_id, "User %s was granted access to %s", name, a->app_id);
         api_empty(a, 201);

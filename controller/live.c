@@ -4,11 +4,12 @@
 #include "lib/base/clock.h"
 
 #include <pthread.h>
-#include <time.h>
+#include <sys/queue.h>
 
 #define LIVES_MAX    512
 #define PROGRESS_MAX 500
 #define KEEP_MS      120000
+#define TICK_MS      1000
 
 struct live {
     struct lives *lives;
@@ -22,10 +23,24 @@ struct live {
     struct outcome outcome;
 };
 
+/* Somebody to be told once. */
+struct waiter {
+    TAILQ_ENTRY(waiter) link;
+    struct live *live; /* with a reference; NULL: only the time counts */
+    size_t seen;
+    uint64_t until_ms;
+    live_fn *fn;
+    void *arg;
+    struct live_status status;
+};
+
+TAILQ_HEAD(waiter_list, waiter);
+
 struct lives {
     pthread_mutex_t lock;
-    pthread_cond_t changed;
     struct deis_map *table;
+    struct waiter_list waiters;
+    struct deis_timer *tick;
 };
 
 static void live_free(struct live *v)
@@ -51,17 +66,98 @@ static void table_release(void *value)
     release(value);
 }
 
-struct lives *lives_new(void)
+static void outcome_copy(struct outcome *to, const struct outcome *from)
+{
+    *to = *from;
+    to->app = from->app ? deis_strdup(from->app) : NULL;
+    to->reason = from->reason ? deis_strdup(from->reason) : NULL;
+    to->log = deis_strv_copy(from->log);
+}
+
+/* --- who waits --- */
+
+static bool is_news(const struct waiter *w)
+{
+    const struct live *v = w->live;
+
+    return v && (v->ended || v->dropped || v->progress_count > w->seen);
+}
+
+/* Under the lock. */
+static void fill_status(struct waiter *w)
+{
+    const struct live *v = w->live;
+
+    if (v) {
+        size_t from = w->seen < v->progress_count ? w->seen : v->progress_count;
+        w->status.progress = deis_strv_copy(v->progress + from);
+        w->status.ended = v->ended;
+    }
+    if (v && v->ended) {
+        outcome_copy(&w->status.outcome, &v->outcome);
+    }
+}
+
+/* Tell all for whom there is news, or whose time is over. */
+static void tell(struct lives *l, uint64_t now_ms)
+{
+    struct waiter_list ready = TAILQ_HEAD_INITIALIZER(ready);
+    struct waiter *w, *next;
+
+    pthread_mutex_lock(&l->lock);
+    for (w = TAILQ_FIRST(&l->waiters); w; w = next) {
+        next = TAILQ_NEXT(w, link);
+        if (is_news(w) || w->until_ms <= now_ms) {
+            TAILQ_REMOVE(&l->waiters, w, link);
+            TAILQ_INSERT_TAIL(&ready, w, link);
+            fill_status(w);
+        }
+    }
+    pthread_mutex_unlock(&l->lock);
+    while ((w = TAILQ_FIRST(&ready)) != NULL) {
+        TAILQ_REMOVE(&ready, w, link);
+        w->fn(&w->status, w->arg);
+        live_unref(w->live);
+        deis_strv_free(w->status.progress);
+        outcome_clear(&w->status.outcome);
+        free(w);
+    }
+}
+
+static void on_tick(void *arg)
+{
+    tell(arg, deis_now_ms());
+}
+
+void lives_tell(struct lives *l, struct live *v, size_t seen, uint64_t timeout_ms, live_fn *fn,
+                void *arg)
+{
+    struct waiter *w = deis_alloc(sizeof(*w));
+    uint64_t now = deis_now_ms();
+
+    *w = (struct waiter){
+        .live = v, .seen = seen, .until_ms = now + timeout_ms, .fn = fn, .arg = arg
+    };
+    pthread_mutex_lock(&l->lock);
+    if (v) {
+        v->refs++;
+    }
+    TAILQ_INSERT_TAIL(&l->waiters, w, link);
+    pthread_mutex_unlock(&l->lock);
+    tell(l, now);
+}
+
+/* --- the table --- */
+
+struct lives *lives_new(struct deis_loop *loop)
 {
     struct lives *l = deis_alloc(sizeof(*l));
-    pthread_condattr_t attr;
 
     pthread_mutex_init(&l->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&l->changed, &attr);
-    pthread_condattr_destroy(&attr);
     l->table = deis_map_new(table_release);
+    TAILQ_INIT(&l->waiters);
+    l->tick = deis_timer_new(loop, on_tick, l);
+    deis_timer_every(l->tick, TICK_MS);
     return l;
 }
 
@@ -70,8 +166,9 @@ void lives_free(struct lives *l)
     if (!l) {
         return;
     }
+    deis_timer_free(l->tick);
+    tell(l, UINT64_MAX);
     deis_map_free(l->table);
-    pthread_cond_destroy(&l->changed);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -132,17 +229,19 @@ void live_unref(struct live *v)
     }
 }
 
+/* --- what becomes of one --- */
+
 void live_drop(struct live *v)
 {
     struct lives *l = v->lives;
 
     pthread_mutex_lock(&l->lock);
     v->dropped = true;
-    pthread_cond_broadcast(&l->changed);
     if (deis_map_get(l->table, deis_str(v->id)) == v) {
         deis_map_remove(l->table, deis_str(v->id));
     }
     pthread_mutex_unlock(&l->lock);
+    tell(l, 0);
 }
 
 void live_progress(struct live *v, const char *format, ...)
@@ -160,16 +259,8 @@ void live_progress(struct live *v, const char *format, ...)
     if (v->progress_count < PROGRESS_MAX) {
         v->progress[v->progress_count++] = deis_strdup(text.data);
     }
-    pthread_cond_broadcast(&v->lives->changed);
     pthread_mutex_unlock(&v->lives->lock);
-}
-
-static void outcome_copy(struct outcome *to, const struct outcome *from)
-{
-    *to = *from;
-    to->app = from->app ? deis_strdup(from->app) : NULL;
-    to->reason = from->reason ? deis_strdup(from->reason) : NULL;
-    to->log = deis_strv_copy(from->log);
+    tell(v->lives, 0);
 }
 
 void live_end(struct live *v, const struct outcome *o)
@@ -183,34 +274,6 @@ void live_end(struct live *v, const struct outcome *o)
         v->ended = true;
         v->ended_ms = deis_now_ms();
     }
-    pthread_cond_broadcast(&v->lives->changed);
     pthread_mutex_unlock(&v->lives->lock);
-}
-
-void live_wait(struct live *v, size_t seen, uint64_t timeout_ms, struct live_status *ret)
-{
-    struct timespec until;
-    int r = 0;
-
-    *ret = (struct live_status){ 0 };
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(timeout_ms / 1000) + (timeout_ms % 1000 > 0);
-    pthread_mutex_lock(&v->lives->lock);
-    while (!v->ended && !v->dropped && v->progress_count <= seen && r == 0) {
-        r = pthread_cond_timedwait(&v->lives->changed, &v->lives->lock, &until);
-    }
-    size_t from = seen < v->progress_count ? seen : v->progress_count;
-    ret->progress = deis_strv_copy(v->progress + from);
-    ret->ended = v->ended;
-    if (v->ended) {
-        outcome_copy(&ret->outcome, &v->outcome);
-    }
-    pthread_mutex_unlock(&v->lives->lock);
-}
-
-void live_status_clear(struct live_status *s)
-{
-    deis_strv_free(s->progress);
-    outcome_clear(&s->outcome);
-    *s = (struct live_status){ 0 };
+    tell(v->lives, 0);
 }

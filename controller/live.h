@@ -8,10 +8,13 @@
 
 #include "controller/core/operation.h"
 
+#include "lib/net/loop.h"
+
 struct lives;
 struct live;
 
-struct lives *lives_new(void);
+/* thread: loop, both. At the end all who wait are told. */
+struct lives *lives_new(struct deis_loop *loop);
 void lives_free(struct lives *l);
 
 /* The operation of this id with a reference (live_unref()); *ret_new tells whether it was made now.
@@ -28,13 +31,17 @@ void live_drop(struct live *v);
 
 struct live_status {
     bool ended;
-    char **progress; /* lines from `seen` on */
+    char **progress; /* lines from `seen` on; NULL = none */
     struct outcome outcome;
 };
 
-/* Wait until there are more than `seen` lines, it ended or was dropped; timeout_ms at most. Clear
- * *ret. */
-void live_wait(struct live *v, size_t seen, uint64_t timeout_ms, struct live_status *ret);
-void live_status_clear(struct live_status *s);
+/* status is valid during the call. thread: any, also that of lives_tell() */
+typedef void live_fn(const struct live_status *status, void *arg);
+
+/* Call fn once: when there are more than `seen` lines, it ended or was dropped, at once if that is
+ * so; else after timeout_ms, or up to a second later. v: NULL = only the time counts. Nobody's
+ * thread waits. */
+void lives_tell(struct lives *l, struct live *v, size_t seen, uint64_t timeout_ms, live_fn *fn,
+                void *arg);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/map.h"
+#include "lib/wire/ip.h"
 
 #include <pthread.h>
 
@@ -21,11 +22,26 @@ struct names {
     uint64_t source;
 };
 
+/* IPv6 counts by /64, which is what one client has. */
+static char *counted_source(const char *source)
+{
+    char text[DEIS_IP_TEXT];
+    struct deis_ip ip;
+
+    if (!deis_ip_parse(deis_str(source), &ip) || deis_ip_is_v4(&ip)) {
+        return deis_strdup(source);
+    }
+    memset(ip.bytes + 8, 0, 8);
+    deis_ip_format(&ip, text);
+    return deis_strdup(text);
+}
+
 static struct names names_of(const char *account, const char *source)
 {
-    deis_autofree char *both = deis_asprintf("%s\n%s", source, account);
+    deis_autofree char *counted = counted_source(source);
+    deis_autofree char *both = deis_asprintf("%s\n%s", counted, account);
 
-    return (struct names){ deis_hash(deis_str(both)), deis_hash(deis_str(source)) };
+    return (struct names){ deis_hash(deis_str(both)), deis_hash(deis_str(counted)) };
 }
 
 struct logins *logins_new(void)

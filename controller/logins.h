@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bounds on failed logins, by account and source and by source alone. thread: any */
+/* Bounds on failed logins, by account and source and by source alone. A source is an address, of
+ * IPv6 its /64. thread: any */
 #ifndef CONTROLLER_LOGINS_H
 #define CONTROLLER_LOGINS_H
 

@@ -13,16 +13,19 @@
 #include "controller/rollouts.h"
 #include "controller/server.h"
 #include "controller/session.h"
+#include "controller/waits.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
 
 #define REQUEST_THREADS   64
-#define REQUESTS_WAITING  48 /* of them, for a rollout or a command */
 #define REQUEST_QUEUE     128
 #define PASSWORDS_WAITING 16 /* more would starve the other requests */
+#define LARGE_WAITING     16 /* likewise */
 #define OPERATION_THREADS 32
 #define OPERATION_QUEUE   256
+#define DESTROY_THREADS   8 /* their own, so that pushes never wait for them */
+#define UPKEEP_THREADS    4 /* a pass that is long may be met by the next one, which ends at once */
 #define MEMO_ENTRIES      2048
 #define RELEASES_BYTES    ((size_t)4 << 20)
 #define NAMES_BYTES       ((size_t)1 << 20)
@@ -62,10 +65,10 @@ static void resume_tick(void *arg)
     struct program *p = arg;
     struct deis_err err = DEIS_ERR_INIT;
 
-    if (deis_workers_run(p->ctl.operations, resume_work, NULL, &p->ctl, &err) < 0) {
+    if (deis_workers_run(p->ctl.upkeep, resume_work, NULL, &p->ctl, &err) < 0) {
         deis_warn("operations not looked at", KV_ERR(&err));
     }
-    if (deis_workers_run(p->ctl.operations, look_after, NULL, &p->ctl, &err) < 0) {
+    if (deis_workers_run(p->ctl.upkeep, look_after, NULL, &p->ctl, &err) < 0) {
         deis_warn("commands not looked at", KV_ERR(&err));
     }
     deis_timer_after(p->resume, RESUME_EVERY_MS);
@@ -119,6 +122,8 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     }
     ctl->requests = deis_workers_new(ctl->loop, REQUEST_THREADS, REQUEST_QUEUE);
     ctl->operations = deis_workers_new(ctl->loop, OPERATION_THREADS, OPERATION_QUEUE);
+    ctl->destroys = deis_workers_new(ctl->loop, DESTROY_THREADS, OPERATION_QUEUE);
+    ctl->upkeep = deis_workers_new(ctl->loop, UPKEEP_THREADS, UPKEEP_THREADS);
     ctl->directory = deis_directory_start(ctl->etcd, ctl->loop);
     deis_directory_follow_keys(ctl->directory, ctl->keys);
     deis_keys_get(ctl->keys, &ring);
@@ -129,7 +134,7 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     deis_keyring_clear(&ring);
     ctl->applog = applog_start(ctl);
     ctl->rollouts = rollouts_start(ctl);
-    ctl->lives = lives_new();
+    ctl->lives = lives_new(ctl->loop);
     ctl->tokens = memo_new(MEMO_ENTRIES);
     ctl->configs = memo_new(MEMO_ENTRIES);
     ctl->releases = pages_new(RELEASES_BYTES);
@@ -138,7 +143,9 @@ static int start(struct program *p, const struct settings *s, struct deis_err *e
     ctl->logins = logins_new();
     ctl->apps = gate_new(1, REQUEST_THREADS);
     ctl->passwords = gate_new(2, PASSWORDS_WAITING);
-    ctl->waits = gate_new(REQUESTS_WAITING, REQUEST_THREADS - REQUESTS_WAITING);
+    ctl->large = gate_new(2, LARGE_WAITING);
+    ctl->quotas = gate_new(1, REQUEST_THREADS);
+    ctl->waits = waits_new(REQUEST_THREADS - WAITS_MAX);
     settings_follow(ctl->settings, ctl->etcd, ctl->loop);
     int r = server_start(ctl, s->http, &p->server, err);
     if (r < 0) {
@@ -171,7 +178,9 @@ static void stop(struct program *p)
     deis_timer_free(p->flush);
     server_free(p->server);
     deis_workers_free(ctl->requests);
+    deis_workers_free(ctl->upkeep); /* it hands operations on */
     deis_workers_free(ctl->operations);
+    deis_workers_free(ctl->destroys);
     deis_bus_server_free(p->bus);
     settings_unfollow(ctl->settings);
     rollouts_stop(ctl->rollouts);
@@ -190,7 +199,9 @@ static void stop(struct program *p)
     logins_free(ctl->logins);
     gate_free(ctl->apps);
     gate_free(ctl->passwords);
-    gate_free(ctl->waits);
+    gate_free(ctl->large);
+    gate_free(ctl->quotas);
+    waits_free(ctl->waits);
     deis_etcd_free(ctl->etcd);
 }
 

@@ -4,6 +4,7 @@
 #include "controller/applog.h"
 #include "controller/apps.h"
 #include "controller/core/program.h"
+#include "controller/gate.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
@@ -13,6 +14,8 @@
 #define DROPS_MAX    50
 #define SEALED_MAX   524288
 #define START_MAX_MS 120000
+#define TURN_MAX_MS  10000
+#define LIVE_PREFIX  "/deis/index/run/"
 
 /* bash where the image has it, else the plain shell. On a terminal its size is set first: the one
  * that the agent sets may come after the program has asked. */
@@ -160,8 +163,36 @@ static json_t *record(const struct oneoff *o, uint32_t release)
                      "up", "created", now, "updated", now, "uuid", uuid, "machine", o->machine);
 }
 
+/* May the user have one more? *ret_revision: of the store when they were counted. */
+static int check_room(const struct oneoff *o, int64_t *ret_revision, struct deis_err *err)
+{
+    deis_autorange struct deis_etcd_range live = { 0 };
+    settings_auto struct settings s = { 0 };
+    uint32_t own = 0;
+    int r = deis_etcd_list(o->ctl->etcd, LIVE_PREFIX, 0, &live, err);
+
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; i < live.count; i++) {
+        deis_autojson json_t *doc = deis_json_parse(live.kvs[i].value, NULL);
+        const char *user = json_string_value(json_object_get(doc, "user"));
+        own += user && strcmp(user, o->user) == 0;
+    }
+    settings_get(o->ctl->settings, &s);
+    *ret_revision = live.revision;
+    return own < s.runs_per_user
+               ? DEIS_OK
+               : deis_err_set(err, DEIS_LIMIT,
+                              "%u commands of yours run already; that is the limit: end one "
+                              "(deis ps:stop), or wait for one to end",
+                              own);
+}
+
+/* counted: when it was seen that there is room, 0 = nobody asked. */
 static int take_this_number(struct oneoff *o, uint32_t release, const struct deis_etcd_range *runs,
-                            const struct deis_etcd_range *live, struct deis_err *err)
+                            const struct deis_etcd_range *live, int64_t counted,
+                            struct deis_err *err)
 {
     char key[DEIS_KEY_MAX], live_key[DEIS_KEY_MAX], prefix[DEIS_KEY_MAX], live_prefix[DEIS_KEY_MAX];
     char random[9], program[PROGRAM_MAX + 1];
@@ -174,8 +205,9 @@ static int take_this_number(struct oneoff *o, uint32_t release, const struct dei
     deis_autofree char *object =
         deis_asprintf("app/%s/run.%u%s%s", o->app, o->num, *program ? " " : "", program);
     deis_autojson json_t *doc = record(o, release);
-    deis_autojson json_t *where = json_pack("{s:s, s:s, s:I}", "id", o->id, "machine", o->machine,
-                                            "created_ms", (json_int_t)deis_wall_ms());
+    deis_autojson json_t *where =
+        json_pack("{s:s, s:s, s:s, s:I}", "id", o->id, "machine", o->machine, "user", o->user,
+                  "created_ms", (json_int_t)deis_wall_ms());
     change_begin(&c, o->user, "app.run", object, "done", o->request, o->source);
     deis_etcd_if_absent(c.txn, deis_key(key, "apps/%s/runs/%010u", o->app, o->num));
     deis_etcd_if_absent(c.txn, deis_key(live_key, "index/run/%s/%010u", o->app, o->num));
@@ -184,19 +216,25 @@ static int take_this_number(struct oneoff *o, uint32_t release, const struct dei
     drop_old(&c, runs, deis_key(prefix, "apps/%s/runs/", o->app), live,
              deis_key(live_prefix, "index/run/%s/", o->app));
     deis_etcd_if_exists(c.txn, deis_key(key, "apps/%s", o->app));
+    if (counted > 0) {
+        deis_etcd_if_prefix_unchanged(c.txn, LIVE_PREFIX, counted);
+    }
     return change_commit(o->ctl, &c, err);
 }
 
-/* Record the command under the next number. */
-static int take_number(struct oneoff *o, uint32_t release, struct deis_err *err)
+static int take_some_number(struct oneoff *o, uint32_t release, struct deis_err *err)
 {
     char prefix[DEIS_KEY_MAX], live_prefix[DEIS_KEY_MAX];
 
     for (unsigned i = 0; i < NUMBER_TRIES; i++) {
         deis_autorange struct deis_etcd_range runs = { 0 };
         deis_autorange struct deis_etcd_range live = { 0 };
-        int r = deis_etcd_list_keys(o->ctl->etcd, deis_key(prefix, "apps/%s/runs/", o->app), &runs,
+        int64_t counted = 0;
+        int r = o->unbounded ? DEIS_OK : check_room(o, &counted, err);
+        if (r == DEIS_OK) {
+            r = deis_etcd_list_keys(o->ctl->etcd, deis_key(prefix, "apps/%s/runs/", o->app), &runs,
                                     err);
+        }
         if (r == DEIS_OK) {
             r = deis_etcd_list_keys(o->ctl->etcd, deis_key(live_prefix, "index/run/%s/", o->app),
                                     &live, err);
@@ -206,13 +244,25 @@ static int take_number(struct oneoff *o, uint32_t release, struct deis_err *err)
         }
         uint32_t last = last_number(&runs, prefix), last_live = last_number(&live, live_prefix);
         o->num = (last > last_live ? last : last_live) + 1;
-        r = take_this_number(o, release, &runs, &live, err);
+        r = take_this_number(o, release, &runs, &live, counted, err);
         if (r != DEIS_CONFLICT) {
             o->recorded = r == DEIS_OK;
             return r;
         }
     }
     return deis_err_set(err, DEIS_CONFLICT, "too many commands are started at once, try again");
+}
+
+/* Record the command under the next number. One at a time, so that only other controllers get in
+ * the way. */
+static int take_number(struct oneoff *o, uint32_t release, struct deis_err *err)
+{
+    if (!gate_enter(o->ctl->quotas, LIVE_PREFIX, TURN_MAX_MS)) {
+        return deis_err_set(err, DEIS_CONFLICT, "too many commands are started at once, try again");
+    }
+    int r = take_some_number(o, release, err);
+    gate_leave(o->ctl->quotas, LIVE_PREFIX);
+    return r;
 }
 
 /* --- the start --- */

@@ -14,6 +14,7 @@ struct oneoff {
     struct ctl *ctl;
     char *app;
     char *user;
+    bool unbounded; /* an administrator's: as many as there is room for */
     char *command;
     char *source;     /* address that it was asked for from */
     char request[17]; /* id of the API's request */
@@ -34,7 +35,8 @@ struct oneoff {
 void oneoff_clear(struct oneoff *o);
 /* Can a command be run? DEIS_INVALID with the API's text when there is no machine, or no build. */
 int oneoff_check(struct ctl *ctl, const char *app, struct deis_err *err) deis_must_check;
-/* Record and start it; as oneoff_check() when that can't be. When o->recorded its end is to be
+/* Record and start it; as oneoff_check() when that can't be. DEIS_LIMIT, not recorded: the user's
+ * others are all that he may have at once. When o->recorded its end is to be
  * recorded whatever is returned, unless oneoff_may_run(): then oneoff_look_after() does it. */
 int oneoff_start(struct oneoff *o, struct deis_err *err) deis_must_check;
 

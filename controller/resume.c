@@ -2,6 +2,7 @@
 /* Taking over operations that nobody carries, and deleting what is old. */
 #include "controller/carry.h"
 #include "controller/deploy.h"
+#include "controller/leaving.h"
 #include "controller/reseal.h"
 #include "controller/retention.h"
 
@@ -33,6 +34,24 @@ static void work(void *arg)
     live_unref(job->live);
     operation_clear(&job->op);
     free(job);
+}
+
+void deploy_hand_on(struct ctl *ctl, struct operation *op, struct live *live)
+{
+    struct job *job = deis_alloc(sizeof(*job));
+    struct deis_err err = DEIS_ERR_INIT;
+    bool destroys = op->step == OPERATION_DESTROY;
+
+    *job = (struct job){ .ctl = ctl, .op = *op, .live = live };
+    *op = (struct operation){ 0 };
+    if (deis_workers_run(destroys ? ctl->destroys : ctl->operations, work, NULL, job, &err) < 0) {
+        deis_warn("operation left for later", KV_S("app", job->op.app), KV_S("id", job->op.id),
+                  KV_ERR(&err));
+        live_drop(live);
+        live_unref(live);
+        operation_clear(&job->op);
+        free(job);
+    }
 }
 
 /* Does the instance's registration stand? An error counts as yes. */
@@ -80,16 +99,9 @@ static void take_over(struct ctl *ctl, struct operation *op, int64_t revision)
     deis_etcd_then_put(txn, key, deis_str(text), 0);
     int r = deis_etcd_commit(ctl->etcd, txn, NULL, NULL, &err);
     if (r == DEIS_OK) {
-        struct job *job = deis_alloc(sizeof(*job));
-        *job = (struct job){ .ctl = ctl, .op = *op, .live = live };
-        *op = (struct operation){ 0 };
-        deis_info("operation taken over", KV_S("app", job->op.app), KV_S("id", job->op.id));
-        r = deis_workers_run(ctl->operations, work, NULL, job, &err);
-        if (r == DEIS_OK) {
-            return;
-        }
-        operation_clear(&job->op);
-        free(job);
+        deis_info("operation taken over", KV_S("app", op->app), KV_S("id", op->id));
+        deploy_hand_on(ctl, op, live);
+        return;
     }
     if (r != DEIS_CONFLICT) {
         deis_warn("operation not taken over", KV_S("key", key), KV_ERR(&err));
@@ -136,6 +148,7 @@ void deploy_resume(struct ctl *ctl)
         return; /* the last pass still runs */
     }
     take_over_all(ctl);
+    leaving_look_after(ctl);
     reseal_tick(ctl);
     uint64_t now = deis_now_ms();
     if (settings_synced(ctl->settings) && (tidied_ms == 0 || now - tidied_ms > TIDY_EVERY_MS)) {

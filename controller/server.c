@@ -3,6 +3,7 @@
 
 #include "controller/api.h"
 #include "controller/follow.h"
+#include "controller/quota.h"
 #include "controller/session.h"
 
 #include "lib/net/log.h"
@@ -13,6 +14,7 @@
 #define BODY_MAX         (1 << 20)
 #define BODIES_MAX       (32 << 20) /* of all requests that are coming in */
 #define CONNECTIONS_MAX  512
+#define TRIES_MAX        20   /* of a handler that others overtake */
 #define SSH_PORT         2222 /* what clients take for granted */
 #define HTML             "text/html; charset=utf-8"
 #define TEXT             "text/plain"
@@ -21,6 +23,7 @@
 struct server {
     struct ctl *ctl;
     struct deis_httpd *httpd;
+    bool warned; /* of a router that is not known as one */
 };
 
 static api_handler *const handlers[ROUTE_COUNT] = {
@@ -109,6 +112,21 @@ static void send_answer(struct deis_http_req *req, struct api *a)
     }
 }
 
+/* A handler that another controller was faster than judges anew. */
+static void handle(struct api *a)
+{
+    for (unsigned i = 0; i < TRIES_MAX; i++) {
+        handlers[a->match.route->id](a);
+        bool again = quota_overtaken(a);
+        quota_end(a);
+        if (!again) {
+            return;
+        }
+    }
+    a->retry_after_s = 2;
+    api_detail(a, 503, "Too many requests of the same kind at once, try again");
+}
+
 /* On a worker: judge, then handle. */
 static void work(void *arg)
 {
@@ -128,7 +146,7 @@ static void work(void *arg)
         api_json(a, r == BODY_BAD ? 400 : 415, error);
         return;
     }
-    handlers[a->match.route->id](a);
+    handle(a);
     if (a->status == 0) {
         deis_error("handler without an answer", KV_S("path", a->path));
         api_detail(a, 500, "The platform failed (request %s)", a->id);
@@ -153,19 +171,43 @@ static char *header_copy(const struct deis_h1_head *head, const char *name)
     return h ? deis_str_dup(h->value) : NULL;
 }
 
-/* The client's address: what the router says last when the router (on this machine) asks, else the
- * peer. */
-static char *source_of(const struct deis_http_req *req)
+/* The last word of a list of addresses: that of who sent it. */
+static bool last_address(struct deis_str list, struct deis_ip *ret)
+{
+    ptrdiff_t comma = deis_str_rfind(list, ',');
+
+    return deis_ip_parse(deis_str_trim(deis_str_skip(list, (size_t)(comma + 1))), ret);
+}
+
+static void warn_unbelieved(struct server *s, const char *peer)
+{
+    if (!s->warned) {
+        s->warned = true;
+        deis_warn("X-Forwarded-For is not believed: a router belongs into controller/proxyFrom",
+                  KV_S("from", peer));
+    }
+}
+
+/* The client's address: what the router says when one asks, else the peer. */
+static char *source_of(struct server *s, const struct deis_http_req *req)
 {
     const char *peer = deis_http_peer(req);
     const struct deis_h1_header *h = deis_h1_find(deis_http_head(req), "X-Forwarded-For");
+    struct deis_ip router, client;
+    char text[DEIS_IP_TEXT];
 
-    if (!h || (strncmp(peer, "127.", 4) != 0 && strcmp(peer, "::1") != 0)) {
+    if (!h || !deis_ip_parse(deis_str(peer), &router)) {
         return deis_strdup(peer);
     }
-    ptrdiff_t comma = deis_str_rfind(h->value, ',');
-    struct deis_str last = deis_str_trim(deis_str_skip(h->value, (size_t)(comma + 1)));
-    return deis_str_dup(deis_str_first(last, 64));
+    if (!settings_is_router(s->ctl->settings, &router)) {
+        warn_unbelieved(s, peer);
+        return deis_strdup(peer);
+    }
+    if (!last_address(h->value, &client)) {
+        return deis_strdup(peer);
+    }
+    deis_ip_format(&client, text);
+    return deis_strdup(text);
 }
 
 static struct api *api_new(struct server *s, struct deis_http_req *req, struct route_match *match)
@@ -186,7 +228,7 @@ static struct api *api_new(struct server *s, struct deis_http_req *req, struct r
     a->content_type = header_copy(head, "Content-Type");
     a->authorization = header_copy(head, "Authorization");
     a->builder_auth = header_copy(head, "X-Deis-Builder-Auth");
-    a->source = source_of(req);
+    a->source = source_of(s, req);
     a->upgrade = head->upgrade && deis_h1_has_token(head, "Upgrade", DEIS_RUN_PROTOCOL);
     a->raw_body = deis_str_dup(body);
     a->raw_body_len = body.len;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define SESSIONS_MAX  128
+#define USER_MAX      32       /* of them, of one user */
 #define INPUT_WINDOW  262144u  /* of stdin, from the client to the agent */
 #define REPLIES_MAX   1048576u /* of frames that are written at once */
 #define TICK_MS       5000
@@ -435,12 +436,34 @@ static void on_tick(void *arg)
 
 /* --- connections --- */
 
-static void refuse(struct deis_http_req *req)
+static unsigned sessions_of(const char *user)
 {
-    deis_http_set(req, "Retry-After", "30");
-    deis_http_reply(req, 503, "application/json",
-                    DEIS_STR("{\"detail\":\"Too many commands are attached to at once, try "
-                             "again\"}"));
+    unsigned count = 0;
+
+    for (const struct session *s = sessions; s; s = s->next) {
+        count += strcmp(s->oneoff.user, user) == 0;
+    }
+    return count;
+}
+
+/* Is there room for one more of this user? False: answered. */
+static bool has_room(const char *user, struct deis_http_req *req)
+{
+    deis_autojson json_t *doc = NULL;
+
+    if (session_count >= SESSIONS_MAX) {
+        doc = json_pack("{s:s}", "detail", "Too many commands are attached to at once, try again");
+    } else if (sessions_of(user) >= USER_MAX) {
+        deis_autofree char *text = deis_asprintf(
+            "You are attached to %d commands already, that is the limit: end one, or use -d",
+            USER_MAX);
+        doc = json_pack("{s:s}", "detail", text);
+    }
+    if (doc) {
+        deis_http_set(req, "Retry-After", "30");
+        deis_http_reply_json(req, 503, doc);
+    }
+    return !doc;
 }
 
 void session_start(const struct api *a, struct deis_http_req *req)
@@ -448,8 +471,7 @@ void session_start(const struct api *a, struct deis_http_req *req)
     deis_autobuf struct deis_buf head = DEIS_BUF_INIT(65536);
     deis_autobuf struct deis_buf rest = DEIS_BUF_INIT(262144);
 
-    if (session_count >= SESSIONS_MAX) {
-        refuse(req);
+    if (!has_room(a->user, req)) {
         return;
     }
     int fd = deis_http_upgrade(req, DEIS_RUN_PROTOCOL, &head, &rest);
@@ -467,6 +489,7 @@ void session_start(const struct api *a, struct deis_http_req *req)
     s->oneoff = (struct oneoff){ .ctl = a->ctl,
                                  .app = deis_strdup(a->app_id),
                                  .user = deis_strdup(a->user),
+                                 .unbounded = a->caller.admin,
                                  .source = deis_strdup(a->source),
                                  .mode = DEIS__RUN_MODE__RUN_ATTACHED };
     snprintf(s->oneoff.request, sizeof(s->oneoff.request), "%s", a->id);

@@ -32,6 +32,8 @@ static const struct deis_conf_row rows[] = {
         "the router's port, for links"),
     ROW("public-ssh-port", "platform/sshPort", DEIS_CONF_U32, ssh_port, "2222", DEIS_CONF_LIVE,
         "the port of git push, for clients"),
+    ROW("proxy-from", "proxyFrom", DEIS_CONF_TEXT, proxy_from, "127.0.0.0/8,::1/128",
+        DEIS_CONF_LIVE, "ranges of the routers, whose X-Forwarded-For is believed"),
     ROW("subdomain", "subdomain", DEIS_CONF_TEXT, subdomain, "deis", DEIS_CONF_LIVE,
         "label of the API below the domain"),
     ROW("registration-mode", "registrationMode", DEIS_CONF_TEXT, registration, "enabled",
@@ -62,6 +64,8 @@ static const struct deis_conf_row rows[] = {
         "domains that an app may have"),
     ROW("users-per-app", "usersPerApp", DEIS_CONF_U32, users_per_app, "500", DEIS_CONF_LIVE,
         "collaborators that an app may have"),
+    ROW("runs-per-user", "runsPerUser", DEIS_CONF_U32, runs_per_user, "32", DEIS_CONF_LIVE,
+        "one-off commands of a user at once"),
     ROW("wildcard-domains", "wildcardDomains", DEIS_CONF_BOOL, wildcard_domains, "false",
         DEIS_CONF_LIVE, "take domains and certificates like *.example.com"),
     ROW("acme-agree", "acme/agree", DEIS_CONF_BOOL, acme_agree, "false", DEIS_CONF_LIVE,
@@ -85,10 +89,24 @@ struct settings_live {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* synced */
     struct settings now;
+    struct deis_cidrs
+        *routers; /* of now.proxy_from, or of the last one that was a list of ranges */
     bool synced;
     uint64_t born_ms;
     struct deis_etcd_watch *watch;
 };
+
+static int read_routers(struct settings_live *s, struct deis_err *err)
+{
+    struct deis_cidrs *list = NULL;
+
+    if (deis_cidrs_parse(deis_str(s->now.proxy_from), &list, err) < 0) {
+        return deis_err_wrap(err, "proxy-from");
+    }
+    free(s->routers);
+    s->routers = list;
+    return DEIS_OK;
+}
 
 int settings_load(int argc, char **argv, struct settings_live **ret, struct deis_err *err)
 {
@@ -106,6 +124,9 @@ int settings_load(int argc, char **argv, struct settings_live **ret, struct deis
         free(s->now.instance);
         s->now.instance = deis_strdup(host[0] ? host : "controller");
     }
+    if (r == DEIS_OK) {
+        r = read_routers(s, err);
+    }
     if (r < 0) {
         settings_free(s);
         return r;
@@ -120,6 +141,7 @@ void settings_free(struct settings_live *s)
         return;
     }
     deis_conf_free(rows, DEIS_COUNT(rows), &s->now);
+    free(s->routers);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     free(s);
@@ -140,6 +162,9 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
     pthread_mutex_lock(&s->lock);
     int r = deis_conf_apply(rows, DEIS_COUNT(rows), &s->now, name, deleted ? NULL : kv->value.ptr,
                             &err);
+    if (r == DEIS_OK && deis_str_eq_cstr(name, "proxyFrom")) {
+        r = read_routers(s, &err);
+    }
     pthread_mutex_unlock(&s->lock);
     if (r == DEIS_OK) {
         deis_info("setting changed", KV_V("key", name));
@@ -226,6 +251,14 @@ uint64_t settings_token_life_ms(struct settings_live *s)
     uint64_t life = s->now.token_life_ms;
     pthread_mutex_unlock(&s->lock);
     return life;
+}
+
+bool settings_is_router(struct settings_live *s, const struct deis_ip *peer)
+{
+    pthread_mutex_lock(&s->lock);
+    bool is = deis_cidrs_contain(s->routers, peer);
+    pthread_mutex_unlock(&s->lock);
+    return is;
 }
 
 void settings_clear(struct settings *s)

@@ -4,6 +4,7 @@
 #define CONTROLLER_SETTINGS_H
 
 #include "lib/etcd/etcd.h"
+#include "lib/wire/ip.h"
 
 struct settings {
     char *http;
@@ -14,6 +15,7 @@ struct settings {
     char *domain;       /* of all apps */
     uint32_t http_port; /* the router's public one, for links */
     uint32_t ssh_port;  /* where `git push` goes */
+    char *proxy_from;   /* ranges of the routers */
     char *subdomain;    /* where the API is: <subdomain>.<domain> */
     char *registration; /* "enabled", "admin_only", "disabled" */
     char *bootstrap;    /* "first-user", "operator" */
@@ -29,6 +31,7 @@ struct settings {
     uint32_t keys_per_user;
     uint32_t domains_per_app;
     uint32_t users_per_app;
+    uint32_t runs_per_user; /* at once */
     bool wildcard_domains;
     bool acme_agree; /* to the terms of the authority; without it there is no ACME */
     char *acme_directory;
@@ -60,6 +63,8 @@ bool settings_await(struct settings_live *s);
 /* Just one of them. thread: any */
 uint32_t settings_ssh_port(struct settings_live *s);
 uint64_t settings_token_life_ms(struct settings_live *s);
+/* Does a router speak from this address? thread: any */
+bool settings_is_router(struct settings_live *s, const struct deis_ip *peer);
 /* "blog.example.com" and "http://blog.example.com:8080" for a label; yours. thread: any */
 char *settings_host(const struct settings *s, const char *label);
 char *settings_url(const struct settings *s, const char *label);

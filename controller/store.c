@@ -109,7 +109,8 @@ static int by_creation(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
-int store_names(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_err *err)
+int store_names_at(struct ctl *ctl, const char *prefix, json_t **ret, int64_t *ret_revision,
+                   struct deis_err *err)
 {
     deis_autorange struct deis_etcd_range range = { 0 };
     int r = deis_etcd_list_keys(ctl->etcd, prefix, &range, err);
@@ -124,19 +125,27 @@ int store_names(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_e
     for (size_t i = 0; i < range.count; i++) {
         json_array_append_new(*ret, json_string(range.kvs[i].key + strlen(prefix)));
     }
+    *ret_revision = range.revision;
     return DEIS_OK;
 }
 
-/* The documents of names[first .. first + count), GETS_MAX at most. */
+int store_names(struct ctl *ctl, const char *prefix, json_t **ret, struct deis_err *err)
+{
+    int64_t revision;
+
+    return store_names_at(ctl, prefix, ret, &revision, err);
+}
+
+/* The documents of names[first .. first + count), GETS_MAX at most; fewer where names end. */
 static int some_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t first,
-                      void (*each)(const struct deis_etcd_kv *kv, void *arg), void *arg,
+                      size_t count, void (*each)(const struct deis_etcd_kv *kv, void *arg), void *arg,
                       struct deis_err *err)
 {
     struct deis_etcd_range ranges[GETS_MAX] = { 0 };
     deis_autotxn struct deis_etcd_txn *txn = deis_etcd_txn_new();
     size_t left = json_array_size(names) - first;
-    size_t count = left < GETS_MAX ? left : GETS_MAX;
 
+    count = left < count ? left : count;
     for (size_t i = 0; i < count; i++) {
         deis_autofree char *key =
             deis_asprintf("%s%s", prefix, json_string_value(json_array_get(names, first + i)));
@@ -159,13 +168,14 @@ int store_each_named(struct ctl *ctl, const char *prefix, const json_t *names,
     int r = DEIS_OK;
 
     for (size_t first = 0; r == DEIS_OK && first < json_array_size(names); first += GETS_MAX) {
-        r = some_named(ctl, prefix, names, first, each, arg, err);
+        r = some_named(ctl, prefix, names, first, GETS_MAX, each, arg, err);
     }
     return r;
 }
 
 struct parsed {
     json_t *docs;
+    size_t bytes; /* of their texts */
     int failed; /* what the first one that is none came to */
     struct deis_err *err;
 };
@@ -173,6 +183,12 @@ struct parsed {
 static void parse_one(const struct deis_etcd_kv *kv, void *arg)
 {
     struct parsed *p = arg;
+
+    p->bytes += kv->value.len;
+    if (p->failed == DEIS_OK && p->bytes > STORE_LIST_MAX) {
+        p->failed = deis_err_set(p->err, DEIS_LIMIT,
+                                 "The page is too large, ask for a smaller page_size");
+    }
     json_t *value = p->failed == DEIS_OK ? deis_json_parse(kv->value, p->err) : NULL;
 
     if (value) {
@@ -182,14 +198,19 @@ static void parse_one(const struct deis_etcd_kv *kv, void *arg)
     }
 }
 
-int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, json_t **ret,
-                    struct deis_err *err)
+int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t step,
+                    json_t **ret, struct deis_err *err)
 {
     deis_autojson json_t *out = json_array();
     struct parsed parsed = { .docs = out, .err = err };
-    int r = store_each_named(ctl, prefix, names, parse_one, &parsed, err);
+    size_t count = json_array_size(names);
+    int r = DEIS_OK;
 
-    r = r == DEIS_OK ? parsed.failed : r;
+    step = step < GETS_MAX ? step : GETS_MAX;
+    for (size_t first = 0; r == DEIS_OK && first < count; first += step) {
+        r = some_named(ctl, prefix, names, first, step, parse_one, &parsed, err);
+        r = r == DEIS_OK ? parsed.failed : r;
+    }
     if (r == DEIS_OK) {
         *ret = DEIS_TAKE(out);
     }

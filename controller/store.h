@@ -23,14 +23,22 @@ int store_list(struct ctl *ctl, const char *prefix, json_t **ret,
 /* The names below an index prefix in the order of their creation: an array of texts. */
 int store_names(struct ctl *ctl, const char *prefix, json_t **ret,
                 struct deis_err *err) deis_must_check;
+/* Likewise, with the revision of the store that they were read at. */
+int store_names_at(struct ctl *ctl, const char *prefix, json_t **ret, int64_t *ret_revision,
+                   struct deis_err *err) deis_must_check;
 /* Calls `each` with the documents `prefix`<name> for an array of names, in this order, as they are
  * kept; absent ones are left out. */
 int store_each_named(struct ctl *ctl, const char *prefix, const json_t *names,
                      void (*each)(const struct deis_etcd_kv *kv, void *arg), void *arg,
                      struct deis_err *err) deis_must_check;
-/* Likewise, all of them as an array. */
-int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, json_t **ret,
-                    struct deis_err *err) deis_must_check;
+#define STORE_LIST_MAX   ((size_t)16 << 20) /* bytes of the documents of an array */
+#define STORE_SMALL_STEP 100                /* documents of some KB */
+
+/* Likewise, all of them as an array, read from etcd `step` at once: few where they may be large,
+ * since etcd has each answer in memory several times. DEIS_LIMIT: they have more than
+ * STORE_LIST_MAX bytes. */
+int store_get_named(struct ctl *ctl, const char *prefix, const json_t *names, size_t step,
+                    json_t **ret, struct deis_err *err) deis_must_check;
 
 /* Each change leaves its mark here: a value that was never there before. Whoever finds the one that
  * was there before he read something knows that it is still so. */

@@ -53,9 +53,10 @@ static int revoke_beyond(struct ctl *ctl, struct change *c, const char *user, si
 {
     char prefix[DEIS_KEY_MAX], key[DEIS_KEY_MAX];
     deis_autojson json_t *hashes = NULL;
+    int64_t revision;
 
     deis_key(prefix, "index/token/%s/", user);
-    int r = store_names(ctl, prefix, &hashes, err);
+    int r = store_names_at(ctl, prefix, &hashes, &revision, err);
     if (r < 0) {
         return r;
     }
@@ -65,6 +66,7 @@ static int revoke_beyond(struct ctl *ctl, struct change *c, const char *user, si
         deis_etcd_then_delete(c->txn, deis_key(key, "tokens/%s", hash));
         deis_etcd_then_delete(c->txn, deis_key(key, "index/token/%s/%s", user, hash));
     }
+    deis_etcd_if_prefix_unchanged(c->txn, prefix, revision);
     return DEIS_OK;
 }
 

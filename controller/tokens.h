@@ -9,7 +9,8 @@
 #define TOKEN_LEN  40
 
 /* Add a new token of `user` to the change; out gets its text. With `all` every earlier one is
- * revoked, else the oldest ones beyond the bound. */
+ * revoked, else the oldest ones beyond the bound. The change is then guarded: DEIS_CONFLICT when it
+ * is committed may mean that another token of this user was issued meanwhile. */
 int tokens_issue(struct ctl *ctl, struct change *c, const char *user, bool all,
                  char out[TOKEN_LEN + 1], struct deis_err *err) deis_must_check;
 /* Has a token (its document) outlived the setting tokenLife? */

@@ -3,6 +3,7 @@
 
 #include "controller/core/names.h"
 #include "controller/gate.h"
+#include "controller/logins.h"
 
 #define SCRYPT_WAIT_MS 15000
 
@@ -53,17 +54,43 @@ int users_hash_password(struct ctl *ctl, const char *password, struct deis_buf *
     return r;
 }
 
-int users_check_password(struct ctl *ctl, const char *password, const json_t *doc, bool *ret,
-                         struct deis_err *err)
+static bool is_password(const char *password, const json_t *doc)
 {
     /* Of no password: so that an unknown name takes as long as a known one. */
     static const char nobody[] = "scrypt$15$8$1$AAAAAAAAAAAAAAAAAAAAAA==$"
                                  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     const char *hash = json_string_value(json_object_get(doc, "password"));
-    int r = enter(ctl, err);
 
+    return deis_password_verify(deis_str(password), hash ? hash : nobody) && hash;
+}
+
+/* Within the gate: what came before this one is counted. */
+static enum claim_verdict judge(struct ctl *ctl, const struct claim *c, const json_t *doc,
+                                uint64_t *ret_wait_s)
+{
+    *ret_wait_s = logins_wait_s(ctl->logins, c->name, c->source);
+    if (*ret_wait_s > 0) {
+        return CLAIM_TOO_MANY;
+    }
+    if (is_password(c->password, doc)) {
+        logins_succeeded(ctl->logins, c->name, c->source);
+        return CLAIM_RIGHT;
+    }
+    logins_failed(ctl->logins, c->name, c->source);
+    return CLAIM_WRONG;
+}
+
+int users_check_password(struct ctl *ctl, const struct claim *claim, const json_t *doc,
+                         enum claim_verdict *ret, uint64_t *ret_wait_s, struct deis_err *err)
+{
+    *ret = CLAIM_TOO_MANY;
+    *ret_wait_s = logins_wait_s(ctl->logins, claim->name, claim->source);
+    if (*ret_wait_s > 0) { /* it need not wait for its turn to hear that */
+        return DEIS_OK;
+    }
+    int r = enter(ctl, err);
     if (r == DEIS_OK) {
-        *ret = deis_password_verify(deis_str(password), hash ? hash : nobody) && hash;
+        *ret = judge(ctl, claim, doc, ret_wait_s);
         gate_leave(ctl->passwords, "scrypt");
     }
     return r;

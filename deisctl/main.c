@@ -3,7 +3,6 @@
 #include "deisctl/deisctl.h"
 #include "deisctl/keyfile.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
@@ -80,9 +79,6 @@ static int run(const struct deis_etcd_opts *opts, int argc, char **argv)
     struct deis_etcd *etcd = deis_etcd_new(opts, &err);
     int r = etcd ? command->run(etcd, argc, argv, &err) : err.code;
     deis_etcd_free(etcd);
-    if (fflush(stdout) != 0 && r == 0) {
-        r = deis_err_errno(&err, errno, "can't write the output");
-    }
     if (r < 0) {
         fprintf(stderr, "deisctl: %s\n", err.msg);
         if (r == DEIS_INVALID) {
@@ -91,6 +87,18 @@ static int run(const struct deis_etcd_opts *opts, int argc, char **argv)
         return 1;
     }
     return 0;
+}
+
+/* What was said is only said when it has been written. */
+static int end(int status)
+{
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+
+    if (!written && status == 0) {
+        fprintf(stderr, "deisctl: can't write the output\n");
+        return 1;
+    }
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -115,14 +123,14 @@ int main(int argc, char **argv)
         case 'a': opts.tls.ca_file = optarg; break;
         case 'c': opts.tls.cert_file = optarg; break;
         case 'k': opts.tls.key_file = optarg; break;
-        case 'v': printf("%s\n", DEIS_VERSION); return 0;
-        case 'h': print_help(); return 0;
+        case 'v': printf("%s\n", DEIS_VERSION); return end(0);
+        case 'h': print_help(); return end(0);
         default: return 1;
         }
     }
     if (optind >= argc || strcmp(argv[optind], "help") == 0) {
         print_help();
-        return optind >= argc ? 1 : 0;
+        return end(optind >= argc ? 1 : 0);
     }
-    return run(&opts, argc - optind, argv + optind);
+    return end(run(&opts, argc - optind, argv + optind));
 }

@@ -146,6 +146,7 @@ static int write_user(struct deis_etcd *etcd, const char *name, const json_t *do
     deis_autojson json_t *entry = user_audit(name, now.data, id);
     deis_autofree char *audit = deis_json_dump(entry);
     deis_etcd_if_prefix_empty(txn, "/deis/index/admin/");
+    deis_etcd_if_absent(txn, deis_key(key, "leaving/%s", name)); /* things of a former one */
     deis_etcd_if_absent(txn, deis_key(key, "users/%s", name));
     deis_etcd_then_put(txn, key, deis_str(text), 0);
     deis_etcd_then_put(txn, deis_key(key, "index/admin/%s", name), DEIS_STR("{}"), 0);

@@ -9,8 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORGET_AFTER_MS (24ull * 3600 * 1000)
-#define FILE_MAX_BYTES  (16 * 1024 * 1024)
+#define FORGET_AFTER_MS    (24ull * 3600 * 1000)
+#define FORGET_AT_LEAST_MS 60000
+#define FILE_MAX_BYTES     (16 * 1024 * 1024)
 
 struct source {
     uint64_t position;
@@ -107,7 +108,7 @@ void sources_free(struct sources *s)
     }
 }
 
-static void format(struct sources *s, uint64_t now_ms, struct deis_buf *out)
+static void forget_before(struct sources *s, uint64_t then_ms)
 {
     size_t cursor = 0;
     struct deis_str name;
@@ -115,22 +116,35 @@ static void format(struct sources *s, uint64_t now_ms, struct deis_buf *out)
 
     while (deis_map_next(s->map, &cursor, &name, &value)) {
         const struct source *source = value;
-        if (now_ms > source->seen_ms && now_ms - source->seen_ms > FORGET_AFTER_MS) {
+        if (source->seen_ms < then_ms) {
             deis_map_remove(s->map, name);
-            continue;
         }
+    }
+}
+
+static void format(const struct sources *s, struct deis_buf *out)
+{
+    size_t cursor = 0;
+    struct deis_str name;
+    void *value;
+
+    while (deis_map_next(s->map, &cursor, &name, &value)) {
+        const struct source *source = value;
         deis_buf_addf(out, "%llu %llu %.*s\n", (unsigned long long)source->position,
                       (unsigned long long)source->seen_ms, DEIS_STR_ARG(name));
     }
 }
 
+/* Of very many, those are forgotten sooner that were silent longest. */
 int sources_save(struct sources *s, uint64_t now_ms, struct deis_err *err)
 {
-    deis_autobuf struct deis_buf text = DEIS_BUF_INIT(FILE_MAX_BYTES);
-
-    format(s, now_ms, &text);
-    if (deis_buf_failed(&text)) {
-        return deis_err_set(err, DEIS_LIMIT, "'%s' would be too large", s->path);
+    for (uint64_t age_ms = FORGET_AFTER_MS; age_ms >= FORGET_AT_LEAST_MS; age_ms /= 2) {
+        deis_autobuf struct deis_buf text = DEIS_BUF_INIT(FILE_MAX_BYTES);
+        forget_before(s, now_ms > age_ms ? now_ms - age_ms : 0);
+        format(s, &text);
+        if (!deis_buf_failed(&text)) {
+            return deis_file_replace(s->path, deis_buf_str(&text), 0600, err);
+        }
     }
-    return deis_file_replace(s->path, deis_buf_str(&text), 0600, err);
+    return deis_err_set(err, DEIS_LIMIT, "'%s' would be too large", s->path);
 }

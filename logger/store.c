@@ -57,7 +57,7 @@ static int compare_segments(const void *a, const void *b)
 static void add_segment(struct app_log *a, uint64_t first_seq, uint64_t bytes)
 {
     a->segments = deis_realloc_array(a->segments, a->count + 1, sizeof(*a->segments));
-    a->segments[a->count++] = (struct segment){ first_seq, bytes };
+    a->segments[a->count++] = (struct segment){ .first_seq = first_seq, .bytes = bytes };
 }
 
 static int list_segments(struct log_store *s, struct app_log *a, struct deis_err *err)
@@ -117,6 +117,11 @@ static int recover(struct log_store *s, struct app_log *a, struct deis_err *err)
     int rc = log_segment_load(s, a, newest, 0, err);
     if (rc < 0) {
         return rc;
+    }
+    if (newest->unreadable) { /* no line of it has a number that comes now */
+        a->next_seq = newest->first_seq + newest->bytes + 1;
+        a->torn = true;
+        return 0;
     }
     struct deis_str rest = deis_buf_str(&s->scratch);
     a->next_seq = newest->first_seq;
@@ -219,13 +224,18 @@ void log_store_free(struct log_store *s)
 
 /* --- room --- */
 
-static void remove_oldest(struct log_store *s, struct app_log *a)
+static int unlink_oldest(struct log_store *s, struct app_log *a, struct deis_err *err)
 {
     char path[LOG_PATH_BYTES];
 
     if (unlink(log_segment_path(s, a, a->segments[0].first_seq, path)) < 0 && errno != ENOENT) {
-        deis_error("old log can't be removed", KV_S("path", path));
+        return deis_err_errno(err, errno, "can't remove '%s'", path);
     }
+    return 0;
+}
+
+static void forget_oldest(struct app_log *a)
+{
     memmove(a->segments, a->segments + 1, (a->count - 1) * sizeof(*a->segments));
     a->count--;
 }
@@ -239,6 +249,17 @@ static struct retention_app retention_of(const struct app_log *a)
         r.bytes += a->segments[i].bytes;
     }
     return r;
+}
+
+/* One that stays on disk is found again when the app's log is deleted, and at the next start. */
+static void remove_oldest(struct log_store *s, struct app_log *a)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (unlink_oldest(s, a, &err) < 0) {
+        deis_error("an old log stays", KV_ERR(&err));
+    }
+    forget_oldest(a);
 }
 
 /* Remove the oldest segment of the app whose turn it is; false: no app has one to give. */
@@ -515,13 +536,23 @@ int log_store_delete(struct log_store *s, struct deis_str app, struct deis_err *
         return 0;
     }
     close_app(s, a);
-    while (a->count > 0) {
-        remove_oldest(s, a);
-    }
+    a->count = 0;
+    a->mark_count = 0;
+    a->dirty = false;
     snprintf(path, sizeof(path), "%s/apps/%s", s->root, a->name);
-    deis_map_remove(s->apps, app);
-    if (rmdir(path) < 0 && errno != ENOENT) {
-        return deis_err_errno(err, errno, "can't remove '%s'", path);
+    int r = access(path, F_OK) == 0 ? list_segments(s, a, err) : 0;
+    while (r == 0 && a->count > 0) {
+        r = unlink_oldest(s, a, err);
+        if (r == 0) {
+            forget_oldest(a);
+        }
     }
-    return 0;
+    if (r == 0 && rmdir(path) < 0 && errno != ENOENT) {
+        r = deis_err_errno(err, errno, "can't remove '%s'", path);
+    }
+    a->torn = a->count > 0; /* nothing is written behind what could not be removed */
+    if (r == 0) {
+        deis_map_remove(s->apps, app);
+    }
+    return r;
 }

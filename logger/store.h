@@ -21,9 +21,10 @@ struct log_store_opts {
     struct retention_limits limits;
 };
 
-/* Opens what is there; a torn end of a newest segment is cut off. The positions found in the newest
- * segments are given to sources, whose copy on disk is renewed whenever a segment is finished.
- * DEIS_CONFLICT: another process has the folder open. */
+/* Opens what is there; a torn end of a newest segment is cut off. A segment that can't be read is
+ * told, counted and passed over, now and later: all others are served. The positions found in the
+ * newest segments are given to sources, whose copy on disk is renewed whenever a segment is
+ * finished. DEIS_CONFLICT: another process has the folder open. */
 struct log_store *log_store_open(const struct log_store_opts *opts, struct sources *sources,
                                  struct deis_err *err) deis_must_check;
 void log_store_free(struct log_store *s);
@@ -74,6 +75,7 @@ int log_store_search(struct log_store *s, struct log_search *x,
                      struct deis_err *err) deis_must_check;
 /* The seq that the app's next line will have. */
 uint64_t log_store_next_seq(const struct log_store *s, struct deis_str app);
+/* What can't be removed stays the app's: another call tries it again. */
 int log_store_delete(struct log_store *s, struct deis_str app,
                      struct deis_err *err) deis_must_check;
 

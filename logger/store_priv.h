@@ -12,6 +12,7 @@
 struct segment {
     uint64_t first_seq;
     uint64_t bytes;
+    bool unreadable; /* was found so, and that was told; it keeps its place and its turn to go */
 };
 
 /* Where a record begins in the newest segment. */
@@ -29,7 +30,8 @@ struct app_log {
     uint64_t next_seq;
     int fd; /* of the newest segment, or -1 */
     bool dirty;
-    bool torn; /* half a record could not be cut off: nothing more goes into the newest segment */
+    bool torn; /* half a record could not be cut off, or it can't be read: nothing more goes into
+                * the newest segment */
     uint64_t used_ms;
     struct log_mark marks[LOG_MARKS]; /* of lines that were appended since it was begun or opened */
     size_t mark_count;
@@ -43,6 +45,7 @@ struct log_store {
     size_t open_fds;
     int lock_fd;
     bool broken;
+    uint64_t unreadable; /* segments, so far */
     struct deis_buf scratch;
 };
 
@@ -54,8 +57,8 @@ char *log_segment_path(const struct log_store *s, const struct app_log *a, uint6
 
 #define LOG_SEGMENT_ROOM (2 * LOG_SEGMENT_MAX_BYTES) /* of s->scratch */
 
-/* A segment's bytes, from the offset on, in s->scratch. */
-int log_segment_load(struct log_store *s, const struct app_log *a, const struct segment *seg,
+/* A segment's bytes, from the offset on, in s->scratch; of an unreadable one, nothing. */
+int log_segment_load(struct log_store *s, const struct app_log *a, struct segment *seg,
                      uint64_t offset, struct deis_err *err) deis_must_check;
 
 #endif

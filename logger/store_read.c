@@ -1,11 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include "logger/store_priv.h"
 
+#include "lib/net/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-int log_segment_load(struct log_store *s, const struct app_log *a, const struct segment *seg,
+/* One that can't be opened for want of descriptors or memory may be read another time. */
+static bool may_pass(int errnum)
+{
+    return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM;
+}
+
+static int pass_over(struct log_store *s, const struct app_log *a, struct segment *seg,
+                     const char *path, int errnum)
+{
+    deis_buf_reset(&s->scratch);
+    if (!seg->unreadable) {
+        seg->unreadable = true;
+        s->unreadable++;
+        deis_error("a part of a log can't be read and is passed over", KV_S("app", a->name),
+                   KV_S("path", path), KV_S("err", strerror(errnum)),
+                   KV_I("so_far", s->unreadable));
+    }
+    return 0;
+}
+
+int log_segment_load(struct log_store *s, const struct app_log *a, struct segment *seg,
                      uint64_t offset, struct deis_err *err)
 {
     char path[LOG_PATH_BYTES];
@@ -16,13 +38,17 @@ int log_segment_load(struct log_store *s, const struct app_log *a, const struct 
 
     deis_buf_reset(&s->scratch);
     if (fd < 0) {
-        return deis_err_errno(err, errno, "can't open '%s'", path);
+        return may_pass(errno) ? deis_err_errno(err, errno, "can't open '%s'", path)
+                               : pass_over(s, a, seg, path, errno);
     }
     while (left > 0) {
         char *room = deis_buf_reserve(&s->scratch, left);
-        ssize_t n = room ? pread(fd, room, left, (off_t)offset) : -1;
+        if (!room) {
+            return deis_err_set(err, DEIS_LIMIT, "no room to read '%s'", path);
+        }
+        ssize_t n = pread(fd, room, left, (off_t)offset);
         if (n < 0) {
-            return deis_err_errno(err, errno, "can't read '%s'", path);
+            return pass_over(s, a, seg, path, errno);
         }
         if (n == 0) {
             break;

@@ -10,15 +10,15 @@
 
 /* --- units/ --- */
 
-static void take_unit(struct agent *a, const char *name, struct deis_str text)
+static void take_unit(struct agent *a, const char *name, const struct deis_etcd_kv *kv)
 {
     struct agent_unit *u = deis_map_get(a->units, deis_str(name));
     struct deis_unit_state known;
     struct deis_err err = DEIS_ERR_INIT;
     const char *reported = u ? NULL : report_get(a->report, name);
     bool have_known = reported && deis_unit_state_parse(deis_str(reported), &known, NULL) == 0;
-    int r = u ? agent_unit_update(u, text, &err)
-              : agent_unit_add(a, text, have_known ? &known : NULL, &u, &err);
+    int r = u ? agent_unit_update(u, kv->value, kv->mod_revision, &err)
+              : agent_unit_add(a, kv->value, have_known ? &known : NULL, &u, &err);
 
     if (have_known) {
         deis_unit_state_clear(&known);
@@ -29,6 +29,7 @@ static void take_unit(struct agent *a, const char *name, struct deis_str text)
     }
     u->listed = true;
     u->leaving = false;
+    u->mod_revision = kv->mod_revision;
     agent_unit_pump(u);
 }
 
@@ -54,7 +55,7 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
     }
     struct agent_unit *u = deis_map_get(a->units, name);
     if (ours) {
-        take_unit(a, name.ptr, kv->value);
+        take_unit(a, name.ptr, kv);
     } else if (u) {
         u->leaving = true;
     }

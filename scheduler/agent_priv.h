@@ -55,7 +55,8 @@ struct agent {
 struct agent_unit {
     struct agent *agent;
     struct deis_unit doc;
-    char *text; /* the document as etcd has it */
+    char *text;           /* the document as etcd has it */
+    int64_t mod_revision; /* of it, or that was seen at most before a restart */
     struct unit_fsm fsm;
     struct deis_timer *timer;
     struct probe *probe;
@@ -65,11 +66,13 @@ struct agent_unit {
 
 /* --- agent_unit.c --- */
 
+/* Now. */
+struct unit_time agent_time(void);
 /* Take a unit in. known may be NULL. The text is copied; DEIS_INVALID when it is no unit. */
 int agent_unit_add(struct agent *a, struct deis_str text, const struct deis_unit_state *known,
                    struct agent_unit **ret, struct deis_err *err) deis_must_check;
-/* Another version of its document. */
-int agent_unit_update(struct agent_unit *u, struct deis_str text,
+/* Another version of its document, unless an earlier engine has written it after a later one. */
+int agent_unit_update(struct agent_unit *u, struct deis_str text, int64_t mod_revision,
                       struct deis_err *err) deis_must_check;
 /* Nobody wants it any more: stop, remove, forget. May free u at once. */
 void agent_unit_drop(struct agent_unit *u);

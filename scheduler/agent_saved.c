@@ -35,7 +35,8 @@ static char *format(const struct agent *a)
         }
         unit_fsm_report(&u->fsm, &u->doc, &state);
         deis_autofree char *text = deis_unit_state_format(&state);
-        json_array_append_new(units, json_pack("{s:s, s:s}", "unit", u->text, "state", text));
+        json_array_append_new(units, json_pack("{s:s, s:s, s:I}", "unit", u->text, "state", text,
+                                               "crashes", (json_int_t)u->fsm.crashes));
     }
     return deis_json_dump(obj);
 }
@@ -94,6 +95,14 @@ void agent_saved_touch(struct agent *a)
     }
 }
 
+/* None in a file of a version that did not save them. */
+static uint32_t saved_crashes(const json_t *row)
+{
+    json_int_t crashes = json_integer_value(json_object_get(row, "crashes"));
+
+    return crashes < 0 ? 0 : crashes > UINT32_MAX ? UINT32_MAX : (uint32_t)crashes;
+}
+
 static void load_one(struct agent *a, const json_t *row)
 {
     struct deis_unit_state state;
@@ -112,6 +121,7 @@ static void load_one(struct agent *a, const json_t *row)
     } else {
         u->listed = true;
         unit_fsm_want(&u->fsm, u->doc.desired);
+        unit_fsm_recall_crashes(&u->fsm, saved_crashes(row), agent_time());
     }
     deis_unit_state_clear(&state);
 }

@@ -15,7 +15,7 @@ struct job {
     struct deis_buf tail;
 };
 
-static struct unit_time now(void)
+struct unit_time agent_time(void)
 {
     return (struct unit_time){ .mono_ms = deis_now_ms(), .wall_ms = deis_wall_ms() };
 }
@@ -71,7 +71,7 @@ static void finished(void *arg)
     const struct unit_result *r = &j->answer.result;
     uint32_t exits = u->fsm.exits;
 
-    unit_fsm_done(&u->fsm, j->job, r, now());
+    unit_fsm_done(&u->fsm, j->job, r, agent_time());
     if (r->exists && !r->foreign) {
         follow_log(u);
     }
@@ -102,7 +102,7 @@ static void run_job(struct agent_unit *u, enum unit_job job)
     if (deis_unit_parse(deis_str(u->text), &j->doc, &err) < 0 ||
         deis_workers_run(pool, work, finished, j, &err) < 0) {
         struct unit_result none = { .code = DEIS_UNAVAILABLE, .error = err.msg };
-        unit_fsm_done(&u->fsm, job, &none, now());
+        unit_fsm_done(&u->fsm, job, &none, agent_time());
         job_free(j);
     }
 }
@@ -124,7 +124,7 @@ static void on_probed(const char *error, void *arg)
     struct agent_unit *u = arg;
 
     u->probe = NULL;
-    unit_fsm_probed(&u->fsm, error, now());
+    unit_fsm_probed(&u->fsm, error, agent_time());
     agent_unit_pump(u);
 }
 
@@ -178,15 +178,15 @@ void agent_unit_pump(struct agent_unit *u)
         return;
     }
     if (u->fsm.phase == UNIT_GONE && u->doc.desired != DEIS_DESIRED_STOP && u->listed) {
-        unit_fsm_init(&u->fsm, &u->doc, NULL, now()); /* wanted anew while it was going */
+        unit_fsm_init(&u->fsm, &u->doc, NULL, agent_time()); /* wanted anew while it was going */
     }
-    enum unit_job job = unit_fsm_next(&u->fsm, now());
+    enum unit_job job = unit_fsm_next(&u->fsm, agent_time());
     if (job == UNIT_JOB_REMOVE && *u->fsm.container) {
         logship_finish(u->agent->logs, u->fsm.container, on_log_saved, u);
     } else if (job != UNIT_JOB_NONE) {
         run_job(u, job);
     }
-    if (unit_fsm_probe_due(&u->fsm, now())) {
+    if (unit_fsm_probe_due(&u->fsm, agent_time())) {
         u->probe = probe_start(u->agent->ctx->loop, u->fsm.address, &u->doc.health, u->doc.app,
                                u->fsm.state != DEIS_STATE_UP, on_probed, u);
     }
@@ -213,15 +213,17 @@ int agent_unit_add(struct agent *a, struct deis_str text, const struct deis_unit
     u->agent = a;
     u->doc = doc;
     u->text = deis_str_dup(text);
+    u->mod_revision = a->revision;
     u->timer = deis_timer_new(a->ctx->loop, on_timer, u);
-    unit_fsm_init(&u->fsm, &u->doc, known, now());
+    unit_fsm_init(&u->fsm, &u->doc, known, agent_time());
     deis_map_set(a->units, deis_str(u->doc.unit), u);
     agent_saved_touch(a);
     *ret = u;
     return 0;
 }
 
-int agent_unit_update(struct agent_unit *u, struct deis_str text, struct deis_err *err)
+int agent_unit_update(struct agent_unit *u, struct deis_str text, int64_t mod_revision,
+                      struct deis_err *err)
 {
     struct deis_unit doc;
     int r = deis_unit_parse(text, &doc, err);
@@ -229,7 +231,8 @@ int agent_unit_update(struct agent_unit *u, struct deis_str text, struct deis_er
     if (r < 0) {
         return r;
     }
-    if (doc.epoch < u->doc.epoch) {
+    /* In an etcd that was put back to an older state later engines have lower numbers. */
+    if (doc.epoch < u->doc.epoch && mod_revision > u->mod_revision && !u->agent->held) {
         deis_warn("agent ignores an order of an earlier engine", KV_S("unit", u->doc.unit),
                   KV_I("epoch", doc.epoch));
         deis_unit_clear(&doc);

@@ -12,24 +12,13 @@
 #define COALESCE_MS     20
 #define PERIOD_MS       5000
 #define RETRY_MS        200
-#define CATCH_UP_MAX_MS 2000 /* for the mirrors to show what was written */
+#define CATCH_UP_MAX_MS 2000 /* for the watch to show what was written */
 #define ACTIONS_PER_TXN 40   /* each takes a guard and an operation; etcd allows 128 of both */
 #define BYTES_PER_TXN   ((size_t)768 * 1024) /* etcd takes 1.5 MB in all */
 
 static const char *const prefixes[] = {
     "formations/", "units/",    "states/",  "machines/",
     "verdicts/",   "rollouts/", "drained/", "services/router/",
-};
-
-#define PREFIX_COUNT DEIS_COUNT(prefixes)
-
-struct mirror {
-    struct engine *engine;
-    struct deis_etcd_watch *watch;
-    bool synced;
-    int64_t revision;
-    uint64_t cluster;
-    int64_t written; /* our own last write below the prefix: to be seen before the next plan */
 };
 
 struct engine {
@@ -46,7 +35,10 @@ struct engine {
     /* while leading */
     int64_t epoch; /* 0 = not leading */
     struct world *world;
-    struct mirror mirrors[PREFIX_COUNT];
+    struct deis_etcd_watch *watch; /* fills the world */
+    int64_t revision;              /* of etcd, that the world is at; 0 = not listed yet */
+    uint64_t cluster;
+    int64_t written; /* our own last write: to be seen before the next plan */
     struct deis_timer *plan_timer;
     uint64_t plan_at_ms;
     bool executing;
@@ -73,7 +65,7 @@ struct execution {
     struct engine *engine;
     struct plan *plan;
     int64_t epoch;
-    int64_t written[PREFIX_COUNT]; /* revisions, 0 = nothing */
+    int64_t written; /* the last revision, 0 = nothing */
     bool deposed;
     struct deis_err err;
 };
@@ -107,12 +99,8 @@ static int commit(struct execution *x, size_t from, size_t to)
     }
     int64_t revision = 0;
     int rc = deis_etcd_commit(x->engine->ctx->etcd, t, NULL, &revision, &x->err);
-    for (size_t i = from; i < to && rc == 0; i++) {
-        for (size_t p = 0; p < PREFIX_COUNT; p++) {
-            if (deis_key_below(x->plan->actions[i].key, prefixes[p]).len > 0) {
-                x->written[p] = revision;
-            }
-        }
+    if (rc == 0) {
+        x->written = revision;
     }
     return rc;
 }
@@ -171,11 +159,9 @@ static void executed(void *arg)
     struct engine *e = x->engine;
 
     e->executing = false;
-    for (size_t p = 0; p < PREFIX_COUNT; p++) {
-        if (x->written[p] > 0) {
-            e->mirrors[p].written = x->written[p];
-            e->written_at_ms = deis_now_ms();
-        }
+    if (x->written > 0) {
+        e->written = x->written;
+        e->written_at_ms = deis_now_ms();
     }
     if (x->err.code != DEIS_OK && x->err.code != DEIS_CONFLICT) {
         deis_warn("engine can't write", KV_ERR(&x->err));
@@ -194,13 +180,7 @@ static bool is_current(const struct engine *e)
 {
     bool patient = deis_now_ms() - e->written_at_ms < CATCH_UP_MAX_MS;
 
-    for (size_t i = 0; i < PREFIX_COUNT; i++) {
-        const struct mirror *m = &e->mirrors[i];
-        if (!m->synced || (patient && m->revision < m->written)) {
-            return false;
-        }
-    }
-    return true;
+    return e->revision > 0 && !(patient && e->revision < e->written);
 }
 
 static void on_plan(void *arg)
@@ -234,12 +214,11 @@ static void on_plan(void *arg)
     }
 }
 
-/* --- mirrors --- */
+/* --- the world as etcd has it --- */
 
 static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
 {
-    struct mirror *m = arg;
-    struct engine *e = m->engine;
+    struct engine *e = arg;
     struct deis_err err = DEIS_ERR_INIT;
 
     if (e->world && world_apply(e->world, kv->key, kv->value, deleted, kv->create_revision,
@@ -251,27 +230,26 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
 static void begin_world(struct engine *e);
 static void end_world(struct engine *e);
 
-/* An etcd that was put back to an older state, or is another one: of its prefixes some are read
- * anew before others, and a plan by half of each history would do what neither says. */
-static bool went_back(const struct mirror *m, int64_t revision)
+/* An etcd that was put back to an older state, or is another one: ages in the world, and what was
+ * written last, are of a history that it does not know. */
+static bool went_back(const struct engine *e, int64_t revision)
 {
-    return m->synced && (revision < m->revision || deis_etcd_watch_cluster(m->watch) != m->cluster);
+    return revision < e->revision ||
+           (e->revision > 0 && deis_etcd_watch_cluster(e->watch) != e->cluster);
 }
 
 static void on_synced(int64_t revision, void *arg)
 {
-    struct mirror *m = arg;
-    struct engine *e = m->engine;
+    struct engine *e = arg;
 
-    if (went_back(m, revision)) {
+    if (went_back(e, revision)) {
         deis_warn("etcd is older than it was, or another one: the engine reads all of it anew");
         end_world(e);
         begin_world(e);
         return;
     }
-    m->synced = true;
-    m->revision = revision;
-    m->cluster = deis_etcd_watch_cluster(m->watch);
+    e->revision = revision;
+    e->cluster = deis_etcd_watch_cluster(e->watch);
     plan_within(e, COALESCE_MS);
 }
 
@@ -279,22 +257,18 @@ static void begin_world(struct engine *e)
 {
     static const struct deis_etcd_watch_ops ops = { .on_change = on_change,
                                                     .on_synced = on_synced };
+    char root[DEIS_KEY_MAX];
 
     e->world = world_new();
-    for (size_t i = 0; i < PREFIX_COUNT; i++) {
-        char prefix[DEIS_KEY_MAX];
-        e->mirrors[i] = (struct mirror){ .engine = e };
-        e->mirrors[i].watch = deis_etcd_watch_start(
-            e->ctx->etcd, e->ctx->loop, deis_key(prefix, "%s", prefixes[i]), &ops, &e->mirrors[i]);
-    }
+    e->revision = 0;
+    e->written = 0;
+    e->watch = deis_etcd_watch_start_several(e->ctx->etcd, e->ctx->loop, deis_key(root, "%s", ""),
+                                             prefixes, DEIS_COUNT(prefixes), &ops, e);
 }
 
 static void end_world(struct engine *e)
 {
-    for (size_t i = 0; i < PREFIX_COUNT; i++) {
-        deis_etcd_watch_stop(e->mirrors[i].watch);
-        e->mirrors[i].watch = NULL;
-    }
+    deis_etcd_watch_stop(DEIS_TAKE(e->watch));
     world_free(e->world);
     e->world = NULL;
 }

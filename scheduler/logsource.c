@@ -200,6 +200,21 @@ static bool advance(struct logsource *s, uint64_t tail)
     return false;
 }
 
+/* Was the file emptied by somebody? Then the Engine, which only appends, goes on at its start. */
+static bool begin_anew(struct logsource *s)
+{
+    struct stat st;
+
+    if (s->fd < 0 || fstat(s->fd, &st) < 0 || (uint64_t)st.st_size >= s->place.offset) {
+        return false;
+    }
+    deis_warn("a container's log was emptied", KV_S("folder", s->folder));
+    s->place =
+        (struct logplace){ .inode = s->place.inode, .base = s->place.base + s->place.offset };
+    s->previous = (struct logplace){ 0 };
+    return true;
+}
+
 bool logsource_read(struct logsource *s, struct logbatch *b)
 {
     deis_autofree char *chunk = malloc(CHUNK_BYTES);
@@ -214,7 +229,7 @@ bool logsource_read(struct logsource *s, struct logbatch *b)
         size_t used =
             jsonlog_feed(&s->lines, text, s->place.base + s->place.offset, logbatch_add, b);
         s->place.offset += used;
-        if (used == 0 && (files++ > 2 * FILES_AHEAD || !advance(s, text.len))) {
+        if (used == 0 && (files++ > 2 * FILES_AHEAD || (!begin_anew(s) && !advance(s, text.len)))) {
             return false;
         }
     }

@@ -452,7 +452,8 @@ const struct command *command_of_group(struct deis_str group)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command *c = &command_table[i];
-        if (deis_str_eq(group, command_group(c)) && deis_str_ends(deis_str(c->name), ":list")) {
+        struct deis_str verb = deis_str_skip(deis_str(c->name), group.len);
+        if (deis_str_eq(group, command_group(c)) && deis_str_eq_cstr(verb, ":list")) {
             return c;
         }
     }

@@ -14,6 +14,17 @@ static void add_names(const struct command *c, const char *joint, struct deis_bu
     }
 }
 
+/* All words that stand for the command: its group, too, if that means it. */
+static void add_words(const struct command *c, const char *joint, struct deis_buf *out)
+{
+    struct deis_str group = command_group(c);
+
+    add_names(c, joint, out);
+    if (command_of_group(group) == c) {
+        deis_buf_addf(out, "%s%.*s", joint, DEIS_STR_ARG(group));
+    }
+}
+
 /* The text with a backslash before each of these characters, inside single quotes of a shell. */
 static void add_quoted(const char *text, const char *special, const char *quote,
                        struct deis_buf *out)
@@ -74,7 +85,7 @@ static void bash_add_takers(const struct command *c, bool files, struct deis_buf
 static void bash_add_command(const struct command *c, struct deis_buf *out)
 {
     deis_buf_add_cstr(out, "    ");
-    add_names(c, "|", out);
+    add_words(c, "|", out);
     deis_buf_add_cstr(out, ")\n        words='");
     add_choices(c->words, " ", out);
     deis_buf_add_cstr(out, "'\n        options='");
@@ -203,7 +214,7 @@ static void zsh_add_option(const struct option *o, bool letter, struct deis_buf 
 static void zsh_add_command(const struct command *c, struct deis_buf *out)
 {
     deis_buf_add_cstr(out, "    ");
-    add_names(c, "|", out);
+    add_words(c, "|", out);
     deis_buf_add_cstr(out, ")\n        _arguments -s '--help[show how to use it]'");
     for (const struct option *o = NULL; (o = command_next_option(c, o)) != NULL;) {
         if (o->letter) {
@@ -284,7 +295,7 @@ static void fish_add_name(const char *name, const char *summary, struct deis_buf
 static void fish_start(const struct command *c, struct deis_buf *out)
 {
     deis_buf_add_cstr(out, "complete -c deis -n '__deis_command ");
-    add_names(c, " ", out);
+    add_words(c, " ", out);
     deis_buf_add_char(out, '\'');
 }
 

@@ -6,11 +6,26 @@ static const char *text(const char *t)
     return t ? t : "";
 }
 
+static void add_no_connection(const struct hint_facts *f, struct deis_buf *out)
+{
+    const char *controller = text(f->controller);
+
+    if (f->verifies && deis_str_starts(deis_str(controller), "https://")) {
+        deis_buf_addf(out,
+                      "Is a controller running at %s, can this machine reach it, and does it "
+                      "trust its certificate?\n"
+                      "To trust any certificate: deis login %s --ssl-verify=false\n",
+                      controller, controller);
+    } else {
+        deis_buf_addf(out, "Is a controller running at %s, and can this machine reach it?\n",
+                      controller);
+    }
+}
+
 static void add_no_answer(const struct hint_facts *f, struct deis_buf *out)
 {
     if (f->failure == DEIS_UNAVAILABLE) {
-        deis_buf_addf(out, "Is a controller running at %s, and can this machine reach it?\n",
-                      text(f->controller));
+        add_no_connection(f, out);
     } else if (f->failure == DEIS_TIMEOUT && strcmp(f->method, "GET") != 0) {
         deis_buf_add_cstr(out, "The controller may have done it all the same: look before you "
                                "try again.\n");

@@ -10,6 +10,7 @@ struct hint_facts {
     enum deis_code failure; /* why there was none */
     const char *method;
     const char *controller;
+    bool verifies; /* the controller's certificate has to be one that this machine trusts */
     const char *username;
     const char *app;            /* that the command is about, or NULL */
     bool app_guessed;           /* from the folder's name: no -a and no git remote */

@@ -154,7 +154,10 @@ json_t *pairs_removals(const char *const *names, size_t count)
     json_t *map = json_object();
 
     for (size_t i = 0; i < count; i++) {
-        json_object_set_new(map, names[i], json_null());
+        if (json_object_set_new(map, names[i], json_null()) < 0) {
+            json_decref(map);
+            return NULL;
+        }
     }
     return map;
 }

@@ -14,7 +14,7 @@ json_t *pairs_config(const char *const *args, size_t count, struct deis_buf *not
 json_t *pairs_scale(const char *const *args, size_t count, struct deis_buf *note); /* numbers */
 json_t *pairs_limits(const char *const *args, size_t count, struct deis_buf *note);
 json_t *pairs_tags(const char *const *args, size_t count, struct deis_buf *note);
-/* Each name with null: what takes it away. */
+/* Each name with null: what takes it away. NULL: one is no UTF-8. */
 json_t *pairs_removals(const char *const *names, size_t count);
 
 /* A variable's name on its own, as pairs_config has it. */

@@ -32,6 +32,7 @@ int pubkey_id(const char *path, struct deis_str text, char **ret, struct deis_er
         !deis_str_is_utf8(text)) {
         return deis_err_set(err, DEIS_INVALID, "%s is not a valid ssh key", path);
     }
+    line = deis_str_trim(line); /* a carriage return, of files that were on another system */
     if (line.len > 0) {
         *ret = deis_str_dup(line);
         return 0;

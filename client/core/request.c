@@ -249,7 +249,7 @@ struct request request_config_get(const char *app)
 
 struct request request_config_set(const char *app, const char *map, json_t *values)
 {
-    json_t *body = json_object();
+    json_t *body = values ? json_object() : NULL;
 
     if (json_object_size(values) > 0) {
         json_object_set(body, map, values);

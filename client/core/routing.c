@@ -27,7 +27,10 @@ json_t *routing_whitelist(const char *what, const char *const *entries, size_t c
     json_t *list = json_array();
 
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(list, json_string(entries[i]));
+        if (json_array_append_new(list, json_string(entries[i])) < 0) {
+            json_decref(list);
+            return NULL;
+        }
     }
     return json_pack("{s:{s:o}}", "whitelist", what, list);
 }

@@ -9,7 +9,8 @@
  * instead, without it. */
 int routing_pair(const char *arg, char **ret_name, char **ret_value, bool *ret_file,
                  struct deis_err *err) deis_must_check;
-/* {"whitelist": {what: [entries]}}, what = "add" or "remove"; yours. */
+/* {"whitelist": {what: [entries]}}, what = "add" or "remove"; yours. NULL: one is no
+ * UTF-8. */
 json_t *routing_whitelist(const char *what, const char *const *entries, size_t count);
 
 /* The controller's answer; pages by their size only. */

@@ -19,6 +19,8 @@
 #define deis_noreturn     __attribute__((noreturn))
 
 #define DEIS_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+/* The struct whose member p points to. */
+#define DEIS_OWNER(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 
 /* Hand an owned pointer out of a scope that would free it: `*ret = DEIS_TAKE(p);` */
 #define DEIS_TAKE(p)                                                                               \

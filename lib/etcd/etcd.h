@@ -134,6 +134,18 @@ struct deis_etcd_watch;
 struct deis_etcd_watch *deis_etcd_watch_start(struct deis_etcd *e, struct deis_loop *loop,
                                               const char *prefix,
                                               const struct deis_etcd_watch_ops *ops, void *arg);
+/*
+ * One mirror of several prefixes, each given without `below`, which all have in common: they are
+ * listed at one revision, and what one transaction changes in them is told as one batch. All that
+ * changes below `below` is received, so that it comes in the order and in the groups in which it
+ * was done; of that what is in none of the prefixes is dropped. No prefix is a beginning of
+ * another.
+ */
+struct deis_etcd_watch *deis_etcd_watch_start_several(struct deis_etcd *e, struct deis_loop *loop,
+                                                      const char *below,
+                                                      const char *const *prefixes, size_t count,
+                                                      const struct deis_etcd_watch_ops *ops,
+                                                      void *arg);
 void deis_etcd_watch_stop(struct deis_etcd_watch *w); /* from its callbacks too; NULL is fine */
 /* The id of the cluster that was listed last; 0: none yet. */
 uint64_t deis_etcd_watch_cluster(const struct deis_etcd_watch *w);

@@ -114,6 +114,8 @@ struct deis_etcd_pager {
 void deis_etcd_pager_init(struct deis_etcd_pager *p, struct deis_str prefix, size_t limit,
                           bool keys_only);
 void deis_etcd_pager_clear(struct deis_etcd_pager *p);
+/* Go on with another prefix, at the same revision; only one without a limit that is done. */
+void deis_etcd_pager_turn_to(struct deis_etcd_pager *p, struct deis_str prefix);
 void deis_etcd_pager_request(const struct deis_etcd_pager *p, struct deis_buf *out);
 /* Take one answer; its keys are appended to into. p->done afterwards: that was the last page. */
 int deis_etcd_pager_answer(struct deis_etcd_pager *p, struct deis_str text,

@@ -280,6 +280,15 @@ void deis_etcd_pager_clear(struct deis_etcd_pager *p)
     deis_buf_clear(&p->end);
 }
 
+void deis_etcd_pager_turn_to(struct deis_etcd_pager *p, struct deis_str prefix)
+{
+    assert(p->done && p->left == UINT64_MAX);
+    deis_buf_reset(&p->next);
+    deis_buf_reset(&p->end);
+    deis_buf_add_str(&p->next, deis_etcd_prefix_range(prefix, &p->end));
+    p->done = false;
+}
+
 void deis_etcd_pager_request(const struct deis_etcd_pager *p, struct deis_buf *out)
 {
     const struct deis_etcd_range_args args = {

@@ -4,8 +4,8 @@
  * stored; all decisions and all callbacks to the owner run from a timer, so that the owner may do
  * anything there, stop the watch included.
  */
-#include "lib/base/map.h"
 #include "lib/etcd/etcd_client.h"
+#include "lib/etcd/watch_mirror.h"
 #include "lib/net/log.h"
 
 #include <assert.h>
@@ -19,16 +19,12 @@
 #define LINES_BYTES_MAX    ((size_t)8 * 1024 * 1024)
 #define KEEP_BYTES         ((size_t)32 * 1024) /* of an empty input buffer */
 
-/* What the owner was last told about a key. */
-struct known {
-    int64_t mod_revision;
-    unsigned listing; /* the list that had it last */
-};
-
 struct deis_etcd_watch {
     struct deis_etcd *etcd;
     struct deis_loop *loop;
-    char *prefix;
+    char *below; /* what etcd is asked to tell of */
+    char **prefixes;
+    size_t prefix_count;
     struct deis_etcd_watch_ops ops;
     void *arg;
 
@@ -49,11 +45,10 @@ struct deis_etcd_watch {
 
     bool must_list;
     struct deis_etcd_pager pager; /* in LISTING */
-    unsigned listing;
-    bool reset; /* another history: revisions of before mean nothing */
+    size_t listed;                /* prefixes */
 
-    struct deis_map *mirror; /* key -> struct known */
-    int64_t cursor;          /* all up to this revision was reported */
+    struct deis_etcd_mirror mirror;
+    int64_t cursor; /* all up to this revision was reported */
     uint64_t cluster_id;
     bool dirty;     /* changes were reported since on_synced */
     bool in_pieces; /* in the middle of a fragmented answer */
@@ -74,9 +69,9 @@ static void tell_state(struct deis_etcd_watch *w, bool connected, const struct d
         return;
     }
     if (!connected) {
-        deis_warn("watch on etcd is interrupted", KV_S("prefix", w->prefix), KV_ERR(why));
+        deis_warn("watch on etcd is interrupted", KV_S("prefix", w->below), KV_ERR(why));
     } else if (w->told == TOLD_AWAY) {
-        deis_info("watch on etcd goes on", KV_S("prefix", w->prefix));
+        deis_info("watch on etcd goes on", KV_S("prefix", w->below));
     }
     w->told = connected ? TOLD_CONNECTED : TOLD_AWAY;
     if (w->ops.on_state && !w->stopped) {
@@ -104,48 +99,42 @@ static void tell_synced(struct deis_etcd_watch *w)
 
 static void take_put(struct deis_etcd_watch *w, const struct deis_etcd_kv *kv)
 {
-    struct known *k = deis_map_get(w->mirror, deis_str(kv->key));
-
-    if (!k) {
-        k = deis_alloc(sizeof(*k));
-        deis_map_set(w->mirror, deis_str(kv->key), k);
-    }
-    bool told = k->mod_revision == kv->mod_revision && !w->reset;
-    k->listing = w->listing;
-    k->mod_revision = kv->mod_revision;
-    if (!told) {
+    if (deis_etcd_mirror_put(&w->mirror, deis_str(kv->key), kv->mod_revision)) {
         tell_change(w, kv, false);
     }
 }
 
 static void take_deletion(struct deis_etcd_watch *w, const struct deis_etcd_kv *kv)
 {
-    if (deis_map_remove(w->mirror, deis_str(kv->key))) {
+    if (deis_etcd_mirror_remove(&w->mirror, deis_str(kv->key))) {
         tell_change(w, kv, true);
     }
 }
 
-/* What an old list had and this one has not. */
 static void drop_unlisted(struct deis_etcd_watch *w)
 {
     size_t cursor = 0;
-    struct deis_str key;
-    void *value;
+    char *key;
 
-    while (deis_map_next(w->mirror, &cursor, &key, &value)) {
-        const struct known *k = value;
-        if (k->listing == w->listing) {
-            continue;
-        }
-        deis_autofree char *name = deis_str_dup(key);
+    while ((key = deis_etcd_mirror_drop_unlisted(&w->mirror, &cursor))) {
         const struct deis_etcd_kv kv = {
-            .key = name,
+            .key = key,
             .value = DEIS_STR(""),
             .mod_revision = w->pager.revision,
         };
-        deis_map_remove(w->mirror, deis_str(name));
         tell_change(w, &kv, true);
+        free(key);
     }
+}
+
+static bool is_followed(const struct deis_etcd_watch *w, const char *key)
+{
+    for (size_t i = 0; i < w->prefix_count; i++) {
+        if (deis_str_starts(deis_str(key), w->prefixes[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* --- streams --- */
@@ -245,10 +234,11 @@ static void request_page(struct deis_etcd_watch *w)
 static void start_list(struct deis_etcd_watch *w)
 {
     deis_etcd_pager_clear(&w->pager);
-    deis_etcd_pager_init(&w->pager, deis_str(w->prefix), 0, false);
+    deis_etcd_pager_init(&w->pager, deis_str(w->prefixes[0]), 0, false);
     w->state = LISTING;
     w->must_list = true;
-    w->listing++;
+    w->listed = 0;
+    deis_etcd_mirror_begin_list(&w->mirror);
     request_page(w);
 }
 
@@ -259,7 +249,7 @@ static void finish_list(struct deis_etcd_watch *w)
     drop_unlisted(w);
     w->cursor = w->pager.revision;
     w->cluster_id = w->pager.cluster_id;
-    w->reset = false;
+    w->mirror.reset = false;
     w->must_list = false;
     deis_etcd_pager_clear(&w->pager);
     tell_synced(w);
@@ -280,7 +270,7 @@ static void take_page(struct deis_etcd_watch *w)
     }
     if (w->cluster_id != 0 &&
         (w->pager.cluster_id != w->cluster_id || w->pager.revision < w->cursor)) {
-        w->reset = true;
+        w->mirror.reset = true;
     }
     deis_buf_clear(&w->in);
     for (size_t i = 0; i < page.count; i++) {
@@ -289,6 +279,9 @@ static void take_page(struct deis_etcd_watch *w)
     deis_etcd_range_clear(&page);
     if (w->stopped) {
         return;
+    }
+    if (w->pager.done && ++w->listed < w->prefix_count) {
+        deis_etcd_pager_turn_to(&w->pager, deis_str(w->prefixes[w->listed]));
     }
     if (w->pager.done) {
         finish_list(w);
@@ -326,7 +319,7 @@ static void open_stream(struct deis_etcd_watch *w)
 {
     deis_autobuf struct deis_buf body = DEIS_BUF_INIT(DEIS_ETCD_BODY_MAX);
 
-    deis_etcd_encode_watch(deis_str(w->prefix), w->cursor + 1, &body);
+    deis_etcd_encode_watch(deis_str(w->below), w->cursor + 1, &body);
     start_stream(w, "watch", &body, 0, LINES_BYTES_MAX);
     w->state = OPENING;
     w->in_pieces = false;
@@ -358,7 +351,7 @@ static void take_events(struct deis_etcd_watch *w, const struct deis_etcd_watch_
 {
     for (size_t i = 0; i < line->count; i++) {
         const struct deis_etcd_event *ev = &line->events[i];
-        if (ev->kv.mod_revision <= w->cursor) {
+        if (ev->kv.mod_revision <= w->cursor || !is_followed(w, ev->kv.key)) {
             continue;
         }
         if (ev->deleted) {
@@ -522,15 +515,22 @@ static void on_retry(void *arg)
 
 /* --- life --- */
 
-struct deis_etcd_watch *deis_etcd_watch_start(struct deis_etcd *e, struct deis_loop *loop,
-                                              const char *prefix,
-                                              const struct deis_etcd_watch_ops *ops, void *arg)
+struct deis_etcd_watch *deis_etcd_watch_start_several(struct deis_etcd *e, struct deis_loop *loop,
+                                                      const char *below,
+                                                      const char *const *prefixes, size_t count,
+                                                      const struct deis_etcd_watch_ops *ops,
+                                                      void *arg)
 {
     struct deis_etcd_watch *w = deis_alloc(sizeof(*w));
 
+    assert(count > 0);
     w->etcd = e;
     w->loop = loop;
-    w->prefix = deis_strdup(prefix);
+    w->below = deis_strdup(below);
+    w->prefixes = deis_alloc(count * sizeof(*w->prefixes));
+    for (; w->prefix_count < count; w->prefix_count++) {
+        w->prefixes[w->prefix_count] = deis_asprintf("%s%s", below, prefixes[w->prefix_count]);
+    }
     w->ops = *ops;
     w->arg = arg;
     w->streams = deis_etcd_streams_ref(e, loop);
@@ -538,11 +538,19 @@ struct deis_etcd_watch *deis_etcd_watch_start(struct deis_etcd *e, struct deis_l
     w->deadline = deis_timer_new(loop, on_deadline, w);
     w->arrived = deis_timer_new(loop, on_arrived, w);
     deis_buf_init(&w->in, LINES_BYTES_MAX);
-    deis_etcd_pager_init(&w->pager, deis_str(prefix), 0, false);
-    w->mirror = deis_map_new(free);
+    deis_etcd_mirror_init(&w->mirror);
     w->must_list = true;
     deis_timer_after(w->retry, 0);
     return w;
+}
+
+struct deis_etcd_watch *deis_etcd_watch_start(struct deis_etcd *e, struct deis_loop *loop,
+                                              const char *prefix,
+                                              const struct deis_etcd_watch_ops *ops, void *arg)
+{
+    static const char *const all[] = { "" };
+
+    return deis_etcd_watch_start_several(e, loop, prefix, all, DEIS_COUNT(all), ops, arg);
 }
 
 void deis_etcd_watch_stop(struct deis_etcd_watch *w)
@@ -561,8 +569,12 @@ void deis_etcd_watch_stop(struct deis_etcd_watch *w)
     deis_etcd_streams_unref(w->etcd);
     deis_etcd_pager_clear(&w->pager);
     deis_buf_clear(&w->in);
-    deis_map_free(w->mirror);
-    free(w->prefix);
+    deis_etcd_mirror_clear(&w->mirror);
+    for (size_t i = 0; i < w->prefix_count; i++) {
+        free(w->prefixes[i]);
+    }
+    free(w->prefixes);
+    free(w->below);
     free(w);
 }
 

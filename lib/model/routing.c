@@ -26,10 +26,12 @@ static const struct setting settings[] = {
     { "slowStart", TIME, 0, 3600 * SECOND },
     { "maxRequests", COUNT, 1, 1000000 },
     { "maxConnections", COUNT, 1, 1000000 },
+    { "addressRequests", COUNT, 1, 1000000 },
     { "rateLimit", COUNT, 1, 1000000 },
     { "rateBurst", COUNT, 1, 100000 },
     { "h2c", CHOICE, 0, 0 },
     { "gzip", CHOICE, 0, 0 },
+    { "firewall", CHOICE, 0, 0 },
     { "page.403", PAGE, 1, DEIS_ROUTING_PAGE_MAX },
     { "page.413", PAGE, 1, DEIS_ROUTING_PAGE_MAX },
     { "page.429", PAGE, 1, DEIS_ROUTING_PAGE_MAX },
@@ -47,7 +49,7 @@ static const char *const page_names[DEIS_PAGE_COUNT] = {
 };
 
 const char deis_routing_names[] =
-    "affinityArg, bodySize, connectTimeout, enforceHTTPS, gzip, h2c, hsts, maintenance, maxConnections, "
+    "addressRequests, affinityArg, bodySize, connectTimeout, enforceHTTPS, firewall, gzip, h2c, hsts, maintenance, maxConnections, "
     "maxRequests, page.403, page.413, page.429, page.502, page.503, page.504, page.maintenance, rateBurst, "
     "rateLimit, slowStart, sticky, timeout, weight.<type>.<number>, whitelist";
 
@@ -306,6 +308,7 @@ static void take(struct deis_routing *r, const json_t *obj)
     r->enforce_https = choice_of(obj, "enforceHTTPS");
     r->hsts = choice_of(obj, "hsts");
     r->gzip = choice_of(obj, "gzip");
+    r->firewall = choice_of(obj, "firewall");
     r->sticky = choice_of(obj, "sticky") == DEIS_YES;
     r->h2c = choice_of(obj, "h2c") == DEIS_YES;
     r->has_body_max = json_object_get(obj, "bodySize") != NULL;
@@ -315,6 +318,7 @@ static void take(struct deis_routing *r, const json_t *obj)
     r->slow_start_ms = number_of(obj, "slowStart");
     r->requests_max = (uint32_t)number_of(obj, "maxRequests");
     r->connections_max = (uint32_t)number_of(obj, "maxConnections");
+    r->address_max = (uint32_t)number_of(obj, "addressRequests");
     take_rate(r, obj);
     r->affinity_arg = json_string_value(json_object_get(obj, "affinityArg"));
     for (size_t i = 0; i < DEIS_PAGE_COUNT; i++) {

@@ -49,7 +49,8 @@ struct deis_routing {
     bool maintenance;
     enum deis_choice enforce_https;
     enum deis_choice hsts;
-    enum deis_choice gzip; /* compress answers */
+    enum deis_choice gzip;     /* compress answers */
+    enum deis_choice firewall; /* examine requests */
     bool sticky;
     bool h2c; /* the units speak HTTP/2 without TLS */
     bool has_body_max;
@@ -59,6 +60,7 @@ struct deis_routing {
     uint64_t slow_start_ms;
     uint32_t requests_max;    /* in flight at once, over one router */
     uint32_t connections_max; /* upgraded connections at once, likewise */
+    uint32_t address_max;     /* both, of one address, likewise */
     uint32_t rate_minute;     /* requests of one address a minute */
     uint32_t rate_burst;      /* of these at once; never 0 when rate_minute is not */
     const char *affinity_arg;

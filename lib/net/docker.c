@@ -12,7 +12,6 @@
 #define PING_TIMEOUT_MS    5000u
 #define REMOVE_TRIES       100
 #define REMOVE_INTERVAL_MS 100
-#define NO_TIMEOUT         UINT64_MAX
 
 struct deis_docker {
     char *socket_path;
@@ -80,9 +79,7 @@ static int call(struct deis_docker *d, const char *method, const char *path, con
         .method = method,
         .headers = body ? json_headers : NULL,
         .body = deis_str(text),
-        .timeout_ms = timeout_ms == 0            ? CALL_TIMEOUT_MS
-                      : timeout_ms == NO_TIMEOUT ? 0
-                                                 : timeout_ms,
+        .timeout_ms = timeout_ms == 0 ? CALL_TIMEOUT_MS : timeout_ms,
     };
 
     int rc = docker_exchange(d, &req, path, ret, err);
@@ -259,24 +256,6 @@ int deis_docker_list(struct deis_docker *d, const char *const *labels, json_t **
     deis_buf_add_cstr(&path, "/containers/json?all=1");
     docker_query_json(&path, "filters", filters);
     return call_json(d, "GET", path.data, NULL, JSON_ARRAY, ret, err);
-}
-
-int deis_docker_wait(struct deis_docker *d, const char *id, int64_t *ret_exit_code,
-                     struct deis_err *err)
-{
-    deis_autofree char *path = container_path(id, "/wait?condition=not-running");
-    deis_autojson json_t *answer = NULL;
-
-    int rc = deis_docker_call(d, "POST", path, NULL, NO_TIMEOUT, &answer, err);
-    if (rc < 0) {
-        return rc;
-    }
-    const json_t *code = json_object_get(answer, "StatusCode");
-    if (!json_is_integer(code)) {
-        return deis_err_set(err, DEIS_PROTOCOL, "Docker Engine sent no exit code");
-    }
-    *ret_exit_code = json_integer_value(code);
-    return DEIS_OK;
 }
 
 /* --- images --- */

@@ -40,20 +40,12 @@ int deis_docker_inspect(struct deis_docker *d, const char *id, json_t **ret,
 /* Containers, running or not, that have all these labels ("k=v" or "k", NULL-terminated). */
 int deis_docker_list(struct deis_docker *d, const char *const *labels, json_t **ret,
                      struct deis_err *err) deis_must_check;
-int deis_docker_wait(struct deis_docker *d, const char *id, int64_t *ret_exit_code,
-                     struct deis_err *err) deis_must_check;
-/* Follow stdout and stderr of a container without a TTY until it ends (0) or on_output returns
- * false (DEIS_CANCELLED). Attach before start to lose nothing: on_attached is called once the
- * stream stands. on_output is called with no data about once a second of silence, so that the
- * caller can give up. An Engine that dies looks like an end: inspect. A reader that is slow holds
- * up the container. */
-int deis_docker_attach(struct deis_docker *d, const char *id, void (*on_attached)(void *arg),
-                       bool (*on_output)(int stream, struct deis_str data, void *arg), void *arg,
-                       struct deis_err *err) deis_must_check;
 
-/* The same on the loop, for who follows many containers. on_end is called once, with NULL at the
- * end of the stream. Stop it afterwards, too; from a callback is fine. ops is copied. thread: loop
- */
+/* Follow stdout and stderr of a container without a TTY until it ends. Attach before start to lose
+ * nothing: on_attached is called once the stream stands. on_end is called once, with NULL at the
+ * end of the stream; an Engine that dies looks like an end, too: inspect. A reader that is slow
+ * holds up the container. Stop it afterwards, too; from a callback is fine. ops is copied. thread:
+ * loop */
 struct deis_docker_attach_ops {
     void (*on_attached)(void *arg); /* may be NULL */
     void (*on_output)(int stream, struct deis_str data, void *arg);
@@ -89,15 +81,16 @@ void deis_docker_attach_pause(struct deis_docker_attachment *at, bool paused);
 /* --- images --- */
 /* Build from a tar that read_tar gives (as read_body of httpc). Output goes to on_text as it comes,
  * with its line ends, in pieces that may be less than a line. *ret_image_id is yours. DEIS_INVALID:
- * the build failed, err has the Engine's text. labels: "k=v", NULL-terminated. Closing (cancelled
- * returns true) stops the build in the Engine too. */
+ * the build failed, err has the Engine's text; DEIS_TIMEOUT: timeout_ms is over. labels: "k=v",
+ * NULL-terminated. Closing (cancelled returns true) stops the build in the Engine too. */
 struct deis_docker_build {
     const char *tag;        /* "127.0.0.1:5555/blog:git-1a2b3c4d", or NULL */
     const char *dockerfile; /* NULL = Dockerfile */
     const char *const *labels;
     const json_t *build_args; /* object of strings, or NULL */
     uint64_t memory_bytes;    /* of one step; 0 = unlimited */
-    uint32_t pids_limit;      /* processes and threads of one step; 0 = unlimited */
+    uint32_t pids_limit;      /* processes and threads of one step; 0 = unlimited, else at most
+                               * 1000 steps. on_text is told when it can't be set */
     ptrdiff_t (*read_tar)(char *data, size_t cap, void *arg);
     void (*on_text)(struct deis_str text, void *arg);
     bool (*cancelled)(void *arg);

@@ -6,15 +6,13 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define HEAD_TIMEOUT_MS  30000u
-#define READ_BYTES       16384
-#define READS_PER_TURN   8
-#define POLL_INTERVAL_MS 1000
+#define HEAD_TIMEOUT_MS 30000u
+#define READ_BYTES      16384
+#define READS_PER_TURN  8
 
 static int connect_socket(const char *socket_path, int *ret_fd, struct deis_err *err)
 {
@@ -85,97 +83,6 @@ static char *container_path(const char *id, const char *rest)
 static char *attach_path(const char *id)
 {
     return container_path(id, "/attach?stream=1&stdout=1&stderr=1");
-}
-
-/* --- blocking --- */
-
-struct attach {
-    struct docker_answer answer;
-    struct deis_docker_demux demux;
-    bool attached;
-    void (*on_attached)(void *arg);
-    bool (*on_output)(int stream, struct deis_str data, void *arg);
-    void *arg;
-};
-
-/* DONE: over; BAD: err. */
-static enum deis_h1_result attach_take(struct attach *at, struct deis_str input,
-                                       struct deis_err *err)
-{
-    enum deis_h1_result r = DEIS_H1_MORE;
-
-    while (r == DEIS_H1_MORE && input.len > 0) {
-        struct deis_str data;
-        struct deis_str piece;
-        int stream;
-        r = docker_answer_feed(&at->answer, &input, &data, err);
-        if (!at->attached && at->answer.status > 0 && at->answer.status < 400) {
-            at->attached = true;
-            if (at->on_attached) {
-                at->on_attached(at->arg);
-            }
-        }
-        while (r != DEIS_H1_BAD && deis_docker_demux_feed(&at->demux, &data, &stream, &piece)) {
-            if (!at->on_output(stream, piece, at->arg)) {
-                deis_err_set(err, DEIS_CANCELLED, "output is not wanted any more");
-                return DEIS_H1_BAD;
-            }
-        }
-    }
-    return r;
-}
-
-static int attach_read(struct attach *at, int fd, struct deis_err *err)
-{
-    uint64_t deadline_ms = deis_now_ms() + HEAD_TIMEOUT_MS;
-    char data[READ_BYTES];
-
-    for (;;) {
-        struct pollfd p = { .fd = fd, .events = POLLIN };
-        int n = poll(&p, 1, POLL_INTERVAL_MS);
-        if (n < 0 && errno != EINTR) {
-            return deis_err_errno(err, errno, "can't wait for output");
-        }
-        if (!at->attached && deis_now_ms() > deadline_ms) {
-            return deis_err_set(err, DEIS_TIMEOUT, "Docker Engine does not answer");
-        }
-        if (n <= 0) {
-            if (at->attached && !at->on_output(1, DEIS_STR(""), at->arg)) {
-                return deis_err_set(err, DEIS_CANCELLED, "output is not wanted any more");
-            }
-            continue;
-        }
-        ssize_t got = read(fd, data, sizeof(data));
-        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-            continue;
-        }
-        if (got <= 0) {
-            return ended_early(&at->answer, err);
-        }
-        struct deis_err why = DEIS_ERR_INIT;
-        enum deis_h1_result r = attach_take(at, deis_str_n(data, (size_t)got), &why);
-        if (r != DEIS_H1_MORE) {
-            return r == DEIS_H1_DONE ? DEIS_OK : deis_err_set(err, why.code, "%s", why.msg);
-        }
-    }
-}
-
-int deis_docker_attach(struct deis_docker *d, const char *id, void (*on_attached)(void *arg),
-                       bool (*on_output)(int stream, struct deis_str data, void *arg), void *arg,
-                       struct deis_err *err)
-{
-    struct attach at = { .on_attached = on_attached, .on_output = on_output, .arg = arg };
-    deis_autofree char *path = attach_path(id);
-    deis_autoclose int fd = -1;
-
-    int rc = docker_stream_open(d, "POST", path, true, &fd, err);
-    if (rc < 0) {
-        return rc;
-    }
-    docker_answer_init(&at.answer);
-    rc = attach_read(&at, fd, err);
-    docker_answer_clear(&at.answer);
-    return rc;
 }
 
 /* --- on the loop --- */

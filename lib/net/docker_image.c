@@ -10,17 +10,20 @@
 #define SILENCE_MAX_MS 180000u
 #define STEP_ID_LEN    12
 #define STEP_CALL_MS   10000u
+#define STEPS_MAX      1000 /* of a build */
 #define AUTH_MAX       4096 /* the field that tells the Engine who we are to a registry */
 
 struct job {
     struct docker_lines lines;
     struct deis_buf refusal;
+    bool refused; /* by a whole answer */
     void (*on_text)(struct deis_str text, void *arg);
     void *text_arg;
     bool (*cancelled)(void *arg); /* the caller's own, or NULL */
     void *cancelled_arg;
     struct deis_docker *docker;            /* of a build */
     const struct deis_docker_build *build; /* NULL: it is none */
+    unsigned steps;                        /* that it told of */
     uint64_t silence_ms;                   /* 0 = any */
     uint64_t heard_ms;
     bool silent; /* given up for silence */
@@ -106,23 +109,60 @@ static bool is_of_build(const struct deis_docker_build *b, const json_t *contain
            (uint64_t)json_integer_value(json_object_get(host, "Memory")) == b->memory_bytes;
 }
 
+static int inspect_step(const struct job *j, const char *id, json_t **ret, struct deis_err *err)
+{
+    deis_autofree char *path = deis_asprintf("/containers/%s/json", id);
+
+    return deis_docker_call(j->docker, "GET", path, NULL, STEP_CALL_MS, ret, err);
+}
+
+/* A step may end at any moment: then the Engine refuses in one of many ways, and nothing is left to
+ * limit. */
+static bool has_ended(const struct job *j, const char *id)
+{
+    deis_autojson json_t *container = NULL;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    int rc = inspect_step(j, id, &container, &err);
+    const char *status =
+        json_string_value(json_object_get(json_object_get(container, "State"), "Status"));
+    return rc == DEIS_NOT_FOUND ||
+           (status && strcmp(status, "created") != 0 && strcmp(status, "running") != 0);
+}
+
 /* The Engine's builds take no limit of processes, but a container does at any time. It was made and
- * is about to start; when its step is over already there is nothing left to limit. */
-static void limit_step(const struct job *j, struct deis_str text)
+ * is about to start. */
+static int limit_processes(const struct job *j, const char *id, struct deis_err *err)
+{
+    deis_autojson json_t *container = NULL;
+    deis_autofree char *update = deis_asprintf("/containers/%s/update", id);
+    deis_autojson json_t *limit = json_pack("{s:I}", "PidsLimit", (json_int_t)j->build->pids_limit);
+
+    int rc = inspect_step(j, id, &container, err);
+    if (rc == DEIS_OK && is_of_build(j->build, container)) {
+        rc = deis_docker_call(j->docker, "POST", update, limit, STEP_CALL_MS, NULL, err);
+    }
+    return rc;
+}
+
+/* What steps print may look like steps, too, and each costs calls: there is an end to that. */
+static void take_step(struct job *j, struct deis_str text)
 {
     char id[STEP_ID_LEN + 1];
-    deis_autojson json_t *container = NULL;
-    struct deis_err err;
+    struct deis_err err = DEIS_ERR_INIT;
 
     if (!j->build || j->build->pids_limit == 0 || !is_step(text, id)) {
         return;
     }
-    deis_autofree char *inspect = deis_asprintf("/containers/%s/json", id);
-    deis_autofree char *update = deis_asprintf("/containers/%s/update", id);
-    deis_autojson json_t *limit = json_pack("{s:I}", "PidsLimit", (json_int_t)j->build->pids_limit);
-    if (deis_docker_call(j->docker, "GET", inspect, NULL, STEP_CALL_MS, &container, &err) == 0 &&
-        is_of_build(j->build, container)) {
-        (void)!deis_docker_call(j->docker, "POST", update, limit, STEP_CALL_MS, NULL, &err);
+    if (++j->steps > STEPS_MAX) {
+        deis_err_set(&j->broken, DEIS_LIMIT, "more than %d steps of a build", STEPS_MAX);
+        return;
+    }
+    int rc = limit_processes(j, id, &err);
+    if (rc < 0 && rc != DEIS_NOT_FOUND && rc != DEIS_CONFLICT && !has_ended(j, id)) {
+        deis_autofree char *warning =
+            deis_asprintf("Warning: the processes in %s have no limit: %s\n", id, err.msg);
+        say(j, deis_str(warning));
     }
 }
 
@@ -138,9 +178,9 @@ static void on_object(const json_t *obj, void *arg)
     if (error || detail) {
         deis_err_set(&j->failure, DEIS_UNAVAILABLE, "%s", detail ? detail : error);
     }
-    if (json_is_string(stream)) {
+    if (json_is_string(stream) && j->broken.code == DEIS_OK) {
         struct deis_str text = deis_str_n(json_string_value(stream), json_string_length(stream));
-        limit_step(j, text);
+        take_step(j, text);
         say(j, text);
     }
     keep_text(&j->image_id, json_object_get(aux, "ID"));
@@ -157,7 +197,8 @@ static bool on_data(int status, struct deis_str data, void *arg)
         deis_buf_add_str(&j->refusal, deis_str_first(data, DOCKER_REFUSE_MAX - j->refusal.len));
         return true;
     }
-    return docker_lines_feed(&j->lines, data, on_object, j, &j->broken) == DEIS_OK;
+    return docker_lines_feed(&j->lines, data, on_object, j, &j->broken) == DEIS_OK &&
+           j->broken.code == DEIS_OK;
 }
 
 static bool on_poll(void *arg)
@@ -176,6 +217,7 @@ static int run(struct deis_docker *d, struct job *j, struct deis_httpc_request *
                const char *path, struct deis_err *err)
 {
     deis_autoanswer struct deis_httpc_answer answer = { 0 };
+    uint64_t start_ms = deis_now_ms();
 
     req->method = "POST";
     req->on_data = on_data;
@@ -189,7 +231,12 @@ static int run(struct deis_docker *d, struct job *j, struct deis_httpc_request *
     if (j->broken.code != DEIS_OK) {
         return deis_err_set(err, j->broken.code, "%s", j->broken.msg);
     }
+    if (rc == DEIS_TIMEOUT &&
+        (req->timeout_ms == 0 || deis_now_ms() - start_ms < req->timeout_ms)) {
+        return err->code = DEIS_UNAVAILABLE; /* it broke off */
+    }
     if (rc == DEIS_OK && answer.status >= 400) {
+        j->refused = true;
         rc = docker_refused(answer.status, deis_buf_str(&j->refusal), err);
     } else if (rc == DEIS_OK) {
         docker_lines_end(&j->lines, on_object, j);
@@ -243,11 +290,10 @@ int deis_docker_build(struct deis_docker *d, const struct deis_docker_build *b, 
     j.cancelled_arg = b->arg;
     struct deis_err why = DEIS_ERR_INIT;
     int rc = run(d, &j, &req, path.data, &why);
-    bool refused = j.refusal.len > 0 && rc != DEIS_OK && rc != DEIS_TIMEOUT;
     if (j.failure.code != DEIS_OK) {
         rc = deis_err_set(err, DEIS_INVALID, "%s", j.failure.msg);
     } else if (rc != DEIS_OK) {
-        rc = deis_err_set(err, refused ? DEIS_INVALID : why.code, "%s", why.msg);
+        rc = deis_err_set(err, j.refused ? DEIS_INVALID : why.code, "%s", why.msg);
     } else if (!j.image_id) {
         rc = deis_err_set(err, DEIS_UNAVAILABLE, "Docker Engine ended the build without an image");
     } else {
@@ -311,7 +357,7 @@ static int transfer(struct deis_docker *d, struct job *j, const char *path,
     if (j->failure.code != DEIS_OK) {
         return deis_err_set(err, code_of_text(j->failure.msg), "%s", j->failure.msg);
     }
-    if (rc == DEIS_UNAVAILABLE && j->refusal.len > 0) { /* it has 500 for what a registry said */
+    if (rc == DEIS_UNAVAILABLE && j->refused) { /* it has 500 for what a registry said */
         err->code = rc = code_of_text(err->msg);
     }
     return rc;

@@ -278,6 +278,9 @@ static void set_opts(struct deis_httpd *s, const struct deis_httpd_opts *opts)
     if (s->opts.bodies_max == 0) {
         s->opts.bodies_max = 67108864;
     }
+    if (s->opts.unsent_max == 0) {
+        s->opts.unsent_max = 67108864;
+    }
     if (s->opts.max_connections == 0) {
         s->opts.max_connections = 1024;
     }

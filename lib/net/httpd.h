@@ -19,6 +19,10 @@ struct deis_httpd_opts {
     uint64_t idle_timeout_ms; /* silence while reading a body or between requests; default 75 s */
     size_t body_max;          /* bytes of a collected body; 413 beyond; default 1 MiB */
     size_t bodies_max;        /* of all collected bodies together; 503 beyond; default 64 MiB */
+    /* Bytes of answers that their peers have not taken yet, of all connections together; default
+     * 64 MiB. Beyond, the connection that has waited longest of those with much of it (64 KiB) is
+     * closed, but never the one that is just being answered. */
+    size_t unsent_max;
     unsigned max_connections; /* default 1024; beyond: accept pauses */
     bool upper_reason;        /* reason phrases in upper case (the API contract) */
     /* How a refusal of the server itself (malformed, too large, too slow) reads; NULL: its text as

@@ -45,6 +45,7 @@ static void forget_request(struct conn *c)
 int conn_detach(struct conn *c)
 {
     c->state = CONN_CLOSED;
+    conn_drop_unsent(c);
     event_del(&c->read_ev);
     event_del(&c->write_ev);
     event_del(&c->timer);
@@ -68,9 +69,6 @@ void conn_close(struct conn *c)
 void conn_free(struct conn *c)
 {
     deis_buf_clear(&c->in);
-    if (c->out != NULL) {
-        evbuffer_free(c->out);
-    }
     free(c);
 }
 

@@ -77,6 +77,8 @@ struct conn {
     size_t discarded; /* after the answer, or while lingering */
 
     struct evbuffer *out; /* NULL when nothing waits */
+    size_t unsent;        /* its length, as the server has counted it */
+    uint64_t unsent_ms;   /* since when something waits */
     int file_fd;          /* after out, or -1 */
     off_t file_offset;
     uint64_t file_left;
@@ -102,6 +104,7 @@ struct deis_httpd {
     struct conn_list dead;
     unsigned live_count;
     size_t body_bytes; /* of collected bodies */
+    size_t unsent;     /* of all connections */
     bool draining;
     bool drained;
     void (*on_drained)(void *arg);
@@ -124,6 +127,8 @@ bool conn_discards_rest(const struct conn *c); /* is what is left of the body sm
 
 /* httpd_reply.c */
 void req_free(struct deis_http_req *req);
+/* Drop what waits: the peer does not get it any more. */
+void conn_drop_unsent(struct conn *c);
 /* Write what waits. True when nothing is left; c->broken is set when the peer is gone. */
 bool conn_flush(struct conn *c);
 void conn_send_continue(struct conn *c);

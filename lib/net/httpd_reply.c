@@ -13,7 +13,62 @@
 
 #define FIELDS_MAX    32768U
 #define OUT_MAX       ((size_t)8 * 1024 * 1024) /* a service that gives more ignores on_writable */
+#define SHED_MIN      65536U                    /* less is not worth a connection */
 #define SENDFILE_STEP ((size_t)512 * 1024)      /* then others have a turn */
+
+/* --- bytes that wait --- */
+
+/* The server's count follows c->out. */
+static void count_unsent(struct conn *c)
+{
+    size_t now = c->out != NULL ? evbuffer_get_length(c->out) : 0;
+    if (c->unsent == 0 && now > 0) {
+        c->unsent_ms = deis_now_ms();
+    }
+    c->server->unsent = c->server->unsent - c->unsent + now;
+    c->unsent = now;
+}
+
+void conn_drop_unsent(struct conn *c)
+{
+    if (c->out != NULL) {
+        evbuffer_free(c->out);
+        c->out = NULL;
+    }
+    count_unsent(c);
+}
+
+static struct conn *laziest_but(const struct conn *spared)
+{
+    struct conn *found = NULL;
+    struct conn *c = NULL;
+    TAILQ_FOREACH(c, &spared->server->live, link)
+    {
+        if (c != spared && c->unsent >= SHED_MIN &&
+            (found == NULL || c->unsent_ms < found->unsent_ms)) {
+            found = c;
+        }
+    }
+    return found;
+}
+
+/* c has got more to send: do all together keep within their bound? What is little pushes nobody
+ * out. */
+static void shed_lazy(struct conn *c)
+{
+    struct deis_httpd *s = c->server;
+    struct conn *lazy = NULL;
+    if (c->unsent < SHED_MIN) {
+        return;
+    }
+    while (s->unsent > s->opts.unsent_max && (lazy = laziest_but(c)) != NULL) {
+        deis_warn("answers wait for slow readers, closing the slowest", KV_S("peer", lazy->peer),
+                  KV_I("bytes", (int64_t)lazy->unsent));
+        conn_drop_unsent(lazy);
+        lazy->broken = true;
+        conn_kick(lazy);
+    }
+}
 
 /* --- bytes go out --- */
 
@@ -70,6 +125,8 @@ static void conn_send(struct conn *c, struct iovec *iov, int count)
         c->write_ms = deis_now_ms();
     }
     queue_rest(c, iov, count, written);
+    count_unsent(c);
+    shed_lazy(c);
     conn_kick(c);
 }
 
@@ -86,6 +143,7 @@ static int flush_buffer(struct conn *c)
             evbuffer_free(c->out);
             c->out = NULL;
         }
+        count_unsent(c);
     }
     return 1;
 }

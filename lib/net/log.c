@@ -18,6 +18,7 @@ struct line {
 };
 
 static char service_name[32] = "deis";
+static enum deis_log_level start_level = DEIS_LOG_INFO;
 static atomic_int max_level = DEIS_LOG_INFO;
 
 static const char *const level_names[] = {
@@ -27,15 +28,44 @@ static const char *const level_names[] = {
     [DEIS_LOG_DEBUG] = "debug",
 };
 
+bool deis_log_level(const char *word, enum deis_log_level *ret)
+{
+    static const struct {
+        const char *word;
+        enum deis_log_level level;
+    } words[] = {
+        { "debug", DEIS_LOG_DEBUG }, { "info", DEIS_LOG_INFO },   { "notice", DEIS_LOG_INFO },
+        { "warn", DEIS_LOG_WARN },   { "error", DEIS_LOG_ERROR }, { "crit", DEIS_LOG_ERROR },
+        { "alert", DEIS_LOG_ERROR }, { "emerg", DEIS_LOG_ERROR },
+    };
+
+    for (size_t i = 0; i < DEIS_COUNT(words); i++) {
+        if (strcmp(word, words[i].word) == 0) {
+            *ret = words[i].level;
+            return true;
+        }
+    }
+    return false;
+}
+
+void deis_log_set_level(const char *word)
+{
+    enum deis_log_level level = start_level;
+
+    if (word) {
+        (void)deis_log_level(word, &level);
+    }
+    atomic_store(&max_level, (int)level);
+}
+
 void deis_log_init(const char *service)
 {
     snprintf(service_name, sizeof(service_name), "%s", service);
     const char *wanted = getenv("DEIS_LOG");
-    for (size_t i = 0; wanted != NULL && i < DEIS_COUNT(level_names); i++) {
-        if (strcmp(wanted, level_names[i]) == 0) {
-            atomic_store(&max_level, (int)i);
-        }
+    if (wanted) {
+        (void)deis_log_level(wanted, &start_level);
     }
+    deis_log_set_level(NULL);
 }
 
 /* Room is kept for the closing quote, "..." and the newline. */

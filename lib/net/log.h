@@ -27,9 +27,14 @@ struct deis_kv {
 #define KV_I(k, v)  ((struct deis_kv){ .key = (k), .kind = DEIS_KV_NUMBER, .number = (int64_t)(v) })
 #define KV_ERR(err) KV_S("err", (err)->msg)
 
-/* service is printed as svc=; level from the environment variable DEIS_LOG (error, warn, info,
- * debug). */
+/* service is printed as svc=; level from the environment variable DEIS_LOG, by the words of
+ * deis_log_level(); info if that has none. */
 void deis_log_init(const char *service);
+/* What a word means: debug, info, notice (as info), warn, error; crit, alert, emerg (as error,
+ * there is nothing graver). False: it is none of them. */
+bool deis_log_level(const char *word, enum deis_log_level *ret);
+/* From now on. NULL: as it was at the start; so with a word that is none. */
+void deis_log_set_level(const char *word);
 void deis_log_write(enum deis_log_level level, const char *msg, const struct deis_kv *kv, size_t n);
 
 #define DEIS_LOG_AT_(level, msg, ...)                                                              \

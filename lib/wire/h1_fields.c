@@ -229,7 +229,7 @@ static enum deis_h1_result take_known(struct h1_parse *parse, const struct deis_
         return DEIS_H1_DONE;
     case 7:
         if (is_name(h->name, "upgrade")) {
-            parse->has_upgrade = h->value.len > 0;
+            parse->has_upgrade = parse->has_upgrade || h->value.len > 0;
         }
         return DEIS_H1_DONE;
     case 10:

@@ -137,6 +137,7 @@ static bool is_null(struct deis_str value)
 bool deis_json_scan_object(struct deis_str text, const char *const *names, size_t count,
                            struct deis_str *rets)
 {
+    text = text.ptr ? text : DEIS_STR("");
     struct scan s = { text.ptr, text.ptr + text.len };
     struct deis_str name, value;
 

@@ -90,6 +90,18 @@ void unit_fsm_recall(struct unit_fsm *f, const struct deis_unit_state *reported)
     }
 }
 
+static uint64_t since(uint64_t then_ms, struct unit_time now)
+{
+    return now.wall_ms > then_ms ? now.wall_ms - then_ms : 0;
+}
+
+void unit_fsm_recall_crashes(struct unit_fsm *f, uint32_t crashes, struct unit_time now)
+{
+    bool stable = f->state == DEIS_STATE_UP && since(f->since_ms, now) >= UNIT_STABLE_MS;
+
+    f->crashes = stable ? 0 : crashes;
+}
+
 void unit_fsm_want(struct unit_fsm *f, enum deis_desired desired)
 {
     f->desired = desired;
@@ -188,7 +200,21 @@ static void end(struct unit_fsm *f, const struct unit_result *r, struct unit_tim
     }
     set_state(f, DEIS_STATE_CRASHED, false, now);
     enter(f, r->exists ? UNIT_WAIT : UNIT_FETCH, now.mono_ms + backoff_ms(f->crashes));
-    f->crashes++;
+    if (f->crashes < UINT32_MAX) {
+        f->crashes++;
+    }
+}
+
+/* It ended before this process started, and that was reported: what is left of its pause. */
+static void wait_on(struct unit_fsm *f, struct unit_time now)
+{
+    uint64_t pause = backoff_ms(f->crashes > 0 ? f->crashes - 1 : 0);
+    uint64_t passed = since(f->exit_at_ms, now);
+
+    if (f->crashes == 0) {
+        f->crashes = 1;
+    }
+    enter(f, UNIT_WAIT, now.mono_ms + (pause > passed ? pause - passed : 0));
 }
 
 /* A job failed for a reason that may pass, or not: try again, and say so when it lasts. */
@@ -252,7 +278,7 @@ static void looked(struct unit_fsm *f, const struct unit_result *r, struct unit_
         set_text(f->container, sizeof(f->container), r->container);
         enter(f, UNIT_START, 0);
     } else if (known && f->state == DEIS_STATE_CRASHED) {
-        enter(f, UNIT_WAIT, now.mono_ms + backoff_ms(f->crashes)); /* reported before */
+        wait_on(f, now);
     } else if (r->exists || f->phase == UNIT_RUN) {
         end(f, r, now);
     } else {

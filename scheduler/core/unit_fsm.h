@@ -74,7 +74,7 @@ struct unit_fsm {
     bool probing;         /* a probe is under way */
     bool probe_void;      /* it is of a run that has ended */
     bool look_again;      /* something happened to the container */
-    unsigned crashes;     /* in a row: the back-off */
+    uint32_t crashes;     /* in a row: the back-off */
     unsigned failures;    /* of jobs, in a row */
     unsigned probe_fails; /* in a row */
     uint64_t failing_since_ms;
@@ -103,6 +103,9 @@ void unit_fsm_init(struct unit_fsm *f, const struct deis_unit *unit,
 /* What etcd holds about it turned out newer than what `known` said: the same run, and it was ready.
  */
 void unit_fsm_recall(struct unit_fsm *f, const struct deis_unit_state *reported);
+/* So many crashes in a row were counted before this process started. Before the first job; a known
+ * run that has lasted long forgets them. */
+void unit_fsm_recall_crashes(struct unit_fsm *f, uint32_t crashes, struct unit_time now);
 void unit_fsm_want(struct unit_fsm *f, enum deis_desired desired);
 /* The Engine hinted that something happened to the container. */
 void unit_fsm_hint(struct unit_fsm *f);

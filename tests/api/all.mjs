@@ -2,6 +2,7 @@
 // The checklist of the API and of the client against it, a test for each line.
 import './transport.mjs';
 import './users.mjs';
+import './accounts.mjs';
 import './permissions.mjs';
 import './apps.mjs';
 import './config.mjs';

@@ -223,21 +223,12 @@ describe('E beside the checklist', () => {
     }
   });
 
-  it('E-25 who leaves while adding something leaves nothing behind, or does not leave', async () => {
+  it('E-25 who leaves while adding something leaves nothing behind', async () => {
     const key = () => `ssh-ed25519 ${Buffer.concat([Buffer.from('0000000b7373682d6564323535313900000020', 'hex'), randomBytes(32)]).toString('base64')}`;
     for (let round = 0; round < 10; round++) {
       const user = `leaver-${round}`;
-      let added = 0;
       await w.addUser(user);
-      const got = await during(() => w.delete('auth/cancel', user), async (name) => {
-        const { status } = await w.post('keys', user, { id: name, public: key() });
-        added += status === 201;
-      });
-      if (got.status !== 204) { // something came between each time: nothing was lost
-        got.detail(409, /try again/);
-        assert.equal(await w.count('keys', user), added);
-        (await w.delete('auth/cancel', user)).is(204);
-      }
+      (await during(() => w.delete('auth/cancel', user), (name) => w.post('keys', user, { id: name, public: key() }))).is(204);
       assert.deepEqual(await found(user), [], `round ${round}`);
     }
   });
@@ -367,14 +358,24 @@ describe('E beside the checklist', () => {
       end = resolve;
     });
     w.platform.runResult = () => ({ code: 0, output: '', hold });
-    let refused = 0;
-    const asked = Array.from({ length: 80 }, async () => {
-      const got = await w.post(`apps/${app}/run`, 'ivo', { command: 'sleep 1000' });
-      refused += got.status === 503;
-      return got;
-    });
+    const asked = [];
+    const refused = [];
+    const crowd = (user, size) => {
+      const before = refused.length;
+      asked.push(...Array.from({ length: size }, async () => {
+        const got = await w.post(`apps/${app}/run`, user, { command: 'sleep 1000' });
+        if (got.status === 503) {
+          refused.push(got);
+        }
+        return got;
+      }));
+      return until('those beyond the bound', () => refused.length === before + size - 24);
+    };
     try {
-      await until('those beyond the bound', () => refused === 80 - 48);
+      await crowd('ivo', 60);
+      assert.match(refused[0].json.detail, /^you wait for 24 commands and changes already/);
+      (await w.post(`apps/${other}/config`, 'eve', { values: { B: 'c' } })).is(201);
+      await crowd('admin', 30);
       (await w.get(`apps/${other}`, 'eve')).is(200);
       (await w.post(`apps/${other}/config`, 'eve', { values: { A: 'b' } })).is(409, /too many changes are under way/);
     } finally {
@@ -386,6 +387,71 @@ describe('E beside the checklist', () => {
     assert.ok(answers.every((got) => got.status === 200 || got.headers['retry-after'] === '5'));
     (await w.post(`apps/${other}/config`, 'eve', { values: { A: 'b' } })).is(201);
     (await w.delete(`apps/${other}`, 'eve')).is(204);
+  });
+
+  it('E-32 nobody has all live logs and attached commands', async () => {
+    const app = await w.built();
+    (await w.post(`apps/${app}/perms`, 'ivo', { username: 'eve' })).is(201);
+    const open = [];
+    // The status and, when that is an error, the reason of what goes on without an end.
+    const begin = (method, path, as, headers = {}) => new Promise((resolve, reject) => {
+      const taken = (res) => {
+        res.on('error', () => {});
+        let body = '';
+        if (res.statusCode < 400) {
+          resolve({ status: res.statusCode });
+        }
+        res.on('data', (chunk) => {
+          body += chunk;
+        });
+        res.on('end', () => resolve({ status: res.statusCode, detail: res.statusCode < 400 || JSON.parse(body).detail }));
+      };
+      const req = request({ host: '127.0.0.1', port: w.port, method, path: `/v1/apps/${app}/${path}`, agent: false,
+        headers: { Authorization: `token ${w.tokens[as]}`, ...headers } }, taken);
+      req.on('upgrade', (res, socket) => {
+        socket.on('error', () => {});
+        open.push(socket);
+        resolve({ status: res.statusCode });
+      });
+      req.on('error', reject);
+      req.end();
+      open.push(req);
+    });
+    const follow = (as) => begin('GET', 'logs?follow=true', as);
+    const attach = (as) => begin('POST', 'run', as, { Connection: 'Upgrade', Upgrade: 'deis-run' });
+    try {
+      for (const [start, most, status, text] of [[follow, 64, 200, 'You follow 64 logs already'], [attach, 32, 101, 'You are attached to 32 commands already']]) {
+        const answers = [];
+        for (let i = 0; i < most; i++) {
+          answers.push(await start('ivo'));
+        }
+        assert.ok(answers.every((got) => got.status === status), JSON.stringify(answers));
+        const refused = await start('ivo');
+        assert.equal(refused.status, 503);
+        assert.ok(refused.detail.startsWith(text), refused.detail);
+        assert.equal((await start('eve')).status, status);
+      }
+    } finally {
+      for (const one of open) {
+        one.on('error', () => {});
+        one.destroy();
+      }
+    }
+  });
+
+  it('E-33 lists of large builds leave etcd to the others, and say when they are too long', async () => {
+    const app = await w.app();
+    const letters = Array.from('abcdefghijklmnopqrstuvwxyz').flatMap((one) => [`${one}a`, `${one}b`]);
+    const build = JSON.stringify({ uuid: 'u', app, owner: 'ivo', image: 'acme/x', sha: '', dockerfile: '', created: '', updated: '',
+      procfile: Object.fromEntries(letters.map((type) => [type, 'x'.repeat(16000)])) });
+    for (let i = 0; i < 40; i++) {
+      await w.etcd.put(`/deis/apps/${app}/builds/${randomBytes(4).toString('hex')}-0000-4000-8000-00000000000${i % 10}`, build);
+    }
+    const list = (query) => w.get(`apps/${app}/builds${query}`, 'ivo');
+    (await list('')).detail(413, 'The page is too large, ask for a smaller page_size');
+    const answers = await Promise.all([...Array.from({ length: 16 }, () => list('?page_size=10')), ...Array.from({ length: 4 }, () => w.get('apps', 'eve'))]);
+    assert.deepEqual(answers.map((got) => got.status), Array(20).fill(200));
+    assert.ok(answers.slice(0, 16).every((got) => got.json.results.length === 10 && got.json.count === 40));
   });
 
   it('E-13 many changes of one config at once: each that is taken is one release', async () => {

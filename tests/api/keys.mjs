@@ -104,6 +104,16 @@ describe('X certificates, K keys', () => {
     assert.doesNotMatch(w.controller.log(), /pass ?phrase/i);
   });
 
+  it('X-22 a certificate or key of more than 64 KB is refused, however it is written', async () => {
+    const own = pair('umlaut.example.com');
+    const note = 'ü'.repeat(60000); // 60,000 characters, 120,000 bytes: before the PEM, where it is a remark
+    for (const field of ['key', 'certificate']) {
+      (await addCert({ ...own, [field]: `${note}\n${own[field]}` })).field(field, 'Ensure this field has no more than 65536 bytes.');
+    }
+    (await addCert({ ...own, key: `${'ü'.repeat(1000)}\n${own.key}` })).is(201);
+    (await w.delete('certs/umlaut.example.com', 'ivo')).is(204);
+  });
+
   it('X-05 no put, no patch', async () => {
     (await w.put('certs', 'ivo', {})).is(405);
     (await w.patch('certs', 'ivo', {})).is(405);

@@ -74,6 +74,12 @@ export class Etcd {
     return { docs, revision: Number(got.header.revision) };
   }
 
+  // Likewise as rows, with the revision that each was created at.
+  async rows(prefix) {
+    const { kvs = [] } = await this.call('/v3/kv/range', { key: b64(prefix), range_end: b64(prefixEnd(prefix)) });
+    return kvs.map((kv) => ({ key: text(kv.key), value: text(kv.value), created: Number(kv.create_revision) }));
+  }
+
   put(key, value) {
     return this.call('/v3/kv/put', { key: b64(key), value: b64(value) });
   }

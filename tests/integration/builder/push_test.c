@@ -6,6 +6,7 @@
 #include "tests/support/test.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -247,6 +248,14 @@ static void push__what_must_not_deploy_is_refused_with_its_cause(void **state)
         { "HEAD:master", SCRATCH, "web x\n", "true", "Procfile line 1: must be lines of the form" },
         { "HEAD:master", SCRATCH, "", "git rm -qf --cached Dockerfile; mv Dockerfile D",
           "no Dockerfile" },
+        { "HEAD:master", SCRATCH, "", "mv Dockerfile D; ln -s D Dockerfile",
+          "'Dockerfile' must be a file" },
+        { "HEAD:master", SCRATCH, "", "mv Procfile P; ln -s P Procfile",
+          "'Procfile' must be a file" },
+        { "HEAD:master", "# nothing\n\n", "", "true", "the Dockerfile is empty" },
+        { "HEAD:master", SCRATCH, "",
+          "git commit -q --allow-empty -m x; git rev-parse HEAD >.git/shallow",
+          "git fetch --unshallow" },
         { "HEAD:master", SCRATCH, "", "ln -s ../../etc/passwd p", "symlink 'p' leads out" },
         { "HEAD:master", SCRATCH, "", "git init -q sub && git -C sub commit -q --allow-empty -m x",
           "'sub' is a submodule" },
@@ -453,6 +462,69 @@ static void push__deploys_and_moves_the_ref(void **state)
     assert_int_equal(world_git(WORLD_DIR, &out, "clone", "-q", "-o", "deis", "app", "copy"), 0);
 }
 
+#define LOOKING                                                                                    \
+    "# seen\nFROM " WORLD_BASE "\nCOPY . /src\n# by who looks\n"                                   \
+    "RUN [\"/bin/busybox\", \"sh\", \"-c\", \"cd /src && /bin/busybox find . -type f "             \
+    "-exec /bin/busybox md5sum {} + | /bin/busybox sort -k2 && false\"]\n"
+
+/* What a build copies is what was pushed, the Dockerfile too. */
+static void push__a_build_sees_the_files_as_they_are(void **state)
+{
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    deis_autobuf struct deis_buf want = DEIS_BUF_INIT(1u << 20);
+    struct deis_str line;
+
+    world_new_repo(&world, "seen", WORLD_APP);
+    world_commit("seen", "Dockerfile", LOOKING, "a", "contents", NULL);
+    assert_int_equal(world_run(WORLD_DIR "/seen", &want,
+                               (const char *const[]){ "sh", "-c",
+                                                      "find . -path ./.git -prune -o -type f -exec "
+                                                      "md5sum {} + | sort -k2",
+                                                      NULL }),
+                     0);
+    assert_int_equal(push("seen", &out), 1);
+    struct deis_str lines = deis_buf_str(&want);
+    while (deis_str_split(&lines, '\n', &line)) {
+        deis_autofree char *text = deis_str_dup(line);
+        assert_says(&out, text);
+    }
+    assert_says(&want, "./Dockerfile");
+    assert_false(contains(&out, "/.deis"));
+    assert_false(contains(&out, ".dockerignore"));
+    /* With a file of that name of the pusher's the Dockerfile is the one that was made of it. */
+    world_commit("seen", ".dockerignore", "b\n", NULL);
+    assert_int_equal(push("seen", &out), 1);
+    assert_says(&out, "./.dockerignore");
+    assert_says(&out, "./Dockerfile");
+    assert_false(contains(&out, "/.deis"));
+    await_images(0);
+}
+
+/* git, too, takes what the hook has taken: its commits are all there, if not in the clone. */
+static void push__from_a_shallow_clone_moves_the_ref(void **state)
+{
+    static const char *const cut[] = { "sh", "-c", "git rev-parse HEAD >.git/shallow", NULL };
+    deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
+    deis_autobuf struct deis_buf head = DEIS_BUF_INIT(1024);
+
+    if (no_registry()) {
+        skip();
+    }
+    for (size_t i = 0; i < 2; i++) {
+        world_commit("app", "pushed", i == 0 ? "cut" : "whole", NULL);
+        if (i == 0) {
+            world_must_run(WORLD_DIR "/app", cut);
+        }
+        if (world_git(WORLD_DIR "/app", &out, "push", "-f", "deis", "HEAD:master") != 0) {
+            fail_msg("%s", out.data);
+        }
+        assert_says(&out, "deployed to Deis");
+        assert_int_equal(world_git(WORLD_DIR "/app", &head, "rev-parse", "HEAD"), 0);
+        assert_true(deis_str_starts(deis_buf_str(&head), world_ref(WORLD_APP, "master")));
+        world_must_run(WORLD_DIR "/app", (const char *const[]){ "rm", "-f", ".git/shallow", NULL });
+    }
+}
+
 static void push__failed_deploy_is_explained_and_undone(void **state)
 {
     deis_autobuf struct deis_buf out = DEIS_BUF_INIT(1u << 20);
@@ -556,6 +628,55 @@ static void push__waits_for_a_controller_that_restarts(void **state)
     world_stop_controller(&world);
     world_read_until(&c, "Launching");
     world_start_controller(&world);
+    if (world_finish(&c) != 0) {
+        fail_msg("%s", c.out.data);
+    }
+    assert_says(&c.out, "deployed to Deis");
+    world_client_clear(&c);
+}
+
+/* The connections that the Engine makes for about ten attempts. */
+#define REFUSED 20
+
+/* In the place of a registry that is not back yet: who comes is sent away, until the push has more
+ * to say. */
+static void refuse_some(const struct world_client *c)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct deis_err err = DEIS_ERR_INIT;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    uint64_t port = 0;
+    int on = 1;
+
+    assert_int_equal(
+        deis_str_to_u64(deis_str(strchr(world.registry, ':') + 1), 1, 65535, &port, &err), DEIS_OK);
+    a.sin_port = htons((uint16_t)port);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    assert_int_equal(bind(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    for (unsigned i = 0; i < REFUSED; i++) {
+        struct pollfd p[] = { { .fd = fd, .events = POLLIN }, { .fd = c->fd, .events = POLLIN } };
+        poll(p, DEIS_COUNT(p), -1);
+        if (p[1].revents) {
+            break;
+        }
+        close(accept(fd, NULL, NULL));
+    }
+    close(fd);
+}
+
+static void push__waits_for_a_registry_that_restarts(void **state)
+{
+    if (no_registry()) {
+        skip();
+    }
+    world_commit("app", "Dockerfile", SCRATCH "LABEL again=1\n", NULL);
+    world_stop_registry(&world);
+    struct world_client c = world_spawn(
+        WORLD_DIR "/app", (const char *const[]){ "git", "push", "deis", "master", NULL });
+    world_read_until(&c, "Pushing image");
+    refuse_some(&c);
+    world_start_registry(&world);
     if (world_finish(&c) != 0) {
         fail_msg("%s", c.out.data);
     }
@@ -746,10 +867,19 @@ static void fetch__gives_back_what_was_pushed(void **state)
     assert_int_equal(access(WORLD_DIR "/clone/Dockerfile", F_OK), 0);
 }
 
-static bool app_is_gone(void *arg)
+#define FOREIGN "LABEL deis.app=" WORLD_APP " deis.registry=127.0.0.1:1 n="
+
+/* Another platform, with an app of the same name: an image without a name, and one with. */
+static void import_foreign(void)
+{
+    world_import("deis-test-builder/foreign", FOREIGN "1");
+    world_import("deis-test-builder/foreign", FOREIGN "2");
+}
+
+static bool only_foreign_left(void *arg)
 {
     return access(WORLD_DATA "/repos/" WORLD_APP ".git", F_OK) < 0 &&
-           world_images(&world, "deis.app=" WORLD_APP, false) == 0;
+           world_images(&world, "deis.app=" WORLD_APP, false) <= 2;
 }
 
 static bool no_layers(void *arg)
@@ -768,8 +898,12 @@ static void app__that_is_destroyed_loses_exactly_its_repository_and_images(void 
     world_new_repo(&world, "second", WORLD_APP_2);
     world_commit("second", "Dockerfile", SCRATCH, NULL);
     assert_int_equal(push("second", &out), 0);
+    import_foreign();
     assert_int_equal(deis_etcd_delete(world.etcd, "/deis/apps/" WORLD_APP, &err), DEIS_OK);
-    world_await("repository and images go", app_is_gone, NULL);
+    world_await("repository and images go", only_foreign_left, NULL);
+    assert_int_equal(world_images(&world, "deis.app=" WORLD_APP, false), 2);
+    assert_int_equal(world_images(&world, "deis.registry=127.0.0.1:1", false), 2);
+    world_remove_images(&world, "deis.registry=127.0.0.1:1");
     assert_int_equal(world_images(&world, "deis.app=" WORLD_APP_2, false), 1);
     /* The steps of its failed builds go too: only their base is left. */
     world_await("layers go", no_layers, NULL);
@@ -804,11 +938,14 @@ int main(void)
         cmocka_unit_test(push__builder_that_stops_ends_its_builds),
         cmocka_unit_test(push__limits_come_from_etcd),
         cmocka_unit_test(push__a_step_has_limits),
+        cmocka_unit_test(push__a_build_sees_the_files_as_they_are),
         cmocka_unit_test(push__deploys_and_moves_the_ref),
         cmocka_unit_test(push__failed_deploy_is_explained_and_undone),
         cmocka_unit_test(push__client_that_leaves_during_the_deploy_gets_its_ref),
         cmocka_unit_test(push__waits_for_its_turn),
         cmocka_unit_test(push__waits_for_a_controller_that_restarts),
+        cmocka_unit_test(push__waits_for_a_registry_that_restarts),
+        cmocka_unit_test(push__from_a_shallow_clone_moves_the_ref),
         cmocka_unit_test(push__release_made_while_the_builder_died_gets_its_ref),
         cmocka_unit_test(images__of_old_releases_leave_the_engine),
         cmocka_unit_test(repo__with_many_loose_objects_is_repacked),

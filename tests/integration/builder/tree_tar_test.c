@@ -49,17 +49,15 @@ static struct tree_tar *open_tar(const struct tree_tar_limits *limits, struct de
     return tree_tar_open(path, NULL, commit, limits, &t, err) < 0 ? NULL : t;
 }
 
-static void write_archive(size_t cap)
+/* t is taken. */
+static void write_tar(struct tree_tar *t, size_t cap)
 {
-    struct deis_err err = DEIS_ERR_INIT;
     deis_autofree char *path = deis_asprintf("%s/x.tar", root);
     deis_autofree char *data = deis_alloc(cap);
     FILE *f = fopen(path, "wb");
-    struct tree_tar *t = open_tar(&wide, &err);
     ssize_t n;
 
     assert_non_null(f);
-    assert_non_null(t);
     while ((n = tree_tar_read(t, data, cap)) > 0) {
         assert_int_equal(fwrite(data, 1, (size_t)n, f), n);
     }
@@ -67,6 +65,15 @@ static void write_archive(size_t cap)
     assert_int_equal(tree_tar_read(t, data, cap), 0);
     assert_int_equal(fclose(f), 0);
     tree_tar_free(t);
+}
+
+static void write_archive(size_t cap)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct tree_tar *t = open_tar(&wide, &err);
+
+    assert_non_null(t);
+    write_tar(t, cap);
 }
 
 static void tree_tar__is_what_git_checks_out(void **state)
@@ -98,6 +105,23 @@ static void tree_tar__gives_single_files(void **state)
     assert_int_equal(tree_tar_get(t, "large", &out, &err), DEIS_LIMIT);
     assert_int_equal(tree_tar_get(t, "absent", &out, &err), DEIS_NOT_FOUND);
     tree_tar_free(t);
+}
+
+static void tree_tar__takes_files_of_ours(void **state)
+{
+    struct deis_err err = DEIS_ERR_INIT;
+    struct tree_tar *t = open_tar(&wide, &err);
+
+    assert_non_null(t);
+    assert_true(tree_tar_taken(t, "bin"));
+    assert_true(tree_tar_taken(t, "bin/link"));
+    assert_false(tree_tar_taken(t, "bin/ours"));
+    tree_tar_add(t, "bin/ours", DEIS_STR("added"));
+    assert_int_equal(tree_tar_replace(t, "a.o", DEIS_STR("replaced"), &err), DEIS_OK);
+    write_tar(t, 16384);
+    assert_int_equal(shell("rm -rf out && mkdir out && tar -xf x.tar -C out &&"
+                           "test \"$(cat out/bin/ours out/a.o)\" = addedreplaced"),
+                     0);
 }
 
 static void tree_tar__keeps_its_limits(void **state)
@@ -176,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tree_tar__is_what_git_checks_out),
         cmocka_unit_test(tree_tar__gives_single_files),
+        cmocka_unit_test(tree_tar__takes_files_of_ours),
         cmocka_unit_test(tree_tar__keeps_its_limits),
         cmocka_unit_test(tree_tar__reads_no_endless_folder),
     };

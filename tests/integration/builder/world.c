@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@
 
 #define DOCKER_SOCKET "/var/run/docker.sock"
 #define BUSYBOX       "/bin/busybox"
+#define LOCK          "/tmp" /* the folder itself: no file of ours is left */
 #define GIT_UID       7001
 #define GIT_GID       7000
 #define WAIT_MS       60000
@@ -305,25 +307,34 @@ static bool port_answers(void *arg)
     return world_run("/", NULL, (const char *const[]){ "bash", "-c", command, NULL }) == 0;
 }
 
-static void start_registry(struct world *w)
+void world_start_registry(struct world *w)
 {
-    uint16_t port = test_free_port();
-    char number[8];
-
-    snprintf(w->registry, sizeof(w->registry), "127.0.0.1:%u", port);
-    if (access(bin("deis-registry-proxy"), X_OK) < 0) {
-        printf("SKIP pushes of images: no deis-registry-proxy was built\n");
-        return;
-    }
-    must(mkdir(WORLD_DIR "/registry", 0700), "registry");
     const char *argv[] = {
         bin("deis-registry-proxy"), "--http", w->registry,        "--data",
         WORLD_DIR "/registry",      "--etcd", w->etcd_server.url, "--cluster-key",
         WORLD_DIR "/cluster.key",   NULL
     };
+
     w->registry_pid = start_server(argv, WORLD_DIR "/registry.log", false);
-    snprintf(number, sizeof(number), "%u", port);
-    world_await("the registry-proxy listens", port_answers, number);
+    world_await("the registry-proxy listens", port_answers, strchr(w->registry, ':') + 1);
+}
+
+void world_stop_registry(struct world *w)
+{
+    kill(w->registry_pid, SIGKILL);
+    waitpid(w->registry_pid, NULL, 0);
+    w->registry_pid = 0;
+}
+
+static void start_registry(struct world *w)
+{
+    snprintf(w->registry, sizeof(w->registry), "127.0.0.1:%u", test_free_port());
+    if (access(bin("deis-registry-proxy"), X_OK) < 0) {
+        printf("SKIP pushes of images: no deis-registry-proxy was built\n");
+        return;
+    }
+    must(mkdir(WORLD_DIR "/registry", 0700), "registry");
+    world_start_registry(w);
 }
 
 int world_pull(const struct world *w, const char *image, struct deis_err *err)
@@ -466,15 +477,21 @@ static bool remove_labelled(const struct world *w, const char *label)
     return any;
 }
 
-/* Also of a former run that was killed. One can go only after those that were made from it. */
+/* One can go only after those that were made from it. */
+void world_remove_images(const struct world *w, const char *label)
+{
+    while (remove_labelled(w, label)) {
+    }
+}
+
+/* Also of a former run that was killed. */
 static void remove_images(const struct world *w)
 {
     static const char *const labels[] = { "deis.app=" WORLD_APP, "deis.app=" WORLD_APP_2,
                                           WORLD_LABEL };
 
     for (size_t i = 0; i < DEIS_COUNT(labels); i++) {
-        while (remove_labelled(w, labels[i])) {
-        }
+        world_remove_images(w, labels[i]);
     }
 }
 
@@ -484,6 +501,9 @@ void world_open(struct world *w)
     deis_autofree char *program = deis_strdup(bin("deis-builder"));
 
     memset(w, 0, sizeof(*w));
+    w->lock = open(LOCK, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    must(w->lock, LOCK);
+    must(flock(w->lock, LOCK_EX), LOCK);
     enter_namespace();
     set_environment();
     make_keys(w);
@@ -524,12 +544,12 @@ void world_close(struct world *w)
     world_kill_builder(w);
     show_logs();
     if (w->registry_pid > 0) {
-        kill(w->registry_pid, SIGKILL);
-        waitpid(w->registry_pid, NULL, 0);
+        world_stop_registry(w);
     }
     stand_in_stop(w->controller);
     remove_images(w);
     deis_docker_free(w->docker);
     deis_etcd_free(w->etcd);
     test_etcd_clear(&w->etcd_server);
+    close(w->lock);
 }

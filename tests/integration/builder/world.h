@@ -36,6 +36,7 @@ struct world {
     char bus[48];
     uint16_t ssh_port;
     pid_t builder;
+    int lock;           /* the images have the same names in every run: one at a time */
     pid_t registry_pid; /* 0: there is none, images can't be pushed */
 };
 
@@ -86,11 +87,16 @@ const char *world_ref(const char *app, const char *branch);
 /* How many images of the Engine, with all those of single steps too, have this label
  * ("deis.app=blog"). */
 size_t world_images(const struct world *w, const char *label, bool all);
+/* Remove them all. */
+void world_remove_images(const struct world *w, const char *label);
 /* Pull from the registry as an agent does. */
 int world_pull(const struct world *w, const char *image, struct deis_err *err);
 /* Make the image <name>:1 with nothing but /bin/busybox, and an instruction ("ONBUILD ...") or "".
  */
 void world_import(const char *name, const char *change);
+/* The registry goes away, or comes back at its address. */
+void world_stop_registry(struct world *w);
+void world_start_registry(struct world *w);
 /* The stand-in goes away, or comes back. */
 void world_stop_controller(struct world *w);
 void world_start_controller(struct world *w);

@@ -3,8 +3,15 @@
 #include "tests/integration/client/person.h"
 #include "tests/support/test.h"
 
+#include "lib/base/clock.h"
+#include "lib/net/file.h"
+
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define COMMAND_WORDS 6
@@ -367,6 +374,75 @@ static void extras__what_to_do_next(void **state)
     person_clear(&p);
 }
 
+static bool is_shown(int terminal)
+{
+    struct termios t;
+
+    assert_int_equal(tcgetattr(terminal, &t), 0);
+    return (t.c_lflag & ECHO) != 0;
+}
+
+/* Also when the question for a password is broken off. */
+static void extras__a_terminal_shows_again_what_is_typed(void **state)
+{
+    static const int signals[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+    static const char *const argv[] = { "deis", "passwd", NULL };
+    struct person p = person_new(*state, "secretive");
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int status = 0;
+
+    person_register(&p);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    deis_autoclose int terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    deis_autoclose int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (size_t i = 0; i < DEIS_COUNT(signals); i++) {
+        assert_true(is_shown(terminal));
+        pid_t pid = person_spawn(&p, argv, terminal, nothing, nothing);
+        for (uint64_t end = deis_now_ms() + WAIT_MS; is_shown(terminal);) {
+            assert_true(deis_now_ms() < end);
+        }
+        assert_int_equal(kill(pid, signals[i]), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == signals[i]);
+    }
+    assert_true(is_shown(terminal));
+    close(master);
+    person_clear(&p);
+}
+
+static unsigned long long blocked_signals(pid_t pid)
+{
+    deis_autofree char *path = deis_asprintf("/proc/%d/status", (int)pid);
+    deis_autobuf struct deis_buf status = DEIS_BUF_INIT(65536);
+    struct deis_err err;
+
+    assert_int_equal(deis_file_read(path, &status, &err), 0);
+    const char *line = strstr(status.data, "\nSigBlk:\t");
+    assert_non_null(line);
+    return strtoull(line + strlen("\nSigBlk:\t"), NULL, 16);
+}
+
+/* The controller has the request and says nothing: nothing runs yet that an interrupt could be for.
+ */
+static void extras__an_interrupt_ends_the_wait_for_a_command(void **state)
+{
+    struct person p = person_new(*state, "hasty");
+    static const char *const argv[] = { "deis", "run", "--no-tty", "-a", "blog", "true", NULL };
+    deis_autobuf struct deis_buf request = DEIS_BUF_INIT(65536);
+    deis_autoclose int listener = person_listen(&p);
+    deis_autoclose int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int status = 0;
+
+    pid_t pid = person_spawn(&p, argv, nothing, nothing, nothing);
+    deis_autoclose int fd = person_take_request(listener, &request);
+    text_has(&request, "\r\nUpgrade: deis-run\r\n");
+    assert_int_equal(blocked_signals(pid) >> (SIGINT - 1) & 1, 0);
+    assert_int_equal(kill(pid, SIGINT), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+    person_clear(&p);
+}
+
 /* What the shell's own completion makes of our script. */
 static void extras__completion_in_bash(void **state)
 {
@@ -376,6 +452,7 @@ static void extras__completion_in_bash(void **state)
         { "deis logs --t", "--tail" },       { "deis completion z", "zsh" },
         { "deis config:push -p ne", "net" }, { "deis login --ssl-verify=f", "false" },
         { "deis help ps:sc", "scale" },      { "deis logs -a x", "" },
+        { "deis certs --l", "--limit=" },    { "deis perms --ad", "--admin" },
     };
 
     person_write(p.folder, "net", "", 0600);
@@ -428,6 +505,8 @@ int main(void)
         cmocka_unit_test(extras__audit),
         cmocka_unit_test(extras__answers_of_new_endpoints),
         cmocka_unit_test(extras__what_to_do_next),
+        cmocka_unit_test(extras__a_terminal_shows_again_what_is_typed),
+        cmocka_unit_test(extras__an_interrupt_ends_the_wait_for_a_command),
         cmocka_unit_test(extras__completion_in_bash),
         cmocka_unit_test(extras__scripts_and_manual_are_read),
     };

@@ -64,6 +64,14 @@ static void client__an_odd_name_is_nobody(void **state)
     FAILS(&p, "no UTF-8", "auth:regenerate", "--username=b\xE9n\xE9");
     FAILS(&p, "no UTF-8", "apps:create", "--no-remote", "b\xE9n\xE9");
     WORKS(&p, "=== Apps\n", "apps:list");
+    WORKS(&p, "created odd", "create", "odd");
+    WORKS(&p, "=== odd Config\nA      1\n", "config:set", "A=1");
+    FAILS(&p, "no UTF-8", "config:unset", "A", "b\xE9n\xE9");
+    FAILS(&p, "no UTF-8", "limits:unset", "b\xE9n\xE9");
+    FAILS(&p, "no UTF-8", "tags:unset", "b\xE9n\xE9");
+    FAILS(&p, "no UTF-8", "routing:unset", "b\xE9n\xE9");
+    FAILS(&p, "no UTF-8", "whitelist:add", "10.0.0.1", "b\xE9n\xE9");
+    WORKS(&p, "=== odd Config\nA      1\n", "config");
     person_clear(&p);
 }
 
@@ -445,6 +453,9 @@ static void client__usage_and_plugins(void **state)
     RUN(&p, group, "deis", "zap");
     assert_int_equal(group.status, 1);
     WORKS(&p, "1.13.4\n", "--version");
+    RUN(&p, full, "sh", "-c", "deis help >/dev/full");
+    assert_int_equal(full.status, 1);
+    assert_string_equal(full.err.data, "Error: can't write to stdout\n");
     person_write(p.home, "deis-zap", "#!/bin/sh\necho \"zap: $*\"\nexit 7\n", 0755);
     RUN(&p, plugin, "deis", "zap:now", "a b", "--c");
     assert_int_equal(plugin.status, 7);

@@ -198,24 +198,32 @@ int people_stop(void **state)
 
 struct script {
     int listener;
-    uint16_t port;
     const char *answer;
     struct deis_buf request;
 };
+
+int person_take_request(int listener, struct deis_buf *request)
+{
+    char chunk[4096];
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+    while (fd >= 0 && !strstr(request->data, "\r\n\r\n")) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n <= 0) {
+            close(fd);
+            return -1;
+        }
+        deis_buf_add(request, chunk, (size_t)n);
+    }
+    return fd;
+}
 
 static void *serve_script(void *arg)
 {
     struct script *s = arg;
     char chunk[4096];
-    deis_autoclose int fd = accept(s->listener, NULL, NULL);
+    deis_autoclose int fd = person_take_request(s->listener, &s->request);
 
-    while (fd >= 0 && !strstr(s->request.data, "\r\n\r\n")) {
-        ssize_t n = read(fd, chunk, sizeof(chunk));
-        if (n <= 0) {
-            return NULL;
-        }
-        deis_buf_add(&s->request, chunk, (size_t)n);
-    }
     if (write(fd, s->answer, strlen(s->answer)) < 0) {
         return NULL;
     }
@@ -225,18 +233,15 @@ static void *serve_script(void *arg)
     return NULL;
 }
 
-void person_run_scripted(const struct person *p, const char *answer, const char *const *argv,
-                         struct outcome *ret, struct deis_buf *ret_request)
+int person_listen(const struct person *p)
 {
-    struct script s = { .answer = answer, .request = DEIS_BUF_INIT(65536) };
     struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof(in);
-    pthread_t thread;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    s.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(s.listener, (struct sockaddr *)&in, sizeof(in)), 0);
-    assert_int_equal(listen(s.listener, 4), 0);
-    assert_int_equal(getsockname(s.listener, (struct sockaddr *)&in, &len), 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&in, sizeof(in)), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&in, &len), 0);
     deis_autofree char *profile = deis_asprintf(
         "{\"username\":\"mira\",\"ssl_verify\":false,\"controller\":\"http://127.0.0.1:%u\","
         "\"token\":\"abc\",\"response_limit\":0}",
@@ -244,6 +249,17 @@ void person_run_scripted(const struct person *p, const char *answer, const char 
     deis_autofree char *folder = deis_asprintf("%s/.deis", p->home);
     (void)mkdir(folder, 0700);
     person_write(folder, "client.json", profile, 0600);
+    return listener;
+}
+
+void person_run_scripted(const struct person *p, const char *answer, const char *const *argv,
+                         struct outcome *ret, struct deis_buf *ret_request)
+{
+    struct script s = { .listener = person_listen(p),
+                        .answer = answer,
+                        .request = DEIS_BUF_INIT(65536) };
+    pthread_t thread;
+
     assert_int_equal(pthread_create(&thread, NULL, serve_script, &s), 0);
     person_run(p, "", argv, ret);
     pthread_join(thread, NULL);

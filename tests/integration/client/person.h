@@ -39,6 +39,10 @@ void person_write(const char *folder, const char *name, const char *text, mode_t
 pid_t person_spawn(const struct person *p, const char *const *argv, int in, int out, int err);
 void person_run(const struct person *p, const char *input, const char *const *argv,
                 struct outcome *ret);
+/* A socket that listens, and a profile that names it as the controller. */
+int person_listen(const struct person *p);
+/* The connection of somebody whose head of a request has come, whole; -1: it ended before. */
+int person_take_request(int listener, struct deis_buf *request);
 /* Run it with a profile of a server that gives that answer once. *ret_request: yours. */
 void person_run_scripted(const struct person *p, const char *answer, const char *const *argv,
                          struct outcome *ret, struct deis_buf *ret_request);

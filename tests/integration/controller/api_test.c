@@ -391,6 +391,20 @@ static void deploy__build_scale_restart_rollback(void **state)
     assert_int_equal(count_at("/v1/apps/blog/containers", ivo), 5);
 }
 
+static void deploy__a_long_command_of_many_lines_is_one_line_of_the_log(void **state)
+{
+    deis_autofree char *comment = deis_alloc(60001);
+
+    create_app("wordy", ivo);
+    assert_int_equal(api_status(C, "POST", "/v1/apps/wordy/builds", ivo, "{\"image\":\"ok\"}"),
+                     201);
+    memset(comment, '#', 60000);
+    deis_autofree char *body = deis_asprintf("{\"command\":\"true\\nmira was here %s\"}", comment);
+    assert_int_equal(api_status(C, "POST", "/v1/apps/wordy/run", ivo, body), 200);
+    assert_true(
+        fake_platform_logged(world.platform, "wordy", "ivo runs 'true\\nmira was here ####"));
+}
+
 static void deploy__failure_spends_no_number_and_reverts(void **state)
 {
     create_app("frail", ivo);
@@ -577,6 +591,7 @@ int main(void)
         cmocka_unit_test(apps__domains),
         cmocka_unit_test(config__without_a_build_makes_releases_at_once),
         cmocka_unit_test(deploy__build_scale_restart_rollback),
+        cmocka_unit_test(deploy__a_long_command_of_many_lines_is_one_line_of_the_log),
         cmocka_unit_test(deploy__failure_spends_no_number_and_reverts),
         cmocka_unit_test(deploy__destroy_leaves_nothing),
         cmocka_unit_test(hooks__need_the_builders_key),

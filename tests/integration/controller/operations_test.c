@@ -160,6 +160,39 @@ static void operations__an_end_that_can_not_be_written_is_a_failure(void **state
     assert_int_equal(api_status(C, "DELETE", "/v1/apps/stuck", mira, NULL), 204);
 }
 
+/* All that one user may wait for at once can be changes that hang: of apps on a machine that died.
+ * He could not even destroy the others. */
+static void operations__who_waits_for_much_can_still_destroy(void **state)
+{
+    enum { WAITS = 24 };
+
+    struct call builds[WAITS];
+    char paths[WAITS][64], name[16], key[64];
+
+    create_app(C, mira, "last");
+    assert_int_equal(api_status(C, "POST", "/v1/apps/last/builds", mira, "{\"image\":\"ok\"}"),
+                     201);
+    fake_platform_hold(world.platform, true);
+    for (unsigned i = 0; i < WAITS; i++) {
+        snprintf(name, sizeof(name), "hung%u", i);
+        snprintf(paths[i], sizeof(paths[i]), "/v1/apps/hung%u/builds", i);
+        create_app(C, mira, name);
+        call_start(&builds[i], C, mira, paths[i], "{\"image\":\"ok\"}");
+    }
+    for (unsigned i = 0; i < WAITS; i++) {
+        snprintf(key, sizeof(key), "/deis/operations/hung%u", i);
+        await_key(&world, key, true);
+    }
+    assert_int_equal(api_status(C, "DELETE", "/v1/apps/last", mira, NULL), 204);
+    assert_true(key_exists(&world, "/deis/operations/last"));
+    fake_platform_hold(world.platform, false);
+    await_key(&world, "/deis/apps/last", false);
+    assert_false(key_exists(&world, "/deis/operations/last"));
+    for (unsigned i = 0; i < WAITS; i++) {
+        assert_int_equal(call_end(&builds[i]), 201);
+    }
+}
+
 /* --- the bus --- */
 
 struct bus {
@@ -230,6 +263,80 @@ static void bus__a_repeated_deploy_gets_the_first_outcome(void **state)
     deis__deploy_status__free_unpacked(first, NULL);
     deis__deploy_status__free_unpacked(again, NULL);
     deis__deploy_status__free_unpacked(failed, NULL);
+    deis_bus_sync_free(b.client);
+}
+
+enum { POLLS = 100 }; /* more than there are threads for requests */
+
+struct polls {
+    struct deis_loop *loop;
+    unsigned ended, done;
+    unsigned ended_before; /* the other call did */
+    bool other_answered;
+};
+
+static void on_poll(const ProtobufCMessage *msg, const struct deis_err *err, void *arg)
+{
+    struct polls *p = arg;
+    const Deis__DeployStatus *status = (const Deis__DeployStatus *)(const void *)msg;
+
+    p->done += status && strcmp(status->state, "done") == 0;
+    if (++p->ended == POLLS && p->other_answered) {
+        deis_loop_stop(p->loop);
+    }
+}
+
+static void on_authorized(const ProtobufCMessage *msg, const struct deis_err *err, void *arg)
+{
+    struct polls *p = arg;
+
+    p->other_answered = msg != NULL;
+    p->ended_before = p->ended;
+    fake_platform_hold(world.platform, false);
+    if (p->ended == POLLS || !msg) {
+        deis_loop_stop(p->loop);
+    }
+}
+
+/* Each had a thread of the API, so that 64 pushes whose processes were slow to start held all of
+ * it. */
+static void bus__who_waits_for_a_rollout_keeps_nobody_waiting(void **state)
+{
+    struct polls polls = { .loop = deis_loop_new() };
+    Deis__Authorize other = DEIS__AUTHORIZE__INIT;
+    Deis__Deploy request = DEIS__DEPLOY__INIT;
+    char operation[] = "slow-1", user[] = "mira", app[] = "slow", image[] = "ok", action[] = "push";
+    struct deis_err err = DEIS_ERR_INIT;
+    ProtobufCMessage *msg = NULL;
+    struct bus b;
+
+    create_app(C, mira, app);
+    bus_open(&b);
+    fake_platform_hold(world.platform, true);
+    request.operation = operation;
+    request.user = other.user = user;
+    request.app = other.app = app;
+    request.image = image;
+    request.wait_ms = 25000;
+    other.action = action;
+    assert_int_equal(deis_bus_call_sync(b.client, C->bus, "controller.deploy", NULL, &request.base,
+                                        &deis__deploy_status__descriptor, 40000, &msg, &err),
+                     0);
+    protobuf_c_message_free_unpacked(msg, NULL);
+    request.seen = 1000; /* only the end is news */
+    struct deis_bus_client *client = deis_bus_client_new(polls.loop, &b.key, "builder");
+    for (unsigned i = 0; i < POLLS; i++) {
+        deis_bus_send(client, C->bus, "controller.deploy", NULL, &request.base,
+                      &deis__deploy_status__descriptor, 60000, on_poll, &polls);
+    }
+    deis_bus_send(client, C->bus, "controller.authorize", NULL, &other.base,
+                  &deis__authorized__descriptor, 60000, on_authorized, &polls);
+    deis_loop_run(polls.loop);
+    assert_true(polls.other_answered);
+    assert_int_equal(polls.ended_before, 0);
+    assert_int_equal(polls.done, POLLS);
+    deis_bus_client_free(client);
+    deis_loop_free(polls.loop);
     deis_bus_sync_free(b.client);
 }
 
@@ -385,7 +492,9 @@ int main(void)
         cmocka_unit_test(operations__the_loser_hears_who_holds_the_app),
         cmocka_unit_test(operations__an_end_keeps_what_was_sealed_anew),
         cmocka_unit_test(operations__an_end_that_can_not_be_written_is_a_failure),
+        cmocka_unit_test(operations__who_waits_for_much_can_still_destroy),
         cmocka_unit_test(bus__a_repeated_deploy_gets_the_first_outcome),
+        cmocka_unit_test(bus__who_waits_for_a_rollout_keeps_nobody_waiting),
         cmocka_unit_test(bus__a_deploy_that_can_not_begin_has_failed),
         cmocka_unit_test(bus__keys_and_rights),
         cmocka_unit_test(logs__follow_shows_what_comes),

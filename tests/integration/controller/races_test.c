@@ -242,6 +242,117 @@ static void operations__many_at_once_make_one_release_each(void **state)
     }
 }
 
+/* --- bounds --- */
+
+enum { DOMAINS_MAX = 4, ADDERS = 8 };
+
+static size_t domains_of(const char *token, bool remove)
+{
+    answer_auto struct answer list = api(C, "GET", "/v1/apps/bounded/domains", token, NULL);
+    const json_t *rows = json_object_get(list.json, "results"), *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        char path[128];
+        snprintf(path, sizeof(path), "/v1/apps/bounded/domains/%s", text_of(row, "domain"));
+        if (remove) {
+            assert_int_equal(api_status(C, "DELETE", path, token, NULL), 204);
+        }
+    }
+    return json_array_size(rows);
+}
+
+/* The setting comes by a watch. */
+static void await_bound(const struct controller *c, const char *token)
+{
+    uint64_t until = deis_now_ms() + 20000;
+    int status = 201;
+
+    for (unsigned i = 0; status == 201; i++) {
+        char body[64];
+        snprintf(body, sizeof(body), "{\"domain\":\"%s-%u.example.org\"}", c->name, i);
+        status = api_status(c, "POST", "/v1/apps/bounded/domains", token, body);
+        assert_true(deis_now_ms() < until);
+    }
+    assert_int_equal(status, 413);
+}
+
+/* Two controllers that counted at the same moment went over the bound. Nobody is refused for
+ * another reason than that. */
+static void bounds__hold_between_two_controllers(void **state)
+{
+    enum { ROUNDS = 12 };
+
+    struct deis_err err = DEIS_ERR_INIT;
+    const struct controller *controllers[] = { C, &world.second };
+    char *ivo = api_user(C, "ivo", "pw");
+
+    create_app(C, ivo, "bounded");
+    assert_int_equal(
+        deis_etcd_put(world.etcd, "/deis/config/controller/domainsPerApp", DEIS_STR("4"), 0, &err),
+        DEIS_OK);
+    await_bound(C, ivo);
+    await_bound(&world.second, ivo);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct call calls[ADDERS];
+        size_t in = 0;
+        domains_of(ivo, true);
+        for (unsigned i = 0; i < ADDERS; i++) {
+            char body[64];
+            snprintf(body, sizeof(body), "{\"domain\":\"r%u-%u.example.org\"}", round, i);
+            call_start(&calls[i], controllers[i % 2], ivo, "/v1/apps/bounded/domains", body);
+        }
+        for (unsigned i = 0; i < ADDERS; i++) {
+            int status = call_end(&calls[i]);
+            if (status != 201 && status != 413) {
+                fail_msg("%d %s", status, calls[i].detail);
+            }
+            in += status == 201;
+        }
+        assert_int_equal(in, DOMAINS_MAX);
+        assert_int_equal(domains_of(ivo, false), DOMAINS_MAX);
+    }
+    free(ivo);
+}
+
+enum { RUNS_MAX = 32, RUNS_AT_ONCE = 20 };
+
+static size_t start_runs(const char *token)
+{
+    const struct controller *controllers[] = { C, &world.second };
+    struct call calls[RUNS_AT_ONCE];
+    size_t started = 0;
+
+    for (unsigned i = 0; i < RUNS_AT_ONCE; i++) {
+        call_start(&calls[i], controllers[i % 2], token, "/v1/apps/runner/run",
+                   "{\"command\":\"sleep 1000\",\"detach\":true}");
+    }
+    for (unsigned i = 0; i < RUNS_AT_ONCE; i++) {
+        int status = call_end(&calls[i]);
+        started += status == 201;
+        if (status != 201 && (status != 413 || !strstr(calls[i].detail, "that is the limit"))) {
+            fail_msg("%d %s", status, calls[i].detail);
+        }
+    }
+    return started;
+}
+
+/* One user's commands could take all places for such of a machine. */
+static void bounds__of_commands_leave_room_for_others(void **state)
+{
+    char *eve = api_user(C, "eve", "pw");
+
+    create_app(C, eve, "runner");
+    assert_int_equal(api_status(C, "POST", "/v1/apps/runner/builds", eve, "{\"image\":\"ok\"}"),
+                     201);
+    assert_int_equal(start_runs(eve), RUNS_AT_ONCE);
+    assert_int_equal(start_runs(eve), RUNS_MAX - RUNS_AT_ONCE);
+    assert_int_equal(start_runs(mira), RUNS_AT_ONCE); /* an administrator */
+    assert_int_equal(start_runs(mira), RUNS_AT_ONCE);
+    free(eve);
+}
+
 /* --- sleep --- */
 
 struct deploy {
@@ -339,6 +450,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations__killed_at_odd_moments_happen_once_or_not_at_all),
         cmocka_unit_test(operations__many_at_once_make_one_release_each),
+        cmocka_unit_test(bounds__hold_between_two_controllers),
+        cmocka_unit_test(bounds__of_commands_leave_room_for_others),
         cmocka_unit_test(deploys__go_on_when_the_store_or_the_controller_slept),
     };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The deisctl program with a real etcd: what it prints and how it ends. */
+#include "deisctl/core/setting_table.h"
 #include "tests/support/etcd_server.h"
 #include "tests/support/program.h"
 #include "tests/support/test.h"
@@ -38,20 +39,13 @@ static void read_output(struct fixture *f, const char *path)
     } while (n > 0);
 }
 
-/* Run deisctl with these words, separated by single blanks; output_path NULL: into f->out. The exit
- * status. */
-static int run_into(struct fixture *f, const char *words, const char *output_path)
+/* Run a program of ours; output_path NULL: into f->out. The exit status. */
+static int run_program(struct fixture *f, const char *name, const char *const *argv,
+                       const char *output_path)
 {
     deis_autofree char *path = deis_asprintf("%s/output", f->folder);
-    deis_autofree char *text = deis_strdup(words);
-    const char *argv[16] = { "--endpoint", f->server.url };
-    size_t n = 2;
     struct program p;
-    char *rest = NULL;
 
-    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-        argv[n++] = word;
-    }
     fflush(stdout);
     int saved_out = dup(STDOUT_FILENO);
     int saved_err = dup(STDERR_FILENO);
@@ -59,7 +53,7 @@ static int run_into(struct fixture *f, const char *words, const char *output_pat
     assert_true(saved_out >= 0 && saved_err >= 0 && out >= 0);
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
-    program_start(&p, "deisctl", argv);
+    program_start(&p, name, argv);
     dup2(saved_out, STDOUT_FILENO);
     dup2(saved_err, STDERR_FILENO);
     close(saved_out);
@@ -71,6 +65,20 @@ static int run_into(struct fixture *f, const char *words, const char *output_pat
         read_output(f, path);
     }
     return WEXITSTATUS(status);
+}
+
+/* deisctl with these words, separated by single blanks. */
+static int run_into(struct fixture *f, const char *words, const char *output_path)
+{
+    deis_autofree char *text = deis_strdup(words);
+    const char *argv[16] = { "--endpoint", f->server.url };
+    size_t n = 2;
+    char *rest = NULL;
+
+    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        argv[n++] = word;
+    }
+    return run_program(f, "deisctl", argv, output_path);
 }
 
 static int run(struct fixture *f, const char *words)
@@ -103,9 +111,11 @@ static void deisctl__settings_are_set_read_and_removed(void **state)
     struct fixture *f = *state;
 
     expect(f, "config platform list", 0, "");
-    expect(f, "config platform set domain=example.com a/b=x=y", 0, "example.com\nx=y\n");
-    expect(f, "config platform get a/b domain", 0, "x=y\nexample.com\n");
-    expect(f, "config platform list", 0, "a/b=x=y\ndomain=example.com\n");
+    expect(f, "config platform set domain=example.com httpPort=8080", 0, "example.com\n8080\n");
+    expect(f, "config platform get httpPort domain", 0, "8080\nexample.com\n");
+    expect(f, "config platform list", 0, "domain=example.com\nhttpPort=8080\n");
+    expect(f, "config controller set acme/contact=x=y", 0, "x=y\n");
+    expect(f, "config controller list", 0, "acme/contact=x=y\n");
     expect(f, "config plat list", 0, ""); /* not a prefix of a name */
     expect(f, "config router set sslCert=/dev/null", 0, "/dev/null\n");
     expect(f, "config router get sslCert", 0, "\n");
@@ -116,51 +126,91 @@ static void deisctl__settings_are_set_read_and_removed(void **state)
     expect(f, "config router set sslKey=/nonexistent", 1,
            "deisctl: can't open '/nonexistent': No such file or directory\n");
     expect(f, "config router set controller/whitelist=10.0.0.0/8:office", 0, "10.0.0.0/8:office\n");
-    assert_int_equal(run(f, "config router set a=1 controller/whitelist=office"), 1);
+    assert_int_equal(run(f, "config router set gzip=on controller/whitelist=office"), 1);
     expect(f, "config router get controller/whitelist", 0, "10.0.0.0/8:office\n");
     expect(f, "config platform rm domain", 0, "");
     expect(f, "config platform get domain", 1, "deisctl: platform/domain is not set\n");
-    expect(f, "config platform list", 0, "a/b=x=y\n");
+    expect(f, "config platform list", 0, "httpPort=8080\n");
 }
 
 static void deisctl__a_bad_word_changes_nothing(void **state)
 {
     struct fixture *f = *state;
     static const char *const bad[] = {
-        "set good=1 novalue",
-        "set good=1 empty=",
-        "set good=1 =value",
-        "set good=1 /lead=x",
-        "set good=1 a//b=x",
-        "set good=1 tail/=x",
-        "set good=1 s%70ace=x",
-        "rm there ../there",
-        "rm there absent",
-        "get there bad?key",
-        "delete there",
+        "set buildsMax=1 novalue",
+        "set buildsMax=1 imagesKept=",
+        "set buildsMax=1 =value",
+        "set buildsMax=1 /lead=x",
+        "set buildsMax=1 a//b=x",
+        "set buildsMax=1 tail/=x",
+        "set buildsMax=1 s%70ace=x",
+        "set buildsMax=1 buildsmax=1",
+        "set buildsMax=many",
+        "rm outputMax ../there",
+        "rm outputMax absent",
+        "get outputMax bad?key",
+        "delete outputMax",
         "get",
         "set",
         "list more",
     };
 
-    expect(f, "config bad set there=1", 0, "1\n");
+    expect(f, "config builder set outputMax=1M", 0, "1M\n");
     for (size_t i = 0; i < DEIS_COUNT(bad); i++) {
-        deis_autofree char *words = deis_asprintf("config bad %s", bad[i]);
+        deis_autofree char *words = deis_asprintf("config builder %s", bad[i]);
         assert_int_equal(run(f, words), 1);
         expect_says(f, "deisctl: ");
-        expect(f, "config bad list", 0, "there=1\n");
+        expect(f, "config builder list", 0, "outputMax=1M\n");
     }
+    assert_int_equal(run(f, "config bad set there=1"), 1);
+    expect_says(f,
+                "deisctl: 'bad' has no settings; there are some of controller, builder, router and "
+                "platform\n");
     assert_int_equal(run(f, "config a/b list"), 1);
     assert_int_equal(run(f, "config"), 1);
     expect_says(f, "Usage: deisctl config");
+}
+
+/* What deisctl refuses as unknown can't be set at all. */
+static void deisctl__settings_of_the_services_are_known(void **state)
+{
+    static const struct {
+        const char *program;
+        const char *component;
+        const char *argv[3];
+    } services[] = {
+        { "deis-controller", "controller", { "--help", NULL } },
+        { "deis-builder", "builder", { "serve", "--help", NULL } },
+        { "deis-router", "router", { "--help", NULL } },
+    };
+
+    static const char mark[] = "etcd key ";
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < DEIS_COUNT(services); i++) {
+        size_t count = 0;
+        assert_int_equal(run_program(f, services[i].program, services[i].argv, NULL), 0);
+        for (char *p = f->out.data; (p = strstr(p, mark)); count++) {
+            struct deis_str name = deis_str(p += strlen(mark));
+            name.len = strcspn(p, " ,\n");
+            bool of_platform = deis_str_starts(name, "platform/");
+            deis_autofree char *key =
+                deis_str_dup(of_platform ? deis_str_skip(name, strlen("platform/")) : name);
+            if (!setting_find(of_platform ? "platform" : services[i].component, deis_str(key))) {
+                fail_msg("deisctl does not know '%s' of %s", key, services[i].program);
+            }
+        }
+        assert_true(count > 5);
+    }
 }
 
 static void deisctl__output_that_cannot_be_written_is_a_failure(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(run(f, "config full set a=1"), 0);
-    assert_int_equal(run_into(f, "config full get a", "/dev/full"), 1);
+    assert_int_equal(run(f, "config platform set sshPort=2222"), 0);
+    assert_int_equal(run_into(f, "config platform get sshPort", "/dev/full"), 1);
+    assert_int_equal(run_into(f, "help", "/dev/full"), 1);
 }
 
 static void deisctl__usage_is_told(void **state)
@@ -577,6 +627,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deisctl__settings_are_set_read_and_removed),
         cmocka_unit_test(deisctl__a_bad_word_changes_nothing),
+        cmocka_unit_test(deisctl__settings_of_the_services_are_known),
         cmocka_unit_test(deisctl__output_that_cannot_be_written_is_a_failure),
         cmocka_unit_test(deisctl__usage_is_told),
         cmocka_unit_test(deisctl__units_are_listed_with_their_state),

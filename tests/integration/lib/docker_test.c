@@ -316,9 +316,8 @@ static void verbs__are_idempotent(void **state)
     OK(deis_docker_stop(fx->docker, id, 5000, why));
     deis_autojson json_t *info = NULL;
     OK(deis_docker_inspect(fx->docker, id, &info, why));
-    int64_t code = -1;
-    OK(deis_docker_wait(fx->docker, id, &code, why));
-    assert_int_equal(code, 3);
+    const json_t *code = json_object_get(json_object_get(info, "State"), "ExitCode");
+    assert_int_equal(json_integer_value(code), 3);
     OK(deis_docker_remove(fx->docker, id, why));
     OK(deis_docker_remove(fx->docker, id, why));
     OK(deis_docker_stop(fx->docker, id, 0, why));
@@ -365,7 +364,7 @@ static void engine__that_is_away_is_told_at_once(void **state)
     struct deis_docker *d = deis_docker_new("/nonexistent/docker.sock");
 
     assert_int_equal(deis_docker_ping(d, &err), DEIS_UNAVAILABLE);
-    assert_int_equal(deis_docker_attach(d, "x", NULL, NULL, NULL, &err), DEIS_UNAVAILABLE);
+    assert_int_equal(deis_docker_start(d, "x", &err), DEIS_UNAVAILABLE);
     deis_docker_free(d);
 }
 
@@ -376,7 +375,6 @@ struct seen {
     const char *id;
     pthread_t starter;
     struct deis_buf out[2];
-    size_t stop_at; /* bytes after which no more is wanted, 0 = all */
 };
 
 static void *start_thread(void *arg)
@@ -393,13 +391,6 @@ static void on_attached(void *arg)
 {
     struct seen *s = arg;
     assert_int_equal(pthread_create(&s->starter, NULL, start_thread, s), 0);
-}
-
-static bool on_output(int stream, struct deis_str data, void *arg)
-{
-    struct seen *s = arg;
-    deis_buf_add_str(&s->out[stream - 1], data);
-    return s->stop_at == 0 || s->out[0].len < s->stop_at;
 }
 
 static void seen_init(struct seen *s, struct fixture *fx, const char *id)
@@ -432,56 +423,6 @@ static void check_all_lines(const struct seen *s)
     }
     assert_int_equal(rest.len, 0);
     assert_string_equal(s->out[1].data, "to-the-other\n");
-}
-
-static void attach__before_start_loses_no_line(void **state)
-{
-    struct fixture *fx = *state;
-    deis_autofree char *id = container(fx, NULL, MANY_LINES);
-    struct seen s;
-    int64_t code = 0;
-
-    seen_init(&s, fx, id);
-    OK(deis_docker_attach(fx->docker, id, on_attached, on_output, &s, why));
-    pthread_join(s.starter, NULL);
-    OK(deis_docker_wait(fx->docker, id, &code, why));
-    assert_int_equal(code, 4);
-    check_all_lines(&s);
-    seen_clear(&s);
-    OK(deis_docker_remove(fx->docker, id, why));
-}
-
-static bool on_silence(int stream, struct deis_str data, void *arg)
-{
-    unsigned *silent = arg;
-    *silent += data.len == 0;
-    return *silent == 0;
-}
-
-static void attach__can_be_given_up(void **state)
-{
-    struct fixture *fx = *state;
-    struct deis_err err = DEIS_ERR_INIT;
-    deis_autofree char *id = container(fx, NULL, "while :; do echo more; done");
-    struct seen s;
-    unsigned silent = 0;
-
-    seen_init(&s, fx, id);
-    s.stop_at = 100000;
-    assert_int_equal(deis_docker_attach(fx->docker, id, on_attached, on_output, &s, &err),
-                     DEIS_CANCELLED);
-    pthread_join(s.starter, NULL);
-    seen_clear(&s);
-    OK(deis_docker_remove(fx->docker, id, why));
-
-    deis_autofree char *quiet = container(fx, NULL, "exec /bin/busybox sleep 100");
-    OK(deis_docker_start(fx->docker, quiet, why));
-    assert_int_equal(deis_docker_attach(fx->docker, quiet, NULL, on_silence, &silent, &err),
-                     DEIS_CANCELLED);
-    assert_int_equal(silent, 1);
-    OK(deis_docker_remove(fx->docker, quiet, why));
-    assert_int_equal(deis_docker_attach(fx->docker, quiet, NULL, on_silence, &silent, &err),
-                     DEIS_NOT_FOUND);
 }
 
 /* --- on the loop: events, and attach --- */
@@ -530,7 +471,7 @@ static void on_loop_attached(void *arg)
 static void on_loop_output(int stream, struct deis_str data, void *arg)
 {
     struct watcher *w = arg;
-    (void)on_output(stream, data, &w->seen);
+    deis_buf_add_str(&w->seen.out[stream - 1], data);
 }
 
 static void on_loop_end(const struct deis_err *err, void *arg)
@@ -575,6 +516,41 @@ static void loop__sees_events_and_every_line(void **state)
     assert_true(w.started);
     assert_string_equal(w.exit_code, "4");
     check_all_lines(&w.seen);
+    seen_clear(&w.seen);
+    deis_timer_free(w.deadline);
+    deis_loop_free(w.loop);
+    OK(deis_docker_remove(fx->docker, id, why));
+}
+
+static void on_enough(int stream, struct deis_str data, void *arg)
+{
+    struct watcher *w = arg;
+
+    on_loop_output(stream, data, arg);
+    if (w->seen.out[0].len >= 100000) {
+        deis_docker_attach_stop(w->attachment);
+        deis_loop_stop(w->loop);
+    }
+}
+
+static void loop__attach_can_be_given_up(void **state)
+{
+    static const struct deis_docker_attach_ops ops = {
+        .on_attached = on_loop_attached,
+        .on_output = on_enough,
+        .on_end = on_loop_end,
+    };
+    struct fixture *fx = *state;
+    deis_autofree char *id = container(fx, NULL, "while :; do echo more; done");
+    struct watcher w = { .loop = deis_loop_new() };
+
+    seen_init(&w.seen, fx, id);
+    w.deadline = deis_timer_new(w.loop, on_deadline, &w);
+    deis_timer_after(w.deadline, DEADLINE_MS);
+    w.attachment = deis_docker_attach_start(fx->docker, w.loop, id, &ops, &w);
+    deis_loop_run(w.loop);
+    pthread_join(w.seen.starter, NULL);
+    assert_false(w.ended);
     seen_clear(&w.seen);
     deis_timer_free(w.deadline);
     deis_loop_free(w.loop);
@@ -700,9 +676,8 @@ int main(void)
         cmocka_unit_test(verbs__are_idempotent),
         cmocka_unit_test(create__says_why_it_refuses),
         cmocka_unit_test(start__of_a_command_that_is_not_there_is_invalid),
-        cmocka_unit_test(attach__before_start_loses_no_line),
-        cmocka_unit_test(attach__can_be_given_up),
         cmocka_unit_test(loop__sees_events_and_every_line),
+        cmocka_unit_test(loop__attach_can_be_given_up),
         cmocka_unit_test(loop__attach_to_nothing_is_not_found),
         cmocka_unit_test(push_and_pull__fail_with_the_registry),
         cmocka_unit_test(push_and_pull__through_our_registry),

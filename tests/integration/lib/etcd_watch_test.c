@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Watches and leases against a real etcd that is killed, moved, compacted and frozen under them. */
+#include "tests/support/cutter.h"
 #include "tests/support/etcd_server.h"
 #include "tests/support/test.h"
 
@@ -31,6 +32,7 @@ struct mirror {
     struct deis_loop *loop;
     struct deis_timer *deadline;
     struct deis_etcd_watch *watch;
+    bool several;             /* prefixes, not one */
     struct deis_map *keys;    /* key -> value */
     struct deis_map *reports; /* "key@revision" */
     unsigned changes;
@@ -162,6 +164,22 @@ static int setup(void **state)
     return 0;
 }
 
+static int setup_server_several(void **state)
+{
+    setup_server(state);
+    struct mirror *m = *state;
+    m->several = true;
+    return 0;
+}
+
+static int setup_several(void **state)
+{
+    setup(state);
+    struct mirror *m = *state;
+    m->several = true;
+    return 0;
+}
+
 static int teardown(void **state)
 {
     struct mirror *m = *state;
@@ -197,7 +215,13 @@ static void put_many(struct deis_etcd *e, unsigned count)
 
 static void start_watch(struct mirror *m)
 {
-    m->watch = deis_etcd_watch_start(m->etcd, m->loop, "/t/", &OPS, m);
+    /* All that the tests have below /t/. */
+    static const char *const parts[] = { "t/0", "t/1", "t/2", "t/3", "t/4", "t/5", "t/6", "t/7",
+                                         "t/8", "t/9", "t/a", "t/b", "t/g", "t/k", "t/l", "t/m" };
+
+    m->watch = m->several ? deis_etcd_watch_start_several(m->etcd, m->loop, "/", parts,
+                                                          DEIS_COUNT(parts), &OPS, m)
+                          : deis_etcd_watch_start(m->etcd, m->loop, "/t/", &OPS, m);
 }
 
 /* --- the usual course --- */
@@ -360,6 +384,38 @@ static void watch__takes_a_replay_in_fragments(void **state)
     run_until(m, has_keys);
     assert_int_equal(m->changes, 7);
     assert_int_equal(strlen(deis_map_get(m->keys, DEIS_STR("/t/big/5"))), big.len);
+}
+
+/* The first half of a line holds all that there is of one key of a transaction. */
+static void watch__takes_all_or_nothing_of_a_line_that_was_cut(void **state)
+{
+    struct mirror *m = *state;
+    struct test_cutter *cutter = test_cutter_start(m->server.port);
+    deis_autofree char *url = deis_asprintf("http://127.0.0.1:%u", test_cutter_port(cutter));
+    struct deis_etcd *direct = DEIS_TAKE(m->etcd);
+
+    m->etcd = connect_to(url);
+    OK(deis_etcd_put(direct, "/t/b", DEIS_STR("1"), 0, why));
+    start_watch(m);
+    run_until(m, is_connected);
+    unsigned synced = m->synced;
+    deis_autotxn struct deis_etcd_txn *t = deis_etcd_txn_new();
+    deis_etcd_then_put(t, "/t/a", DEIS_STR("2"), 0);
+    deis_etcd_then_put(t, "/t/last", DEIS_STR("2"), 0);
+    deis_etcd_then_delete(t, "/t/b");
+    test_cutter_arm(cutter, "\"events\"");
+    OK(deis_etcd_commit(direct, t, NULL, NULL, why));
+    m->wanted_keys = 2;
+    m->wanted_value = "2";
+    run_until(m, has_keys);
+    assert_int_equal(test_cutter_cuts(cutter), 1);
+    assert_int_equal(m->synced, synced + 1);
+    assert_int_equal(m->changes, 1 + 3);
+    assert_int_equal(m->losses, 1);
+    deis_etcd_watch_stop(DEIS_TAKE(m->watch));
+    deis_etcd_free(m->etcd);
+    m->etcd = direct;
+    test_cutter_stop(cutter);
 }
 
 static void compact(const char *url, int64_t revision)
@@ -639,15 +695,27 @@ int main(void)
 {
 #define CASE(name)      cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define CASE_AWAY(name) cmocka_unit_test_setup_teardown(name, setup_server, teardown)
+/* With one prefix, and with several. */
+#define BOTH(name)                                                                                 \
+    CASE(name),                                                                                    \
+    {                                                                                              \
+#        name " (several)", name, setup_several, teardown, NULL                                    \
+    }
+#define BOTH_AWAY(name)                                                                            \
+    CASE_AWAY(name),                                                                               \
+    {                                                                                              \
+#        name " (several)", name, setup_server_several, teardown, NULL                             \
+    }
     const struct CMUnitTest tests[] = {
-        CASE(watch__lists_then_follows),
-        CASE(watch__tells_a_transaction_as_one),
-        CASE(watch__may_be_stopped_from_its_callbacks),
-        CASE_AWAY(watch__waits_for_an_etcd_that_is_away),
-        CASE(watch__resumes_after_a_kill_with_what_it_missed),
-        CASE(watch__takes_a_replay_in_fragments),
-        CASE(watch__lists_again_after_a_compaction),
-        CASE(watch__notices_that_etcd_began_anew),
+        BOTH(watch__lists_then_follows),
+        BOTH(watch__tells_a_transaction_as_one),
+        BOTH(watch__may_be_stopped_from_its_callbacks),
+        BOTH_AWAY(watch__waits_for_an_etcd_that_is_away),
+        BOTH(watch__resumes_after_a_kill_with_what_it_missed),
+        BOTH(watch__takes_a_replay_in_fragments),
+        BOTH(watch__takes_all_or_nothing_of_a_line_that_was_cut),
+        BOTH(watch__lists_again_after_a_compaction),
+        BOTH(watch__notices_that_etcd_began_anew),
         CASE(watch__goes_to_another_endpoint),
         CASE(lease__lives_longer_than_its_ttl),
         CASE(lease__is_lost_when_etcd_forgets_it),

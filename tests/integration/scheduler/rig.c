@@ -8,6 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/etcd/etcd.h"
+#include "lib/net/file.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -281,6 +282,18 @@ void rig_scheduler_options(struct rig *r, const char *const options[RIG_OPTIONS]
 void rig_scheduler_kill(struct rig *r)
 {
     program_stop(&r->scheduler, SIGKILL);
+}
+
+char *rig_saved_units(struct rig *r)
+{
+    struct deis_buf text = DEIS_BUF_INIT(1 << 20);
+    deis_autofree char *path = deis_asprintf("%s/units.json", r->data);
+    struct deis_err err = DEIS_ERR_INIT;
+
+    if (deis_file_read(path, &text, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    return deis_buf_take(&text, NULL);
 }
 
 void rig_forget_log_places(struct rig *r)

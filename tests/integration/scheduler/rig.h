@@ -38,6 +38,8 @@ void rig_logger(struct rig *r, bool on);
 
 /* Another one on the same data, while it runs; the wait status of its end. */
 int rig_scheduler_second(struct rig *r);
+/* The file in which it keeps the units of its machine; yours. */
+char *rig_saved_units(struct rig *r);
 /* While the scheduler does not run: the places up to which logs were handed over are lost. */
 void rig_forget_log_places(struct rig *r);
 

@@ -172,6 +172,32 @@ static void log__goes_on_without_its_place(void **state)
     rig_wait(r, "a line printed later", last_line_is, more);
 }
 
+/* Operators do so when a disk is full. */
+static void log__goes_on_when_its_file_is_emptied(void **state)
+{
+    struct rig *r = *state;
+    struct deis_unit_state unit;
+    struct deis_err err = DEIS_ERR_INIT;
+
+    rig_formation(r,
+                  &(struct rig_formation){ .app = "emptied",
+                                           .generation = 1,
+                                           .release = 1,
+                                           .worker = 1,
+                                           .script = "trap 'echo \"n=4 more\"' USR1; "
+                                                     "for i in 1 2 3; do echo \"n=$i line\"; done; "
+                                                     "while :; do busybox sleep 0.1; done" });
+    wait_lines(r, "emptied", 3);
+    deis_autofree char *path = log_path(r, "emptied");
+    assert_int_equal(truncate(path, 0), 0);
+    assert_true(rig_state(r, "emptied", "worker.1", &unit));
+    deis_autofree char *kill = deis_asprintf("/containers/%s/kill?signal=USR1", unit.container);
+    deis_unit_state_clear(&unit);
+    assert_int_equal(deis_docker_call(rig_docker(r), "POST", kill, NULL, 0, NULL, &err), 0);
+    wait_lines(r, "emptied", 4);
+    assert_numbered(r, "emptied", 4);
+}
+
 static void log__of_a_removed_unit_is_handed_over_first(void **state)
 {
     struct rig *r = *state;
@@ -247,6 +273,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(log__survives_rotation_a_killed_agent_and_a_logger_that_is_away),
         TEST(log__goes_on_without_its_place),
+        TEST(log__goes_on_when_its_file_is_emptied),
         TEST(log__of_a_removed_unit_is_handed_over_first),
         TEST(log__waits_in_a_spool_for_a_logger_that_is_away),
         TEST(log__keeps_odd_lines),

@@ -368,6 +368,51 @@ static void scheduler__tells_an_etcd_put_back_to_an_older_state_how_things_are(v
     assert_int_equal(rig_count_containers(r), 2); /* the one of release 2, and web.2 of release 1 */
 }
 
+/* As a later engine would have written it. */
+static void raise_epoch(struct rig *r)
+{
+    deis_autorange struct deis_etcd_range units = { 0 };
+    struct deis_err err = DEIS_ERR_INIT;
+
+    assert_int_equal(deis_etcd_list(rig_etcd(r), "/deis/units/", 0, &units, &err), 0);
+    assert_int_equal(units.count, 1);
+    deis_autojson json_t *doc = deis_json_parse(units.kvs[0].value, &err);
+    json_object_set_new(doc, "epoch", json_integer(1000000));
+    deis_autofree char *text = deis_json_dump(doc);
+    assert_int_equal(deis_etcd_put(rig_etcd(r), units.kvs[0].key, deis_str(text), 0, &err), 0);
+}
+
+/* Until the agent has it, and has saved it. */
+static void wait_raised(struct rig *r)
+{
+    for (uint64_t end = deis_now_ms() + RIG_WAIT_MS;;) {
+        deis_autofree char *saved = rig_saved_units(r);
+        if (strstr(saved, "\\\"epoch\\\":1000000")) {
+            return;
+        }
+        assert_true(deis_now_ms() < end);
+    }
+}
+
+/* The engines of the new history count from lower numbers than those of the one that is gone. */
+static void scheduler__obeys_the_engine_of_an_etcd_put_back(void **state)
+{
+    struct rig *r = *state;
+
+    deploy(r, 1, 1, 1, SERVE("one"));
+    rig_wait_rollout(r, "blog", 1, DEIS_ROLLOUT_DONE);
+    rig_etcd_kill(r);
+    rig_etcd_backup(r);
+    rig_etcd_start(r);
+    write_much(r, 100); /* what the agent sees last is much later than the backup */
+    raise_epoch(r);
+    wait_raised(r);
+    rig_etcd_kill(r);
+    rig_etcd_restore(r);
+    rig_etcd_start(r);
+    wait_gone(r);
+}
+
 static bool all_fat(struct rig *r, void *arg)
 {
     return rig_count_states(r, "fat", 0) == 12;
@@ -521,6 +566,7 @@ int main(int argc, char **argv)
         TEST(scheduler__adopts_what_runs_when_the_agent_was_killed),
         TEST(scheduler__keeps_units_running_without_etcd),
         TEST(scheduler__tells_an_etcd_put_back_to_an_older_state_how_things_are),
+        TEST(scheduler__obeys_the_engine_of_an_etcd_put_back),
         TEST(scheduler__places_many_units_of_a_large_environment),
         TEST(scheduler__removes_a_container_of_its_own_without_a_unit),
         TEST(scheduler__a_data_folder_has_one_agent),

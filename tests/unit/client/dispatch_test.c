@@ -47,11 +47,20 @@ static void dispatch__help_in_its_forms(void **state)
 /* V-02 */
 static void dispatch__shortcuts_and_bare_groups(void **state)
 {
+    static const char *const listing[] = {
+        "apps",  "audit", "builds",   "certs",   "config", "domains", "keys",      "limits",
+        "perms", "ps",    "releases", "routing", "tags",   "users",   "whitelist",
+    };
+
     resolves_to(WORDS("apps:create", "x"), DISPATCH_COMMAND, "apps:create", WORDS("x"));
     resolves_to(WORDS("create", "x"), DISPATCH_COMMAND, "apps:create", WORDS("x"));
     resolves_to(WORDS("sharing"), DISPATCH_COMMAND, "perms:list", NULL);
     resolves_to(WORDS("sharing:add", "ivo"), DISPATCH_COMMAND, "perms:create", WORDS("ivo"));
     resolves_to(WORDS("apps", "-l", "2"), DISPATCH_COMMAND, "apps:list", WORDS("-l", "2"));
+    for (size_t i = 0; i < DEIS_COUNT(listing); i++) {
+        deis_autofree char *list = deis_asprintf("%s:list", listing[i]);
+        resolves_to(WORDS(listing[i]), DISPATCH_COMMAND, list, NULL);
+    }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const char *const words[] = { command_table[i].name, NULL };
         resolves_to(words, DISPATCH_COMMAND, command_table[i].name, NULL);

@@ -63,6 +63,15 @@ static void hint__of_failures(void **state)
     hint_is(f, 0,
             "Is a controller running at http://deis.example.net, and can this machine "
             "reach it?\n");
+    f.verifies = true;
+    hint_is(f, 0,
+            "Is a controller running at http://deis.example.net, and can this machine "
+            "reach it?\n");
+    f.controller = "https://deis.example.net";
+    hint_is(f, 0,
+            "Is a controller running at https://deis.example.net, can this machine reach it, and "
+            "does it trust its certificate?\n"
+            "To trust any certificate: deis login https://deis.example.net --ssl-verify=false\n");
     f.failure = DEIS_TIMEOUT;
     hint_is(f, 0, "");
     f.method = "POST";

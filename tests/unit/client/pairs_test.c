@@ -91,6 +91,8 @@ static void pairs__removals_are_nulls(void **state)
     deis_autofree char *got = deis_json_dump(map);
 
     assert_string_equal(got, "{\"A\":null,\"B\":null}");
+    const char *const odd[] = { "A", "b\xE9n\xE9" };
+    assert_null(pairs_removals(odd, 2));
 }
 
 static void pairs__env_file_loses_what_has_no_newline(void **state)

@@ -172,6 +172,9 @@ static void pubkey__id_is_comment_or_file_name(void **state)
         { "k", "ecdsa-sha2-nistp256 AAAA two words", "two words" },
         { "k.pub", "ssh-ed25519 AAAA", "k" },
         { "k.pub", "sk-ssh-ed25519@openssh.com AAAA me", "me" },
+        { "k.pub", "ssh-ed25519 AAAA two words \r\n", "two words" },
+        { "k.pub", "ssh-ed25519 AAAA\r\n", "k" },
+        { "k.pub", "ssh-ed25519 AAAA \r\n", "k" },
     };
 
     for (size_t i = 0; i < DEIS_COUNT(rows); i++) {

@@ -92,6 +92,8 @@ static void table__completions_have_everything(void **state)
     assert_false(deis_buf_failed(&zsh));
     assert_non_null(strstr(zsh.data, "\n        'apps\\:create:create an app'\n"));
     assert_non_null(strstr(zsh.data, "\n    apps:logs|logs)\n"));
+    assert_non_null(strstr(zsh.data, "\n    certs:list|certs)\n"));
+    assert_non_null(strstr(zsh.data, "\n    certs:auto:list)\n"));
     assert_non_null(strstr(zsh.data,
                            "'(-a --app)-a+[the app; default\\: the one of this folder'\\''s "
                            "git remote]:<app>:'"));

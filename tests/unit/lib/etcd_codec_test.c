@@ -375,6 +375,11 @@ static void pager__goes_on_after_the_last_key_at_one_revision(void **state)
     assert_true(p.done);
     assert_int_equal(r.count, 2);
     assert_int_equal(r.revision, 7);
+    deis_etcd_pager_turn_to(&p, DEIS_STR("b"));
+    deis_buf_reset(&out);
+    deis_etcd_pager_request(&p, &out);
+    assert_string_equal(out.data, "{\"key\":\"Yg==\",\"range_end\":\"Yw==\",\"limit\":\"250\","
+                                  "\"revision\":\"7\"}");
     deis_etcd_pager_clear(&p);
 }
 

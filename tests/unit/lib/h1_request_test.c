@@ -311,6 +311,8 @@ static void expect_and_upgrade__need_http_1_1(void **state)
 
     head = parse(GET HOST "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n");
     assert_true(head.upgrade);
+    head = parse(GET HOST "Connection: upgrade\r\nUpgrade: websocket\r\nUpgrade:\r\n\r\n");
+    assert_true(head.upgrade);
     head = parse(GET HOST "Upgrade: websocket\r\n\r\n");
     assert_false(head.upgrade);
     head = parse(GET HOST "Connection: upgrade\r\n\r\n");

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct fixture {
@@ -293,6 +294,46 @@ static void log__escapes_and_cuts_values(void **state)
     assert_ptr_equal(strchr(text, '\n'), text + n - 1);
 }
 
+static bool is_logged(enum deis_log_level level)
+{
+    int pipe_fd[2];
+    char text[256];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pipe_fd), 0);
+    int saved = dup(STDERR_FILENO);
+    dup2(pipe_fd[1], STDERR_FILENO);
+    deis_log_write(level, "said", NULL, 0);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(pipe_fd[1]);
+    ssize_t n = read(pipe_fd[0], text, sizeof(text));
+    close(pipe_fd[0]);
+    return n > 0;
+}
+
+static void log__level_changes(void **state)
+{
+    static const char *const words[] = { "debug", "info", "notice", "warn",
+                                         "error", "crit", "alert",  "emerg" };
+    enum deis_log_level level;
+
+    for (size_t i = 0; i < DEIS_COUNT(words); i++) {
+        assert_true(deis_log_level(words[i], &level));
+        deis_log_set_level(words[i]);
+        assert_true(is_logged(level));
+        assert_true(is_logged(DEIS_LOG_ERROR));
+        assert_true(level == DEIS_LOG_DEBUG || !is_logged(level + 1));
+    }
+    assert_false(deis_log_level("Warn", &level));
+    assert_false(deis_log_level("", &level));
+    deis_log_set_level("verbose");
+    assert_true(is_logged(DEIS_LOG_INFO));
+    deis_log_set_level("error");
+    deis_log_set_level(NULL);
+    assert_true(is_logged(DEIS_LOG_INFO));
+    assert_false(is_logged(DEIS_LOG_DEBUG));
+}
+
 int main(void)
 {
     unsetenv("DEIS_LOG");
@@ -311,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(loop__gives_back_what_only_the_start_has_touched, setup,
                                         teardown),
         cmocka_unit_test(log__escapes_and_cuts_values),
+        cmocka_unit_test(log__level_changes),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
 }

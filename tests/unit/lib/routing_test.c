@@ -77,6 +77,8 @@ static void values(void **state)
     value_is("maintenance", "1", NULL);
     value_is("gzip", "\"off\"", "false");
     value_is("gzip", "9", NULL);
+    value_is("firewall", "\"on\"", "true");
+    value_is("firewall", "\"strict\"", NULL);
     value_is("timeout", "\"500ms\"", NULL);
     value_is("timeout", "\"90\"", "\"90\"");
     value_is("timeout", "30", "30");
@@ -92,6 +94,9 @@ static void values(void **state)
     value_is("maxRequests", "0", NULL);
     value_is("maxConnections", "\"1000\"", "1000");
     value_is("maxConnections", "1000001", NULL);
+    value_is("addressRequests", "\"20\"", "20");
+    value_is("addressRequests", "0", NULL);
+    value_is("addressRequests", "1000001", NULL);
     value_is("weight.web.2", "\"0\"", "0");
     value_is("weight.web.2", "101", NULL);
     value_is("affinityArg", "\"sid\"", "\"sid\"");
@@ -140,12 +145,12 @@ static void document(void **state)
 {
     static const char text[] =
         "{\"settings\":{\"whitelist\":[\"10.0.0.0/8\"],\"bodySize\":\"1k\",\"timeout\":\"2m\","
-        "\"connectTimeout\":3,\"slowStart\":\"30s\",\"rateLimit\":600,\"enforceHTTPS\":false,"
+        "\"connectTimeout\":3,\"slowStart\":\"30s\",\"rateLimit\":600,\"enforceHTTPS\":false,\"firewall\":true,"
         "\"hsts\":true,\"weight.web.2\":5,\"page.maintenance\":\"soon\",\"fromTheFuture\":[]},"
         "\"configWhitelist\":[\"::1:x\"]}";
     static const char good[] =
         "{\"settings\":{\"whitelist\":[\"10.0.0.0/8\"],\"bodySize\":\"1k\",\"timeout\":\"2m\","
-        "\"connectTimeout\":3,\"slowStart\":\"30s\",\"rateLimit\":600,\"enforceHTTPS\":false,"
+        "\"connectTimeout\":3,\"slowStart\":\"30s\",\"rateLimit\":600,\"enforceHTTPS\":false,\"firewall\":true,"
         "\"hsts\":true,\"weight.web.2\":5,\"page.maintenance\":\"soon\",\"fromTheFuture\":[]},"
         "\"configWhitelist\":[\"[::1]:x\"]}";
     struct deis_routing r;
@@ -165,6 +170,8 @@ static void document(void **state)
     assert_int_equal(r.rate_burst, 100);
     assert_int_equal(r.enforce_https, DEIS_NO);
     assert_int_equal(r.hsts, DEIS_YES);
+    assert_int_equal(r.firewall, DEIS_YES);
+    assert_int_equal(r.gzip, DEIS_UNSET);
     assert_int_equal(r.weight_count, 1);
     assert_string_equal(r.weights[0].process, "web.2");
     assert_string_equal(r.pages[DEIS_PAGE_MAINTENANCE], "soon");

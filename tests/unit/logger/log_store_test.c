@@ -412,6 +412,62 @@ static void store__a_torn_end_is_mended_at_start(void **state)
     expect_log(f, "torn", "whole|next|");
 }
 
+/* A folder in the place of a segment: nobody can read it, or remove it like a file. */
+static void spoil(struct fixture *f, const char *app, unsigned first)
+{
+    deis_autofree char *path = deis_asprintf("%s/apps/%s/%016x.log", f->folder, app, first);
+
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void store__an_unreadable_segment_is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    deis_autofree char *large = deis_alloc(4001);
+
+    memset(large, 'x', 4000);
+    for (size_t i = 0; i < 3; i++) { /* a segment each */
+        large[0] = (char)('a' + i);
+        assert_int_equal(append(f, "spoilt", large), 0);
+    }
+    assert_int_equal(append(f, "other", "served"), 0);
+    log_store_free(f->store);
+    spoil(f, "spoilt", 2);
+    spoil(f, "spoilt", 3);
+    f->store = open_store(f, 4096);
+    assert_non_null(f->store);
+    expect_log(f, "other", "served|");
+    assert_true(log_store_next_seq(f->store, DEIS_STR("spoilt")) > 3);
+    assert_int_equal(append(f, "spoilt", "next"), 0);
+    large[0] = 'a';
+    deis_autofree char *want = deis_asprintf("%s|next|", large);
+    expect_log(f, "spoilt", want);
+    size_t lines = 0;
+    struct log_search x = { .q = {
+                                .app = DEIS_STR("spoilt"), .from_seq = 1, .max_bytes = 1 << 20 } };
+    search(f, &x, count_lines, &lines);
+    assert_int_equal(lines, 2);
+}
+
+static void store__a_log_that_could_not_be_deleted_is_deleted_later(void **state)
+{
+    struct fixture *f = *state;
+    deis_autofree char *folder = deis_asprintf("%s/apps/stays", f->folder);
+    deis_autofree char *path = deis_asprintf("%s/%016x.log", folder, 1u);
+
+    assert_int_equal(append(f, "stays", "line"), 0);
+    spoil(f, "stays", 1);
+    assert_true(log_store_delete(f->store, DEIS_STR("stays"), &f->err) < 0);
+    assert_int_equal(append(f, "stays", "in between"), 0);
+    expect_log(f, "stays", "in between|");
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(log_store_delete(f->store, DEIS_STR("stays"), &f->err), 0);
+    assert_int_equal(access(folder, F_OK), -1);
+    assert_int_equal(append(f, "stays", "of a new app"), 0);
+    expect_log(f, "stays", "of a new app|");
+}
+
 static void sources__are_remembered_for_a_day(void **state)
 {
     struct fixture *f = *state;
@@ -425,6 +481,26 @@ static void sources__are_remembered_for_a_day(void **state)
     assert_non_null(again);
     assert_int_equal(sources_position(again, DEIS_STR("silent")), 0);
     assert_int_equal(sources_position(again, DEIS_STR("with a blank")), 9);
+    sources_free(again);
+}
+
+/* More than the copy has room for. */
+static void sources__of_very_many_the_silent_ones_go_first(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t now = 1700000000000;
+    char name[240];
+
+    for (int i = 0; i < 80000; i++) {
+        snprintf(name, sizeof(name), "%0239d", i);
+        sources_store(f->sources, deis_str(name), 7, i % 2 == 0 ? now : now - DAY_MS + 1000);
+    }
+    assert_int_equal(sources_save(f->sources, now, &f->err), 0);
+    struct sources *again = sources_open(f->sources_path, &f->err);
+    assert_non_null(again);
+    assert_int_equal(sources_position(again, deis_str(name)), 0);
+    snprintf(name, sizeof(name), "%0239d", 79998);
+    assert_int_equal(sources_position(again, deis_str(name)), 7);
     sources_free(again);
 }
 
@@ -459,7 +535,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(store__the_end_is_read_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(store__descriptors_are_given_back, setup, teardown),
         cmocka_unit_test_setup_teardown(store__a_torn_end_is_mended_at_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(store__an_unreadable_segment_is_passed_over, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(store__a_log_that_could_not_be_deleted_is_deleted_later,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(sources__are_remembered_for_a_day, setup, teardown),
+        cmocka_unit_test_setup_teardown(sources__of_very_many_the_silent_ones_go_first, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(sources__damaged_lines_are_passed_over, setup, teardown),
     };
 

@@ -212,6 +212,45 @@ static void unit_fsm__counts_a_crash_once_over_a_restart_of_the_agent(void **sta
     assert_int_equal(f.exits, 3);
 }
 
+/* With the crashes in a row that an earlier process has counted, `ago` after its last. */
+static void restarted_agent(struct unit_fsm *f, enum deis_state state, uint64_t ago)
+{
+    char empty[] = "";
+    uint64_t then = at(0).wall_ms - ago;
+    const struct deis_unit_state known = { .state = state,
+                                           .container = c1,
+                                           .exits = 5,
+                                           .exit_at_ms = then,
+                                           .since_ms = then,
+                                           .address = empty,
+                                           .exit_error = empty,
+                                           .reason = empty };
+
+    unit_fsm_init(f, &web_unit, &known, at(0));
+    unit_fsm_recall_crashes(f, 5, at(0));
+}
+
+static void unit_fsm__a_restart_of_the_agent_does_not_shorten_the_back_off(void **state)
+{
+    struct unit_fsm f;
+
+    restarted_agent(&f, DEIS_STATE_CRASHED, 6000);
+    job(&f, UNIT_JOB_LOOK, &dead, 0);
+    assert_int_equal(unit_fsm_wake(&f), 10000); /* of 16 s */
+    job(&f, UNIT_JOB_START, &up, 10000);
+    unit_fsm_hint(&f);
+    job(&f, UNIT_JOB_LOOK, &dead, 10000);
+    assert_int_equal(unit_fsm_wake(&f), 42000);
+    /* it crashed again while no agent was there */
+    restarted_agent(&f, DEIS_STATE_STARTING, 6000);
+    job(&f, UNIT_JOB_LOOK, &dead, 0);
+    assert_int_equal(unit_fsm_wake(&f), 32000);
+    /* nor does it lengthen that of a unit that had its minute of calm */
+    restarted_agent(&f, DEIS_STATE_UP, UNIT_STABLE_MS);
+    job(&f, UNIT_JOB_LOOK, &dead, 0);
+    assert_int_equal(unit_fsm_wake(&f), 1000);
+}
+
 static void unit_fsm__losing_the_engine_changes_nothing(void **state)
 {
     struct unit_fsm f;
@@ -408,6 +447,7 @@ int main(void)
         cmocka_unit_test(unit_fsm__adopts_a_running_container_as_it_was),
         cmocka_unit_test(unit_fsm__believes_etcd_when_it_knows_better),
         cmocka_unit_test(unit_fsm__counts_a_crash_once_over_a_restart_of_the_agent),
+        cmocka_unit_test(unit_fsm__a_restart_of_the_agent_does_not_shorten_the_back_off),
         cmocka_unit_test(unit_fsm__losing_the_engine_changes_nothing),
         cmocka_unit_test(unit_fsm__a_container_removed_behind_our_back_is_replaced),
         cmocka_unit_test(unit_fsm__a_container_restarted_by_others_is_probed_at_its_new_address),

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Certificates and keys in PEM texts. Nobody is ever asked for a password: OpenSSL by itself asks
+ * on the terminal, or at stdin, and waits. thread: any */
+#ifndef DEIS_CRYPTO_PEM_H
+#define DEIS_CRYPTO_PEM_H
+
+#include "lib/base/str.h"
+
+#include <openssl/pem.h>
+
+/* The first of the text, yours; NULL: there is none that can be read, OpenSSL's error queue says
+ * why. What is encrypted can't. */
+X509 *deis_pem_certificate(struct deis_str text);
+EVP_PKEY *deis_pem_key(struct deis_str text);
+/* For OpenSSL's own PEM functions: there is no password. */
+int deis_pem_no_password(char *buf, int size, int writing, void *arg);
+
+#endif
