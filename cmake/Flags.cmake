@@ -26,7 +26,9 @@ if(DEIS_FUZZ)
 endif()
 
 if(DEIS_HARDEN)
+  set(is_module $<STREQUAL:$<TARGET_PROPERTY:TYPE>,MODULE_LIBRARY>)
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong
-                      -fstack-clash-protection -fcf-protection -fPIE -g1)
-  add_link_options(-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+                      -fstack-clash-protection -fcf-protection -g1
+                      $<$<NOT:${is_module}>:-fPIE>)
+  add_link_options($<$<NOT:${is_module}>:-pie> -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 endif()

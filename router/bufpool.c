@@ -34,9 +34,16 @@ static char *pool_take(struct bufpool *pool, int class)
     return block;
 }
 
-static void pool_give(struct bufpool *pool, int class, char *block)
+/* cap: of the block. */
+static void pool_give(struct bufpool *pool, size_t cap, char *block)
 {
-    set_in_use(pool, bufpool_in_use(pool) - sizes[class]);
+    int class = class_of(cap);
+
+    set_in_use(pool, bufpool_in_use(pool) - cap);
+    if (class < 0) {
+        free(block);
+        return;
+    }
     if (pool->kept[class] >= keep_max[class]) {
         free(block);
         return;
@@ -58,11 +65,38 @@ bool bytes_reserve(struct bufpool *pool, struct bytes *b, size_t need)
     char *data = pool_take(pool, class);
     if (b->data) {
         memcpy(data, b->data, b->len);
-        pool_give(pool, class_of(b->cap), b->data);
+        pool_give(pool, b->cap, b->data);
     }
     b->data = data;
     b->cap = sizes[class];
     return true;
+}
+
+/* Move to memory of its own. */
+static void outgrow(struct bufpool *pool, struct bytes *b, size_t need)
+{
+    size_t cap = BUFPOOL_LARGE;
+
+    while (cap < need) {
+        cap *= 2;
+    }
+    char *block = deis_realloc_array(NULL, cap, 1);
+    set_in_use(pool, bufpool_in_use(pool) + cap);
+    if (b->data) {
+        memcpy(block, b->data, b->len);
+        pool_give(pool, b->cap, b->data);
+    }
+    b->data = block;
+    b->cap = (uint32_t)cap;
+}
+
+void bytes_hoard(struct bufpool *pool, struct bytes *b, const void *data, size_t len)
+{
+    if (!bytes_reserve(pool, b, b->len + len)) {
+        outgrow(pool, b, b->len + len);
+    }
+    memcpy(b->data + b->len, data, len);
+    b->len += (uint32_t)len;
 }
 
 bool bytes_add(struct bufpool *pool, struct bytes *b, const void *data, size_t len)
@@ -91,7 +125,7 @@ bool bytes_add_parts(struct bufpool *pool, struct bytes *b, const struct iovec *
 
 void bytes_give(struct bufpool *pool, struct bytes *b)
 {
-    pool_give(pool, class_of(b->cap), b->data);
+    pool_give(pool, b->cap, b->data);
     *b = (struct bytes){ NULL, 0, 0, 0 };
 }
 

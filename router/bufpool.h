@@ -41,6 +41,9 @@ struct bytes {
 bool bytes_reserve(struct bufpool *pool, struct bytes *b, size_t need);
 /* Append; false when it would not fit BUFPOOL_LARGE. */
 bool bytes_add(struct bufpool *pool, struct bytes *b, const void *data, size_t len);
+/* Append whatever the length, which the caller limits: beyond BUFPOOL_LARGE in memory of its own.
+ */
+void bytes_hoard(struct bufpool *pool, struct bytes *b, const void *data, size_t len);
 /* Append what follows the first skip bytes of the parts. */
 bool bytes_add_parts(struct bufpool *pool, struct bytes *b, const struct iovec *iov, int count,
                      size_t skip);

@@ -28,6 +28,8 @@ struct certs {
     struct deis_keys *keys; /* open what is sealed */
     struct deis_loop *loop;
     struct tls_server *server;
+    struct tls_terms terms; /* those of ctx */
+    SSL_CTX *ctx;
     struct deis_map *certs; /* name -> known */
     struct deis_map *challenges;
     struct tls_cert *platform;
@@ -73,6 +75,7 @@ static void on_free_snapshot(struct route_https *h)
         route_https_unref(&s->base->https);
     }
     tls_cert_unref(s->platform);
+    SSL_CTX_free(s->ctx);
     tls_names_free(s->names);
     deis_map_free(h->challenges);
     free(s);
@@ -138,8 +141,10 @@ struct certs *certs_new(const struct settings *settings, struct deis_keys *keys,
     c->domain = deis_strdup(settings->routes ? "" : "localhost");
     c->dirty = true;
     c->keys = keys;
-    c->server = tls_server_new(keys, err);
-    if (!c->server || (settings->cert && load_files(c, err) < 0)) {
+    tls_terms_read(settings, &c->terms);
+    c->server = tls_server_new(&c->terms, keys, err);
+    c->ctx = c->server ? tls_context_new(&c->terms, err) : NULL;
+    if (!c->ctx || (settings->cert && load_files(c, err) < 0)) {
         certs_free(c);
         return NULL;
     }
@@ -249,6 +254,8 @@ void certs_free(struct certs *c)
     deis_map_free(c->certs);
     deis_map_free(c->challenges);
     tls_cert_unref(c->platform);
+    SSL_CTX_free(c->ctx);
+    tls_terms_clear(&c->terms);
     tls_server_free(c->server);
     if (c->platform_key) {
         explicit_bzero(c->platform_key, strlen(c->platform_key));
@@ -362,6 +369,9 @@ bool certs_set_platform(struct certs *c, struct deis_str key, const char *value)
     if (!is_key && !deis_str_eq_cstr(key, "sslCert")) {
         return false;
     }
+    if (!c) {
+        return true;
+    }
     char **field = is_key ? &c->platform_key : &c->platform_cert;
     if (is_key && *field) {
         explicit_bzero(*field, strlen(*field));
@@ -379,8 +389,30 @@ void certs_set_domain(struct certs *c, const char *domain)
     c->dirty = true;
 }
 
+/* Connections of before keep their context. */
+static void take_terms(struct certs *c)
+{
+    struct tls_terms terms;
+    struct deis_err err;
+
+    tls_terms_read(c->settings, &terms);
+    if (!tls_terms_equal(&terms, &c->terms)) {
+        SSL_CTX *ctx = tls_context_new(&terms, &err);
+        if (ctx) {
+            SSL_CTX_free(c->ctx);
+            c->ctx = ctx;
+            tls_terms_clear(&c->terms);
+            c->terms = terms;
+            return;
+        }
+        deis_warn("the settings of TLS can't be used; those of before stay", KV_ERR(&err));
+    }
+    tls_terms_clear(&terms);
+}
+
 void certs_set_policy(struct certs *c)
 {
+    take_terms(c);
     c->stale = true;
 }
 
@@ -435,6 +467,8 @@ static struct tls_snapshot *snapshot_new(const struct certs *c, size_t count)
 
     atomic_init(&s->https.refs, 1);
     s->https.on_free = on_free_snapshot;
+    SSL_CTX_up_ref(c->ctx);
+    s->ctx = c->ctx;
     set_policy(c->settings, &s->https);
     s->https.challenges = challenges_copy(c->challenges);
     return s;

@@ -29,7 +29,8 @@ const struct ocsp *certs_ocsp(const struct certs *c); /* NULL: none */
 
 /* A document below certs/; value NONE removes it. */
 void certs_set(struct certs *c, struct deis_str name, struct deis_str value);
-/* config/router/sslCert and sslKey; value NULL removes. False: the key is neither. */
+/* config/router/sslCert and sslKey; value NULL removes. False: the key is neither. c NULL: there is
+ * no HTTPS, and they are of no use. */
 bool certs_set_platform(struct certs *c, struct deis_str key, const char *value);
 /* The domain of all apps. */
 void certs_set_domain(struct certs *c, const char *domain);

@@ -138,7 +138,7 @@ int client_detach(struct client *c, struct tls_conn **ret_tls)
 void client_abort(struct client *c)
 {
     if (c->state == CLIENT_ACTIVE) {
-        c->exchange->page = PAGE_CUT_SHORT;
+        c->exchange->page = c->exchange->tunnel ? PAGE_NONE : PAGE_CUT_SHORT;
         exchange_end(c->exchange, CLIENT_CLOSE);
     } else {
         client_close(c);
@@ -157,7 +157,8 @@ void client_read_enable(struct client *c, bool enable)
         event_del(&c->readable);
     }
     c->reading = enable;
-    if (is_secure(c) && enable && tls_has_more(c->tls)) {
+    if (enable && ((is_secure(c) && tls_has_more(c->tls)) ||
+                   (c->exchange && exchange_has_piece(c->exchange)))) {
         event_active(&c->readable, EV_READ, 0);
     }
 }
@@ -458,7 +459,7 @@ void client_exchange_done(struct client *c, enum client_end end)
 
 void client_on_deadline(struct deadline *d)
 {
-    struct client *c = DEADLINE_OWNER(d, struct client, deadline);
+    struct client *c = DEIS_OWNER(d, struct client, deadline);
 
     switch (c->state) {
     case CLIENT_PROXY:
@@ -506,7 +507,7 @@ void client_drain_idle(struct worker *w)
 
     for (d = heads->head.next; d != &heads->head;) {
         struct deadline *next = d->next;
-        if (DEADLINE_OWNER(d, struct client, deadline)->state == CLIENT_IDLE) {
+        if (DEIS_OWNER(d, struct client, deadline)->state == CLIENT_IDLE) {
             deadline_set(l, d, now_ms);
         }
         d = next;

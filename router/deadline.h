@@ -34,6 +34,4 @@ struct deadline *deadline_first(struct deadline_list *l);
 /* Take out and report all that are due. on_expired may set and clear any deadline. */
 void deadline_expire(struct deadline_list *l, uint64_t now_ms);
 
-#define DEADLINE_OWNER(d, type, member) ((type *)(void *)((char *)(d)-offsetof(type, member)))
-
 #endif

@@ -25,7 +25,7 @@ void edge_update(struct router *r)
         .ssh_proxy = r->settings.ssh_proxy_protocol,
         .connections = r->settings.address_connections,
         .rate = r->settings.address_rate,
-        .connections_all = r->settings.workers * r->connections_max,
+        .connections_all = r->workers_wanted * r->connections_max,
         .body_rate = r->settings.body_rate,
         .h2 = r->settings.h2,
         .h2c = r->settings.h2c,
@@ -46,7 +46,7 @@ void edge_update(struct router *r)
 
 void edge_init(struct edge *e)
 {
-    e->crowd = crowd_new();
+    e->crowd = crowd_new(CROWD_OF_ALL);
     e->arrivals = rate_new();
 }
 

@@ -2,10 +2,13 @@
 /* Life of an exchange: start, end, deadlines. */
 #include "router/exchange.h"
 
+#include "router/core/crowd.h"
 #include "router/core/http_head.h"
+#include "router/firewall.h"
 #include "router/gate.h"
 #include "router/gzip.h"
 #include "router/h2.h"
+#include "router/sock.h"
 
 #include "lib/base/clock.h"
 
@@ -35,6 +38,9 @@ static void release_buffers(struct exchange *x)
 {
     struct bufpool *pool = &x->worker->pool;
 
+    send_drop(&x->worker->sends, &x->unit_send);
+    send_drop(&x->worker->sends, &x->client_send);
+    exchange_drop_body(x);
     bytes_release(pool, &x->to_unit);
     bytes_release(pool, &x->to_client);
     bytes_release(pool, &x->head);
@@ -45,6 +51,7 @@ static void release_buffers(struct exchange *x)
     if (x->gzip) {
         gzip_end(x);
     }
+    firewall_check_free(DEIS_TAKE(x->check));
 }
 
 void exchange_free(struct exchange *x)
@@ -164,14 +171,6 @@ static bool is_too_plain(const struct exchange *x)
     return x->app->settings ? gate_enforces_https(x->app->settings, h->enforce) : h->enforce;
 }
 
-/* A WebSocket, be it one of HTTP/2, is an upgrade of HTTP/1.1, which not all units speak. Other
- * upgrades are offers, which need not be taken (RFC 9110 section 7.8). */
-static bool is_beyond_units(const struct exchange *x, const struct deis_h1_head *head)
-{
-    return x->upgrade && x->app->settings && x->app->settings->r.h2c &&
-           deis_h1_has_token(head, "upgrade", "websocket");
-}
-
 uint64_t exchange_body_max(const struct exchange *x)
 {
     const struct route_settings *s = x->app->settings;
@@ -236,11 +235,11 @@ void exchange_start(struct exchange *x, size_t head_len)
         exchange_redirect(x, name);
     } else if (deis_str_eq_cstr(head->method, "TRACE")) {
         (void)exchange_fail(x, PAGE_METHOD);
-    } else if (is_beyond_units(x, head)) {
-        (void)exchange_fail(x, PAGE_NOT_IMPLEMENTED);
     } else if (x->framing == DEIS_H1_LENGTH && x->length > exchange_body_max(x)) {
         x->json = http_wants_json(head);
         (void)exchange_fail(x, PAGE_TOO_LARGE);
+    } else if (gate_is_examined(x)) {
+        exchange_examine(x);
     } else {
         (void)exchange_dispatch(x);
     }
@@ -275,6 +274,7 @@ void exchange_client_gone(struct exchange *x)
 void exchange_drop_up(struct exchange *x, bool keep)
 {
     if (x->up) {
+        send_drop(&x->worker->sends, &x->unit_send);
         x->up->exchange = NULL;
         if (keep) {
             upstream_keep(x->up, x->keep_s);
@@ -336,6 +336,7 @@ static void exchange_log(struct exchange *x)
         .protocol = x->from.https || x->client->https ? "https" : "http",
         .connect_us = connected - x->start_us,
         .service_us = now_us - connected,
+        .rules = x->page == PAGE_BLOCKED ? firewall_check_rules(x->check) : NULL,
         .bytes = x->bytes_out,
         .status = x->status > 0 ? x->status : p->status,
     };
@@ -346,6 +347,7 @@ void exchange_uncount(struct exchange *x)
 {
     struct route_stats *s = x->app->stats;
 
+    crowd_leave(x->seat);
     if (!x->tunnel) {
         atomic_fetch_sub_explicit(&s->in_flight, 1, memory_order_relaxed);
     }
@@ -359,6 +361,7 @@ void exchange_end(struct exchange *x, enum client_end end)
     if (x->writable_set) {
         event_del(&x->client_writable);
     }
+    send_drop(&x->worker->sends, &x->client_send);
     exchange_drop_up(x, false);
     exchange_log(x);
     exchange_drop_endpoint(x);
@@ -410,27 +413,66 @@ static enum wait awaited(const struct exchange *x)
         return WAIT_CLIENT;
     }
     if (x->tunnel) {
-        return WAIT_STREAM;
+        return exchange_holds_request(x) ? WAIT_UNIT : WAIT_STREAM;
     }
     if (x->up && !x->up->connected) {
         return WAIT_CONNECT;
     }
-    if (!x->request_done && x->to_unit.len == 0 && x->body_pipe.held == 0 && !x->head_out &&
-        !exchange_is_call(x)) {
+    if (!x->request_done && !exchange_holds_request(x) && !x->head_out && !exchange_is_call(x) &&
+        !x->check_run) {
         return WAIT_BODY;
     }
-    return WAIT_ANSWER;
+    return x->client->reading ? WAIT_ANSWER : WAIT_UNIT;
+}
+
+/* What the app says; 0: nothing. */
+static uint64_t own_wait_ms(const struct exchange *x, enum wait wait)
+{
+    return x->app && x->app->settings ? gate_wait_ms(x, wait) : 0;
+}
+
+static void wait_for(struct exchange *x, enum wait wait)
+{
+    uint64_t own_ms = own_wait_ms(x, wait == WAIT_UNIT && !x->tunnel ? WAIT_ANSWER : wait);
+
+    if (wait == WAIT_UNIT && own_ms > x->worker->waits[WAIT_UNIT].ms) {
+        own_ms = 0;
+    }
+    worker_wait_for(x->worker, wait, own_ms, &x->client->deadline);
 }
 
 void exchange_wait(struct exchange *x)
 {
-    enum wait wait = awaited(x);
-    uint64_t own_ms = x->app && x->app->settings ? gate_wait_ms(x, wait) : 0;
+    x->wait_us = x->worker->now_us;
+    wait_for(x, awaited(x));
+}
 
-    worker_wait_for(x->worker, wait, own_ms, &x->client->deadline);
+/* The unit takes no more of the request, for less than it may. */
+static bool may_wait_on(const struct exchange *x)
+{
+    const struct worker *w = x->worker;
+    enum wait silence = x->tunnel ? WAIT_STREAM : WAIT_ANSWER;
+    uint64_t own_ms = own_wait_ms(x, silence);
+    uint64_t ms = own_ms > 0 ? own_ms : w->waits[silence].ms;
+
+    return w->now_us - x->wait_us < ms * 1000;
 }
 
 void exchange_on_deadline(struct exchange *x)
+{
+    bool is_unread = awaited(x) == WAIT_UNIT;
+
+    if (is_unread && sock_is_ended(x->client->fd)) {
+        exchange_client_gone(x);
+    } else if (is_unread && may_wait_on(x)) {
+        upstream_allow_pause(x->up);
+        wait_for(x, WAIT_UNIT);
+    } else {
+        exchange_time_out(x);
+    }
+}
+
+void exchange_time_out(struct exchange *x)
 {
     if (x->tunnel) {
         exchange_end(x, CLIENT_RESET);
@@ -447,10 +489,14 @@ void exchange_on_deadline(struct exchange *x)
     case WAIT_IDLE:
     case WAIT_HEAD:
     case WAIT_ANSWER:
+    case WAIT_UNIT:
     case WAIT_LINGER:
     case WAIT_STREAM:
     case WAIT_UPSTREAM:
     case WAIT_TUNNEL:
-    case WAIT_COUNT: (void)exchange_fail(x, PAGE_ANSWER_TIMEOUT); break;
+    case WAIT_TUNNEL_UNIT:
+    case WAIT_COUNT:
+        (void)exchange_fail(x, x->check_run ? PAGE_UNEXAMINED : PAGE_ANSWER_TIMEOUT);
+        break;
     }
 }

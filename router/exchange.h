@@ -5,18 +5,22 @@
  * Buffers: the head and the body bytes that came with it stay in `in` until the end, so that the
  * request can be sent again; later body bytes pass through the worker's scratch. What a socket does
  * not take is held in to_unit or to_client, and the other side is not read until it is gone: one
- * read at most is held per direction. thread: worker
+ * read at most is held per direction. A body that the firewall looks into gathers in body, from
+ * where it goes on as if it were read then. thread: worker
  */
 #ifndef DEIS_ROUTER_EXCHANGE_H
 #define DEIS_ROUTER_EXCHANGE_H
 
 #include "router/client.h"
+#include "router/core/body_kind.h"
 #include "router/core/forwarded.h"
 #include "router/core/pages.h"
 #include "router/upstream.h"
 
 #include <sys/uio.h>
 
+struct exchange_check;
+struct firewall_check;
 struct gzip;
 
 enum { EXCHANGE_ATTEMPTS = 4 };
@@ -65,12 +69,24 @@ struct exchange {
     uint64_t retry_after_s;        /* for a page of ours; 0: none */
     bool request_done;             /* all of it was read */
     struct bytes request_trailers; /* as lines */
-    bool held;                     /* all that was read of it is still in in */
+    bool held;                     /* all that was read of it is still in in, or body */
     bool slow_unit;                /* it did not take all at once: the pace is not the client's */
 
+    /* the firewall */
+    struct firewall_check *check; /* of a request that is examined, or was blocked; else NULL */
+    struct exchange_check
+        *check_run; /* a check is at work elsewhere, with check and body; or NULL */
+    enum body_kind body_kind;
+    bool examined;     /* it took a while, perhaps */
+    bool examining;    /* body is gathered, or checked: no unit is asked yet */
+    bool has_body;     /* its body, or the start of it, stands in body, not in in */
+    bool whole;        /* all of it does */
+    struct bytes body; /* decoded; handed to the unit up to off */
+
     /* the unit */
-    struct route_app *app; /* one ref */
-    bool turned_away;      /* by its settings: no longer counted at the app */
+    struct route_app *app;  /* one ref */
+    bool turned_away;       /* by its settings: no longer counted at the app */
+    _Atomic uint64_t *seat; /* counts it for its address at the app; or NULL */
     struct route_endpoint *endpoint;
     struct route_wish wish;
     bool counted; /* in flight at the endpoint; else one ref */
@@ -83,6 +99,7 @@ struct exchange {
     bool sent;   /* bytes went to up */
     bool broken; /* up takes no more bytes */
     struct bytes to_unit;
+    struct send_op unit_send; /* of to_unit */
     struct splicer body_pipe; /* a large body goes through it */
 
     /* the answer */
@@ -92,7 +109,8 @@ struct exchange {
     bool head_out; /* its head went to the client */
     bool answer_done;
     bool reusable; /* up may be kept */
-    bool tunnel;   /* a WebSocket over HTTP/2: both bodies are bytes as they come */
+    bool tunnel; /* a WebSocket, of HTTP/2 on one side at least: both bodies are bytes as they come
+                  */
     unsigned keep_s;
     int status;
     enum deis_h1_framing answer_framing;
@@ -102,12 +120,14 @@ struct exchange {
     unsigned interim;  /* 1xx answers passed on */
     struct gzip *gzip; /* compresses its body; NULL: it is not */
     struct bytes to_client;
+    struct send_op client_send; /* of to_client */
     struct splicer answer_pipe;
     struct bytes trailers; /* of the answer, as lines */
     uint64_t bytes_out;    /* of the body */
     enum page page;        /* what went wrong */
 
     uint64_t start_us;
+    uint64_t wait_us;    /* moment since which it waits for what it waits for */
     uint64_t start_ms;   /* the same on the wall's clock */
     uint64_t connect_us; /* moment when the unit's connection stood; 0 = not yet */
     uint64_t first_us;   /* moment of the answer's head */
@@ -118,6 +138,24 @@ struct exchange {
 static inline bool exchange_is_call(const struct exchange *x)
 {
     return x->up && x->up->h2;
+}
+
+/* Does the unit not take what it is sent of the request? */
+static inline bool exchange_holds_request(const struct exchange *x)
+{
+    return x->to_unit.len > 0 || x->body_pipe.held > 0;
+}
+
+/* Is it the unit's turn to take the request, not to answer? */
+static inline bool exchange_is_sending(const struct exchange *x)
+{
+    return exchange_holds_request(x) && !x->head_out && !exchange_is_call(x);
+}
+
+/* Is more of the held body to be handed on? */
+static inline bool exchange_has_piece(const struct exchange *x)
+{
+    return x->body.off < x->body.len && !x->examining;
 }
 
 struct exchange *exchange_new(struct client *c);
@@ -139,12 +177,30 @@ void exchange_on_client_drained(struct exchange *x);
 void exchange_on_unit_readable(struct exchange *x);
 void exchange_on_unit_writable(struct exchange *x);
 void exchange_on_deadline(struct exchange *x);
+/* What it waits for has not come in time, or it has to make room for others. */
+void exchange_time_out(struct exchange *x);
 
 /* --- between the files of the exchange. Those that return bool: false = the exchange is over. ---
  */
 
+/* Let the firewall look at it, then dispatch or answer it. worker->request is the head. */
+void exchange_examine(struct exchange *x);
+/* The client has sent more of a body that is examined. */
+void exchange_hold_body(struct exchange *x);
+/* The next bytes of the held body; there until it is released. */
+struct deis_str exchange_take_piece(struct exchange *x);
+/* Bytes of buffers with a body that waits for a check, or for the unit to take it. */
+size_t exchange_waiting_body(const struct exchange *x);
+/* Let go of what the firewall examines. */
+void exchange_drop_body(struct exchange *x);
+/* Let go of a held body that was sent and can't be sent again. */
+void exchange_settle_body(struct exchange *x);
+/* The client has sent more of its body. False: too slowly, and the exchange is over. */
+bool exchange_body_comes(struct exchange *x);
 /* Choose a unit and send it what there is of the request. */
 bool exchange_dispatch(struct exchange *x);
+/* To the same unit, which takes the request only now. */
+void exchange_send_again(struct exchange *x);
 /* The unit failed: try another one if that is safe, or answer with this page. */
 bool exchange_unit_failed(struct exchange *x, enum page page);
 /* Is it a load balancer that checks the router, by a host name which is no app's? Then it is
@@ -164,6 +220,10 @@ ssize_t exchange_write(struct worker *w, int fd, const struct iovec *iov, int co
 size_t exchange_answer_room(const struct exchange *x);
 /* Send to the client, or hold what it does not take. */
 bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count);
+/* The same with the last bytes of an answer: they may leave together with what others send. */
+bool exchange_end_to_client(struct exchange *x, const struct iovec *iov, int count);
+/* Is it worth queuing for what else this turn sends? */
+bool exchange_may_queue(const struct exchange *x, const struct iovec *iov, int count);
 /* Send to the unit, or hold what it does not take. */
 bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count);
 /* The answer is complete: let go of the unit, and of the client when it has got all. */
@@ -188,8 +248,8 @@ void exchange_splice_body(struct exchange *x);
 void exchange_await_client(struct exchange *x);
 /* Bytes that the body may have. */
 uint64_t exchange_body_max(const struct exchange *x);
-/* To a stream: a 101, or another answer that would grant the upgrade which it asked for. rest: what
- * the unit sent behind it. */
+/* Where a side speaks HTTP/2: a 101, or (to a stream) another answer that would grant the upgrade
+ * which it asked for. rest: what the unit sent behind it. */
 bool exchange_answer_upgrade(struct exchange *x, char *rest, size_t rest_len);
 /* Copy what the log line needs of the head to a place of its own, yours, where the views point from
  * now on. */

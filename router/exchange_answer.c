@@ -65,18 +65,22 @@ static bool forward_answer(struct exchange *x, size_t head_len, char *data, size
     if (done && !x->keep_alive) {
         client_last_write(x->client);
     }
-    if (count > 0 && !exchange_to_client(x, iov, count)) {
+    if (count > 0 &&
+        !(done ? exchange_end_to_client(x, iov, count) : exchange_to_client(x, iov, count))) {
         return false;
     }
     return done ? exchange_answer_done(x) : true;
 }
 
-/* HTTP/2 says itself where an answer ends, with a length or without. */
+/* Between two sides of HTTP/2: it says itself where an answer ends, with a length or without. */
 static void set_h2_framing(struct exchange *x, struct deis_h1_head *head)
 {
+    if (!x->client->stream) {
+        return; /* without a length the end has to be told, also when it is here already */
+    }
     if (head->framing == DEIS_H1_UNTIL_CLOSE && unit_h2_is_bodyless(x->up->h2)) {
         head->framing = DEIS_H1_NO_BODY;
-    } else if (head->framing == DEIS_H1_LENGTH && x->client->stream) {
+    } else if (head->framing == DEIS_H1_LENGTH) {
         head->framing = DEIS_H1_UNTIL_CLOSE; /* trailers may follow */
     }
 }
@@ -197,7 +201,7 @@ static void take_heads(struct exchange *x, char *data, size_t len)
         x->head_scanned = 0;
         data += used;
         len -= used;
-        if (w->answer.status == 101 && !x->client->stream) {
+        if (w->answer.status == 101 && !x->client->stream && !x->up->h2) {
             (void)start_tunnel(x, data, len);
             return;
         }
@@ -244,6 +248,9 @@ static void read_heads(struct exchange *x)
     }
     ssize_t n = upstream_recv(x->up, data + x->head.len, room);
     if (n < 0 && sock_would_block()) {
+        if (x->up->h2 && unit_h2_is_due(x->up->h2)) {
+            exchange_send_again(x);
+        }
         return;
     }
     if (n <= 0) {
@@ -308,7 +315,7 @@ static void read_body(struct exchange *x)
     }
     if (n <= 0) {
         if (n == 0 && x->answer_framing == DEIS_H1_UNTIL_CLOSE) {
-            if (x->up->h2) {
+            if (x->up->h2 && !x->tunnel) {
                 x->trailers = unit_h2_take_trailers(x->up->h2);
             }
             /* As if it were a body of known length that ends here. */
@@ -327,7 +334,9 @@ static void read_body(struct exchange *x)
 void exchange_on_unit_readable(struct exchange *x)
 {
     if (exchange_holds_answer(x)) {
-        upstream_read_enable(x->up, false);
+        if (!x->up->h2 || !unit_h2_read_on(x->up->h2)) {
+            upstream_read_enable(x->up, false);
+        }
     } else if (x->head_out) {
         read_body(x);
     } else {

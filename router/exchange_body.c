@@ -49,16 +49,21 @@ static bool send_chunk(struct exchange *x, char *data, size_t len)
     struct iovec iov[CHUNK_IOV];
     char line[CHUNK_LINE];
 
-    x->body_bytes += len;
-    if (x->body_bytes > exchange_body_max(x)) {
-        return exchange_fail(x, PAGE_TOO_LARGE);
-    }
     if (x->up && x->up->h2) {
         iov[0] = (struct iovec){ data, len };
         return exchange_to_unit(x, iov, 1);
     }
     int count = exchange_chunk(iov, line, data, len, x->request_done);
     return count == 0 || exchange_to_unit(x, iov, count);
+}
+
+static bool forward_piece(struct exchange *x, char *data, size_t len)
+{
+    x->body_bytes += len;
+    if (x->body_bytes > exchange_body_max(x)) {
+        return exchange_fail(x, PAGE_TOO_LARGE);
+    }
+    return send_chunk(x, data, len);
 }
 
 static bool forward_chunked(struct exchange *x, char *data, size_t len)
@@ -80,7 +85,7 @@ static bool forward_chunked(struct exchange *x, char *data, size_t len)
             x->keep_alive = false;
         }
     }
-    return send_chunk(x, data, len);
+    return forward_piece(x, data, len);
 }
 
 static bool forward_length(struct exchange *x, char *data, size_t len)
@@ -93,13 +98,22 @@ static bool forward_length(struct exchange *x, char *data, size_t len)
     return exchange_to_unit(x, &iov, 1);
 }
 
+/* Bytes that are passed on are not kept: the request can't be sent again. */
+static void forget_read(struct exchange *x)
+{
+    x->held = false;
+    bytes_release(&x->worker->pool, &x->body);
+}
+
 void exchange_splice_body(struct exchange *x)
 {
     uint64_t before = x->left;
     uint64_t moved = 0;
     enum splicer_result r = splicer_move(&x->body_pipe, x->client->fd, x->up->fd, &x->left, &moved);
 
-    x->held = x->held && x->left == before;
+    if (x->left < before) {
+        forget_read(x);
+    }
     x->body_bytes += before - x->left;
     switch (r) {
     case SPLICER_MOVED:
@@ -148,7 +162,7 @@ static bool forward_body(struct exchange *x, char *data, size_t len)
     }
     switch (x->framing) {
     case DEIS_H1_CHUNKED: return forward_chunked(x, data, len);
-    case DEIS_H1_UNTIL_CLOSE: x->request_done = len == 0; return send_chunk(x, data, len);
+    case DEIS_H1_UNTIL_CLOSE: x->request_done = len == 0; return forward_piece(x, data, len);
     case DEIS_H1_NO_BODY:
     case DEIS_H1_LENGTH: break;
     }
@@ -164,19 +178,48 @@ static bool is_trickle(const struct exchange *x)
            edge_policy_is_trickle(w->policy, x->body_bytes, w->now_us - x->body_since_us);
 }
 
+bool exchange_body_comes(struct exchange *x)
+{
+    if (x->body_since_us == 0) {
+        x->body_since_us = x->worker->now_us; /* it may have waited for a 100 Continue until now */
+        return true;
+    }
+    return !is_trickle(x) || exchange_fail(x, PAGE_REQUEST_TIMEOUT);
+}
+
+/* More of a body that was held. */
+static void feed(struct exchange *x)
+{
+    struct deis_str piece = exchange_take_piece(x);
+    struct iovec iov = { (char *)(uintptr_t)piece.ptr, piece.len };
+
+    if (x->framing == DEIS_H1_LENGTH ? !exchange_to_unit(x, &iov, 1)
+                                     : !send_chunk(x, iov.iov_base, piece.len)) {
+        return;
+    }
+    exchange_settle_body(x);
+    if (!x->request_done && !exchange_holds_request(x)) {
+        client_read_enable(x->client, true); /* for the next piece, or what a stream has */
+    }
+    if (!x->answer_done && !exchange_holds_answer(x)) {
+        exchange_wait(x);
+    }
+}
+
 static void read_body(struct exchange *x)
 {
     struct worker *w = x->worker;
     size_t max = WORKER_SCRATCH;
 
-    if (x->body_since_us == 0) {
-        x->body_since_us = w->now_us; /* it may have waited for a 100 Continue until now */
-    } else if (is_trickle(x)) {
-        (void)exchange_fail(x, PAGE_REQUEST_TIMEOUT);
+    if (exchange_holds_request(x)) {
+        client_read_enable(x->client, false);
         return;
     }
-    if (x->to_unit.len > 0 || x->body_pipe.held > 0) {
-        client_read_enable(x->client, false);
+    if (exchange_has_piece(x)) {
+        feed(x);
+        return;
+    }
+    if (!exchange_body_comes(x)) {
         return;
     }
     if (may_splice(x)) {
@@ -197,7 +240,9 @@ static void read_body(struct exchange *x)
     if (x->answer_done) {
         return; /* dropped: the connection is closed when the client has the answer */
     }
-    x->held = x->held && n == 0; /* the end of a stream can be read again */
+    if (n > 0) { /* the end of a stream can be read again */
+        forget_read(x);
+    }
     if (forward_body(x, w->scratch, (size_t)n) && !x->answer_done && !exchange_holds_answer(x)) {
         exchange_wait(x);
     }
@@ -222,8 +267,12 @@ static void read_ahead(struct exchange *x)
 
 void exchange_on_client_readable(struct exchange *x)
 {
-    if (!x->request_done) {
+    if (x->examining) {
+        exchange_hold_body(x);
+    } else if (!x->request_done) {
         read_body(x);
+    } else if (x->tunnel) {
+        client_read_enable(x->client, false); /* its end has come */
     } else if (!x->client->stream) {
         read_ahead(x);
     }
@@ -240,6 +289,26 @@ void exchange_on_client_drained(struct exchange *x)
         upstream_read_enable(x->up, true);
     }
     exchange_wait(x);
+}
+
+/* What became of the bytes held for the client; it did not just block. */
+static void sent_to_client(struct exchange *x, ssize_t n)
+{
+    struct bytes *b = &x->to_client;
+
+    if (n < 0) {
+        exchange_client_gone(x);
+        return;
+    }
+    b->off += (uint32_t)n;
+    if (b->off < b->len) {
+        exchange_wait(x);
+        return;
+    }
+    if (x->writable_set) {
+        event_del(&x->client_writable);
+    }
+    exchange_on_client_drained(x);
 }
 
 static void flush_client(struct exchange *x)
@@ -259,20 +328,9 @@ static void flush_client(struct exchange *x)
     }
     ssize_t n = client_send(x->client, b->data + b->off, b->len - b->off);
 
-    if (n < 0 && sock_would_block()) {
-        return;
+    if (n >= 0 || !sock_would_block()) {
+        sent_to_client(x, n);
     }
-    if (n < 0) {
-        exchange_client_gone(x);
-        return;
-    }
-    b->off += (uint32_t)n;
-    if (b->off < b->len) {
-        exchange_wait(x);
-        return;
-    }
-    event_del(&x->client_writable);
-    exchange_on_client_drained(x);
 }
 
 static void on_client_writable(evutil_socket_t fd, short what, void *arg)
@@ -291,7 +349,7 @@ void exchange_await_client(struct exchange *x)
         x->writable_set = true;
     }
     event_add(&x->client_writable, NULL);
-    if (x->up) {
+    if (x->up && !x->up->h2) {
         upstream_read_enable(x->up, false);
     }
 }
@@ -351,5 +409,45 @@ bool exchange_to_client(struct exchange *x, const struct iovec *iov, int count)
     if (x->to_client.len > 0) {
         exchange_await_client(x);
     }
+    return true;
+}
+
+bool exchange_may_queue(const struct exchange *x, const struct iovec *iov, int count)
+{
+    size_t total = 0;
+
+    for (int i = 0; i < count; i++) {
+        total += iov[i].iov_len;
+    }
+    return total <= SEND_BATCH_MESSAGE_MAX && send_batch_is_open(&x->worker->sends);
+}
+
+static void on_sent(struct send_op *op, ssize_t n)
+{
+    struct exchange *x = DEIS_OWNER(op, struct exchange, client_send);
+    bool blocked = n < 0 && sock_would_block();
+
+    if (blocked || (n >= 0 && (size_t)n < op->len)) {
+        exchange_await_client(x);
+    }
+    if (!blocked) {
+        sent_to_client(x, n);
+    }
+}
+
+bool exchange_end_to_client(struct exchange *x, const struct iovec *iov, int count)
+{
+    struct bytes *b = &x->to_client;
+    const struct client *c = x->client;
+
+    if (!c->direct || c->last || b->len > 0 || !exchange_may_queue(x, iov, count)) {
+        return exchange_to_client(x, iov, count);
+    }
+    if (!bytes_add_parts(&x->worker->pool, b, iov, count, 0)) {
+        exchange_client_gone(x);
+        return false;
+    }
+    x->client_send.on_sent = on_sent;
+    send_batch_add(&x->worker->sends, &x->client_send, c->fd, b->data, b->len);
     return true;
 }

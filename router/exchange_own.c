@@ -100,6 +100,8 @@ bool exchange_fail(struct exchange *x, enum page page)
         return false;
     }
     x->page = page;
+    x->request_done = x->request_done || x->whole;
+    exchange_drop_body(x);
     bytes_release(&w->pool, &x->to_unit);
     if (x->head_out) {
         exchange_end(x, x->out == OUT_CLOSE ? CLIENT_RESET : CLIENT_CLOSE);
@@ -107,13 +109,18 @@ bool exchange_fail(struct exchange *x, enum page page)
     }
     x->keep_alive = x->keep_alive && x->request_done && !w->draining;
     struct page_opts opts = {
-        wants_json(x), x->head_only, x->keep_alive, x->minor == 0, x->request_id, DEIS_STR_NONE, 0
+        .json = wants_json(x),
+        .head = x->head_only,
+        .keep_alive = x->keep_alive,
+        .http10 = x->minor == 0,
+        .request_id = x->request_id,
+        .status = gate_status(x, page),
     };
     if (x->app && x->app->settings) {
         gate_page(x, page, &opts);
     }
     size_t len = page_write(w->out, WORKER_OUT, page, &opts, &body);
-    x->status = page_info(page)->status;
+    x->status = opts.status;
     x->bytes_out = body;
     return answer_own(x, len);
 }

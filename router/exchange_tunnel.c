@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A WebSocket that a stream of HTTP/2 asked for (RFC 8441). To the unit it is an upgrade of
- * HTTP/1.1; once that is granted the exchange goes on with two bodies that are bytes as they come.
+ * A WebSocket of which one side at least is a stream of HTTP/2 (RFC 8441). To a unit of HTTP/1.1 it
+ * is an upgrade; once that is granted the exchange goes on with two bodies that are bytes as they
+ * come.
  */
+#include "router/core/http_head.h"
 #include "router/core/websocket.h"
 #include "router/exchange.h"
 #include "router/h2.h"
@@ -28,25 +30,24 @@ char *exchange_move_texts(struct exchange *x)
     return text;
 }
 
-/* It may last for days: the buffer of its head is for others. */
-static void release_head(struct exchange *x)
+/* It may last for days: the buffer of its head is for others. Returns what came behind the head,
+ * from off on; yours. */
+static struct bytes release_head(struct exchange *x)
 {
+    struct bytes early = x->in;
+
+    early.off = x->taken;
     x->text = exchange_move_texts(x);
+    x->in = (struct bytes){ NULL, 0, 0, 0 };
     x->head_len = 0;
     x->taken = 0;
-    bytes_release(&x->worker->pool, &x->in);
+    return early;
 }
 
-bool exchange_answer_upgrade(struct exchange *x, char *rest, size_t rest_len)
+static void begin(struct exchange *x)
 {
     struct worker *w = x->worker;
-    struct iovec iov = { rest, rest_len };
 
-    exchange_parse_again(x);
-    if (!x->upgrade || w->answer.status != 101 || x->to_unit.len > 0 ||
-        !websocket_is_accepted(&w->request, &w->answer)) {
-        return exchange_fail(x, PAGE_BAD_ANSWER);
-    }
     route_endpoint_good(x->endpoint);
     atomic_fetch_sub_explicit(&x->app->stats->in_flight, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&w->counters.tunnels, 1, memory_order_relaxed);
@@ -58,13 +59,44 @@ bool exchange_answer_upgrade(struct exchange *x, char *rest, size_t rest_len)
     x->request_done = false;
     x->framing = DEIS_H1_UNTIL_CLOSE;
     x->answer_framing = DEIS_H1_UNTIL_CLOSE;
-    x->out = OUT_STREAM;
+    x->out = x->client->stream ? OUT_STREAM : OUT_CLOSE;
     x->head_out = true;
-    release_head(x);
-    h2_stream_accept(x->client->stream, &w->answer);
+}
+
+/* Tell the client; rest: the first bytes of the unit's. */
+static bool grant(struct exchange *x, char *rest, size_t rest_len)
+{
+    struct http_answer answer = { .upgrade = true, .keep_alive = true, .client_minor = x->minor };
+    struct worker *w = x->worker;
+    struct iovec iov[2] = { { w->out, 0 }, { rest, rest_len } };
+
     client_read_enable(x->client, true);
     x->bytes_out += rest_len;
-    return rest_len == 0 || exchange_to_client(x, &iov, 1);
+    if (x->client->stream) {
+        h2_stream_accept(x->client->stream, &w->answer);
+        return rest_len == 0 || exchange_to_client(x, iov + 1, 1);
+    }
+    iov[0].iov_len = http_head_write_answer(w->out, WORKER_OUT, &w->answer, &answer);
+    return exchange_to_client(x, iov, rest_len > 0 ? 2 : 1);
+}
+
+bool exchange_answer_upgrade(struct exchange *x, char *rest, size_t rest_len)
+{
+    struct worker *w = x->worker;
+
+    exchange_parse_again(x);
+    if (!x->upgrade || w->answer.status != 101 || x->to_unit.len > 0 ||
+        !websocket_is_accepted(&w->request, &w->answer)) {
+        return exchange_fail(x, PAGE_BAD_ANSWER);
+    }
+    begin(x);
+    struct bytes early = release_head(x);
+    bool on = grant(x, rest, rest_len);
+    if (on && early.len > early.off) {
+        on = exchange_forward_tunnel(x, early.data + early.off, early.len - early.off);
+    }
+    bytes_release(&w->pool, &early);
+    return on;
 }
 
 bool exchange_forward_tunnel(struct exchange *x, char *data, size_t len)
@@ -73,7 +105,7 @@ bool exchange_forward_tunnel(struct exchange *x, char *data, size_t len)
 
     x->body_bytes += len;
     x->request_done = len == 0;
-    if (len > 0) {
+    if (len > 0 || (x->up && x->up->h2)) {
         return exchange_to_unit(x, &iov, 1);
     }
     if (x->up) {

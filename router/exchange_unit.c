@@ -28,12 +28,12 @@ static void set_connected(struct exchange *x)
     }
 }
 
-/* The table may have changed since the last attempt: look again. */
+/* The table may have changed since the last attempt, or while this was examined: look again. */
 static struct route_app *current_app(struct exchange *x)
 {
     char host[ROUTE_HOST_MAX + 1];
 
-    if (x->attempts > 0) {
+    if (x->attempts > 0 || x->examined) {
         struct deis_str name = { host, route_host_normalise(x->host, host) };
         struct route_app *app = route_table_find(x->worker->table, name);
         if (app && app != x->app && app->stats == x->app->stats) {
@@ -90,6 +90,27 @@ static ptrdiff_t write_unchunked(struct exchange *x, char *out)
     return r == DEIS_H1_BAD ? -1 : (ptrdiff_t)len;
 }
 
+/* The same of a body that was held: its first bytes. */
+static size_t write_held(struct exchange *x, char *out)
+{
+    bool plain = x->framing == DEIS_H1_LENGTH || x->up->h2;
+    struct iovec iov[CHUNK_IOV];
+    char line[CHUNK_LINE];
+    char *p = out;
+
+    x->body.off = 0;
+    struct deis_str piece = exchange_take_piece(x);
+    iov[0] = (struct iovec){ (char *)(uintptr_t)piece.ptr, piece.len };
+    int count = plain ? piece.len > 0
+                      : exchange_chunk(iov, line, iov->iov_base, piece.len, x->request_done);
+    for (int i = 0; i < count; i++) {
+        memcpy(p, iov[i].iov_base, iov[i].iov_len);
+        p += iov[i].iov_len;
+    }
+    x->body_bytes = x->body.len;
+    return (size_t)(p - out);
+}
+
 /* What there is of the request, written anew to worker->out; its length, -1 when its body is bad.
  */
 static ptrdiff_t write_request(struct exchange *x, size_t *ret_head)
@@ -104,6 +125,9 @@ static ptrdiff_t write_request(struct exchange *x, size_t *ret_head)
         x->upgrade,
         http_clock_text(&w->clock, x->start_ms),
     };
+    if (x->has_body) {
+        w->request.expect_continue = false; /* the client was told, or did not wait */
+    }
     size_t len = http_head_write_request(w->out, WORKER_OUT, &w->request, &forward);
     uint64_t there = x->in.len - x->head_len;
 
@@ -111,6 +135,9 @@ static ptrdiff_t write_request(struct exchange *x, size_t *ret_head)
     x->body_bytes = 0;
     x->taken = x->head_len;
     x->request_done = x->framing == DEIS_H1_NO_BODY;
+    if (x->has_body) {
+        return (ptrdiff_t)(len + write_held(x, w->out + len));
+    }
     if (x->framing == DEIS_H1_LENGTH) {
         uint32_t take = (uint32_t)(there < x->length ? there : x->length);
         memcpy(w->out + len, x->in.data + x->head_len, take);
@@ -183,8 +210,12 @@ static bool start_h2(struct exchange *x, size_t head_len, size_t len, bool trail
                               &status, NULL) != DEIS_H1_DONE) {
         return exchange_fail(x, page_of_status(status)); /* more fields than fit, with ours */
     }
-    if (!unit_h2_request(x->up->h2, &w->request, trailers)) {
-        return exchange_unit_failed(x, PAGE_NO_ANSWER);
+    switch (unit_h2_request(x->up->h2, &w->request, trailers)) {
+    case UNIT_H2_BEGUN:
+    case UNIT_H2_LATER: break;
+    case UNIT_H2_CANNOT: return exchange_fail(x, PAGE_NOT_IMPLEMENTED);
+    case UNIT_H2_NO_REQUEST: return exchange_fail(x, PAGE_BAD_REQUEST);
+    case UNIT_H2_FULL: return exchange_unit_failed(x, PAGE_NO_ANSWER);
     }
     if (len > head_len && !bytes_add(&w->pool, &x->to_unit, w->out + head_len, len - head_len)) {
         return exchange_fail(x, PAGE_BAD_REQUEST);
@@ -229,14 +260,75 @@ bool exchange_to_unit(struct exchange *x, const struct iovec *iov, int count)
     return true;
 }
 
+static void unit_takes_more(struct exchange *x)
+{
+    event_del(&x->up->writable);
+    exchange_settle_body(x);
+    client_read_enable(x->client, true);
+    exchange_wait(x);
+}
+
+/* What became of the bytes held for the unit; it did not just block. */
+static void sent_to_unit(struct exchange *x, ssize_t n)
+{
+    struct bytes *b = &x->to_unit;
+
+    if (n < 0 && !x->sent) {
+        (void)exchange_unit_failed(x, page_of_errno(errno));
+        return;
+    }
+    if (n < 0) {
+        x->broken = true;
+        b->off = b->len;
+    } else {
+        x->sent = true;
+        set_connected(x);
+        b->off += (uint32_t)n;
+    }
+    if (b->off < b->len) {
+        exchange_wait(x);
+        return;
+    }
+    bytes_release(&x->worker->pool, b);
+    unit_takes_more(x);
+}
+
+static void on_sent(struct send_op *op, ssize_t n)
+{
+    struct exchange *x = DEIS_OWNER(op, struct exchange, unit_send);
+    bool blocked = n < 0 && sock_would_block();
+
+    if (blocked || (n >= 0 && (size_t)n < op->len)) {
+        x->slow_unit = true;
+        event_add(&x->up->writable, NULL);
+    }
+    if (!blocked) {
+        sent_to_unit(x, n);
+    }
+}
+
+/* A small request that is complete: with what else this turn sends. */
+static bool send_whole(struct exchange *x, const struct iovec *iov)
+{
+    struct bytes *b = &x->to_unit;
+
+    if (!x->request_done || !x->up->connected || !exchange_may_queue(x, iov, 1)) {
+        return exchange_to_unit(x, iov, 1);
+    }
+    if (!bytes_add_parts(&x->worker->pool, b, iov, 1, 0)) {
+        return exchange_fail(x, PAGE_BAD_REQUEST);
+    }
+    x->unit_send.on_sent = on_sent;
+    send_batch_add(&x->worker->sends, &x->unit_send, x->up->fd, b->data, b->len);
+    return true;
+}
+
+/* worker->request is the head. */
 static bool send_request(struct exchange *x)
 {
     struct worker *w = x->worker;
     size_t head_len;
 
-    if (x->attempts > 1) {
-        exchange_parse_again(x);
-    }
     bool trailers = x->up->h2 && deis_h1_has_token(&w->request, "te", "trailers");
     ptrdiff_t len = write_request(x, &head_len);
     if (x->body_bytes > exchange_body_max(x)) {
@@ -246,13 +338,20 @@ static bool send_request(struct exchange *x)
         return exchange_fail(x, PAGE_BAD_REQUEST);
     }
     struct iovec iov = { w->out, (size_t)len };
-    if (x->up->h2 ? !start_h2(x, head_len, (size_t)len, trailers) : !exchange_to_unit(x, &iov, 1)) {
+    if (x->up->h2 ? !start_h2(x, head_len, (size_t)len, trailers) : !send_whole(x, &iov)) {
         return false;
     }
+    exchange_settle_body(x);
     /* Read on for the rest of the body, or to see the client leave. */
     client_read_enable(x->client, x->request_done || x->to_unit.len == 0);
     exchange_wait(x);
     return true;
+}
+
+void exchange_send_again(struct exchange *x)
+{
+    exchange_parse_again(x);
+    (void)send_request(x);
 }
 
 static enum page page_without_endpoint(const struct exchange *x, const struct route_app *app)
@@ -307,6 +406,9 @@ bool exchange_dispatch(struct exchange *x)
         x->connect_us = x->start_us;
     }
     x->up->exchange = x;
+    if (x->attempts > 1) {
+        exchange_parse_again(x);
+    }
     return send_request(x);
 }
 
@@ -314,6 +416,7 @@ bool exchange_unit_failed(struct exchange *x, enum page page)
 {
     uint64_t now_ms = x->worker->now_us / 1000;
     bool connecting = !x->up || !x->up->connected;
+    x->sent = x->sent || send_has_left(&x->unit_send);
     bool refused = exchange_is_call(x) && unit_h2_is_refused(x->up->h2);
     bool safe = connecting || !x->sent || x->idempotent || refused;
 
@@ -363,28 +466,10 @@ void exchange_on_unit_writable(struct exchange *x)
     }
     if (b->len > 0) {
         ssize_t n = sock_send(x->up->fd, b->data + b->off, b->len - b->off);
-        if (n < 0 && sock_would_block()) {
-            return;
+        if (n >= 0 || !sock_would_block()) {
+            sent_to_unit(x, n);
         }
-        if (n < 0 && !x->sent) {
-            (void)exchange_unit_failed(x, page_of_errno(errno));
-            return;
-        }
-        if (n < 0) {
-            x->broken = true;
-            b->off = b->len;
-        } else {
-            x->sent = true;
-            set_connected(x);
-            b->off += (uint32_t)n;
-        }
-        if (b->off < b->len) {
-            exchange_wait(x);
-            return;
-        }
-        bytes_release(&x->worker->pool, b);
+        return;
     }
-    event_del(&x->up->writable);
-    client_read_enable(x->client, true);
-    exchange_wait(x);
+    unit_takes_more(x);
 }

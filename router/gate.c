@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/gate.h"
 
+#include "router/core/crowd.h"
 #include "router/core/http_head.h"
 #include "router/core/http_wish.h"
 #include "router/core/rate.h"
+#include "router/firewall.h"
 
 bool gate_enforces_https(const struct route_settings *s, bool platform)
 {
@@ -22,12 +24,36 @@ struct deis_str gate_hsts(const struct route_settings *s, const struct route_htt
     return on ? deis_str_n(h->hsts, h->hsts_app_len) : DEIS_STR_NONE;
 }
 
+bool gate_is_examined(const struct exchange *x)
+{
+    const struct firewall_place *place = x->worker->opts.firewall;
+    const struct route_settings *s = x->app->settings;
+
+    if (x->app->kind != ROUTE_APP) {
+        return false;
+    }
+    bool on = s && s->r.firewall != DEIS_UNSET ? s->r.firewall == DEIS_YES
+                                               : x->worker->table->firewall.on;
+    return on && (atomic_load_explicit(&place->loaded, memory_order_acquire) ||
+                  atomic_load_explicit(&place->failed, memory_order_relaxed));
+}
+
+struct firewall *gate_firewall(const struct exchange *x)
+{
+    return atomic_load_explicit(&x->worker->opts.firewall->loaded, memory_order_acquire);
+}
+
+int gate_status(const struct exchange *x, enum page page)
+{
+    return page == PAGE_BLOCKED ? x->worker->table->firewall.status : page_info(page)->status;
+}
+
 void gate_page(const struct exchange *x, enum page page, struct page_opts *opts)
 {
     const struct deis_routing *r = &x->app->settings->r;
     const char *own = NULL;
 
-    switch (page_info(page)->status) {
+    switch (gate_status(x, page)) {
     case 403: own = r->pages[DEIS_PAGE_403]; break;
     case 413: own = r->pages[DEIS_PAGE_413]; break;
     case 429: own = r->pages[DEIS_PAGE_429]; break;
@@ -84,6 +110,10 @@ bool gate_pass(struct exchange *x)
     if (x->upgrade && is_beyond(&s->connections, r->connections_max)) {
         return refuse(x, PAGE_CONNECTED);
     }
+    if (r->address_max > 0 &&
+        crowd_enter(s->crowd, &x->from.ip, r->address_max, &x->seat) == CROWD_FULL) {
+        return refuse(x, PAGE_CROWDED);
+    }
     if (r->sticky) {
         x->wish.tag = http_cookie_tag(&x->worker->request);
     }
@@ -95,10 +125,11 @@ bool gate_pass(struct exchange *x)
 
 uint64_t gate_wait_ms(const struct exchange *x, enum wait wait)
 {
-    const struct deis_routing *r = &x->app->settings->r;
+    const struct route_settings *s = x->app->settings;
+    const struct deis_routing *r = &s->r;
 
     if (wait == WAIT_ANSWER) {
-        return r->timeout_ms;
+        return s->send_ms > 0 && exchange_is_sending(x) ? s->send_ms : r->timeout_ms;
     }
     return wait == WAIT_CONNECT ? r->connect_timeout_ms : 0;
 }

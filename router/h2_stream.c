@@ -181,6 +181,12 @@ static bool has_input(const struct h2_stream *s)
     return s->body.len > s->body.off || s->ended;
 }
 
+/* Is there anything for the exchange to read, or to go on with? */
+static bool has_work(const struct h2_stream *s)
+{
+    return has_input(s) || exchange_has_piece(s->side.exchange);
+}
+
 ssize_t h2_stream_recv(struct h2_stream *s, void *data, size_t len)
 {
     size_t there = s->body.len - s->body.off;
@@ -203,7 +209,7 @@ ssize_t h2_stream_recv(struct h2_stream *s, void *data, size_t len)
 void h2_stream_read_enable(struct h2_stream *s, bool enable)
 {
     s->side.reading = enable;
-    if (enable && has_input(s)) {
+    if (enable && has_work(s)) {
         look_after(s);
     }
 }
@@ -274,7 +280,7 @@ void h2_stream_on_due(struct h2_stream *s)
         if (s->head_complete) {
             start(s);
         }
-    } else if (s->side.reading && has_input(s)) {
+    } else if (s->side.reading && has_work(s)) {
         exchange_on_client_readable(s->side.exchange);
     }
 }

@@ -6,6 +6,7 @@
 #include "router/core/route_file.h"
 #include "router/drains.h"
 #include "router/edge.h"
+#include "router/firewall_load.h"
 #include "router/handover.h"
 #include "router/kept.h"
 #include "router/router.h"
@@ -54,20 +55,33 @@ void router_set_policy(const struct router *r, struct route_model *m)
                                        .affinity_arg = s->affinity_arg,
                                        .requests_max = s->app_requests,
                                        .connections_max = s->app_connections,
+                                       .address_max = s->app_address,
                                        .rate_minute = s->app_rate,
                                        .rate_burst = s->app_burst,
                                        .controller_whitelist = s->controller_whitelist,
                                        .controller_connect_ms = s->controller_connect_ms,
-                                       .controller_read_ms = s->controller_read_ms };
+                                       .controller_read_ms = s->controller_read_ms,
+                                       .controller_send_ms = s->controller_send_ms };
     struct deis_gzip gzip;
     struct deis_err err;
 
+    struct route_firewall firewall = { s->firewall, (int)s->firewall_status, s->firewall_body_max };
+
     settings_gzip(s, &gzip);
     route_model_set_limits(m, &limits);
+    route_model_set_firewall(m, &firewall);
     route_model_set_gzip(m, &gzip);
     route_model_set_defaults(m, &defaults, &err);
     if (err.code < 0) {
         deis_warn("setting ignored", KV_ERR(&err));
+    }
+}
+
+/* Who was served unexamined so far may be for a moment more: a new table is not held up. */
+static void want_firewall(const struct router *r, const struct route_table *t)
+{
+    if (t->examines) {
+        firewall_load_want(r->firewall, !r->live || r->table->app_count == 0);
     }
 }
 
@@ -80,6 +94,7 @@ static bool build_table(struct router *r)
     if (!t) {
         return false;
     }
+    want_firewall(r, t);
     route_table_unref(r->table);
     r->table = t;
     r->table_ms = deis_now_ms();
@@ -108,6 +123,7 @@ void router_take_table(struct router *r, struct route_model *m, struct route_tab
 {
     struct route_model *old = r->model;
 
+    want_firewall(r, t);
     r->model = m;
     route_table_unref(r->table);
     r->table = t;
@@ -305,7 +321,7 @@ static unsigned connections_max(const struct router *r)
     uint64_t all = limit.rlim_cur > DESCRIPTORS_FEW
                        ? (limit.rlim_cur - DESCRIPTORS_RESERVED) / 10 * 9
                        : limit.rlim_cur / 4;
-    uint64_t each = all / r->settings.workers;
+    uint64_t each = all / r->workers_wanted;
     uint64_t wanted = r->settings.worker_connections;
     return (unsigned)(wanted > 0 && wanted < each ? wanted : each);
 }
@@ -327,7 +343,7 @@ static int open_access_log(struct router *r, bool *ret_bus, struct deis_err *err
 
 static int start_workers(struct router *r, struct deis_err *err)
 {
-    unsigned count = r->settings.workers;
+    unsigned count = r->workers_wanted;
     bool bus;
     int access_fd = open_access_log(r, &bus, err);
 
@@ -338,8 +354,10 @@ static int start_workers(struct router *r, struct deis_err *err)
         .sockets = &r->sockets,
         .worker_count = count,
         .paused = true,
+        .io_uring = r->settings.io_uring,
         .connections_max = r->connections_max,
         .edge = &r->edge,
+        .firewall = firewall_load_place(r->firewall),
         .buffers_max = (size_t)(r->settings.buffer_memory / count),
         .policy = r->policy,
         .access_fd = access_fd,
@@ -383,8 +401,8 @@ static int open_sockets(struct router *r, struct deis_err *err)
     const struct settings *s = &r->settings;
     const char *ssh = s->routes ? NULL : s->ssh;
 
-    if (sockets_open(&r->sockets, SOCKET_HTTP, s->http, s->workers, err) < 0 ||
-        sockets_open(&r->sockets, SOCKET_HTTPS, s->https, s->workers, err) < 0 ||
+    if (sockets_open(&r->sockets, SOCKET_HTTP, s->http, r->workers_wanted, err) < 0 ||
+        sockets_open(&r->sockets, SOCKET_HTTPS, s->https, r->workers_wanted, err) < 0 ||
         sockets_open(&r->sockets, SOCKET_SSH, ssh, 1, err) < 0) {
         return err->code;
     }
@@ -470,13 +488,17 @@ static int start(struct router *r, struct deis_err *err)
         (r->settings.https && !(r->certs = certs_new(&r->settings, r->keys, r->loop, err)))) {
         return err->code;
     }
-    r->connections_max = connections_max(r);
     edge_init(&r->edge);
-    edge_update(r);
+    r->firewall =
+        firewall_load_new(r->loop, r->settings.firewall_module, r->settings.firewall_rules);
     if (load_routes(r, err) < 0) {
         return err->code;
     }
     err->code = DEIS_OK;
+    /* What was set before is known now, and stays for the life of this process. */
+    r->workers_wanted = settings_workers(&r->settings);
+    r->connections_max = connections_max(r);
+    edge_update(r);
     if (open_sockets(r, err) < 0 || start_workers(r, err) < 0 ||
         (!r->settings.routes && start_etcd_parts(r, err) < 0)) {
         return err->code;
@@ -518,7 +540,9 @@ static void stop_all(struct router *r)
     deis_timer_free(r->stop_timer);
     saved_stop(DEIS_TAKE(r->saved));
     deis_timer_free(r->leave_timer);
+    firewall_load_stop(r->firewall);
     deis_loop_free(r->loop);
+    firewall_load_free(r->firewall);
     route_model_free(r->model);
     route_table_unref(r->table);
     route_registry_free(r->registry);
@@ -541,6 +565,7 @@ int main(int argc, char **argv)
         settings_clear(&r.settings);
         return 2;
     }
+    deis_log_set_level(r.settings.log_level);
     if (start(&r, &err) < 0) {
         deis_error("can't start", KV_ERR(&err));
         return 1;

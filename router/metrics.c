@@ -3,6 +3,7 @@
 
 #include "router/certs.h"
 #include "router/core/metrics_text.h"
+#include "router/firewall_load.h"
 #include "router/ocsp.h"
 #include "router/source.h"
 #include "router/ssh.h"
@@ -46,9 +47,15 @@ static const struct row {
     { "deis_router_gzip_answers_total", "Answers that were to be compressed, by outcome.",
       "outcome", "compressed", OF(gzip_answers) },
     { "deis_router_gzip_answers_total", NULL, "outcome", "no_room", OF(gzip_refused) },
+    { "deis_router_firewall_examined_total", "Requests that the firewall has examined.", NULL, NULL,
+      OF(examined) },
+    { "deis_router_firewall_blocked_total", "Requests that the firewall has blocked.", NULL, NULL,
+      OF(blocked) },
     { "deis_router_requests_total", "Requests whose head was good.", NULL, NULL, OF(requests) },
     { "deis_router_bad_requests_total", "Requests whose head was bad or late.", NULL, NULL,
       OF(bad_requests) },
+    { "deis_router_sends_together_total",
+      "Messages that left with others in one system call (io_uring).", NULL, NULL, OF(together) },
     { "deis_router_retries_total", "Requests sent to another unit after a failure.", NULL, NULL,
       OF(retries) },
     { "deis_router_ejections_total", "Units put aside for a while after failures.", NULL, NULL,
@@ -79,12 +86,13 @@ static void write_counters(const struct router *r, struct deis_buf *b)
 
 static void write_gauges(const struct router *r, struct deis_buf *b)
 {
-    uint64_t connections = 0, tunnels = 0, buffers = 0, dropped = 0;
+    uint64_t connections = 0, tunnels = 0, checks = 0, buffers = 0, dropped = 0;
 
     for (unsigned i = 0; i < r->worker_count; i++) {
         struct worker *w = r->workers[i];
         connections += (uint64_t)atomic_load(&w->counters.connections);
         tunnels += (uint64_t)atomic_load(&w->counters.tunnels);
+        checks += (uint64_t)atomic_load(&w->counters.checks);
         buffers += bufpool_in_use(&w->pool);
         dropped += atomic_load(&w->log.dropped);
     }
@@ -94,6 +102,8 @@ static void write_gauges(const struct router *r, struct deis_buf *b)
                    "Connections of clients that may be open.",
                    (uint64_t)r->connections_max * r->worker_count);
     metrics_single(b, "deis_router_tunnels", "gauge", "Upgraded connections, open now.", tunnels);
+    metrics_single(b, "deis_router_firewall_waiting", "gauge",
+                   "Requests that wait for a long check of the firewall.", checks);
     metrics_single(b, "deis_router_ssh_connections", "gauge", "Connections for SSH, open now.",
                    ssh_count(r->ssh));
     metrics_single(b, "deis_router_ssh_refused_total", "counter",
@@ -102,6 +112,8 @@ static void write_gauges(const struct router *r, struct deis_buf *b)
                    buffers);
     metrics_single(b, "deis_router_buffer_bytes_max", "gauge",
                    "Beyond it lazy clients are let go; 0: never.", r->settings.buffer_memory);
+    metrics_single(b, "deis_router_firewall_loaded", "gauge", "1: the firewall's rules are loaded.",
+                   atomic_load(&firewall_load_place(r->firewall)->loaded) ? 1 : 0);
     metrics_single(b, "deis_router_log_lines_dropped_total", "counter",
                    "Lines of the access log that the logger did not take in time.", dropped);
 }

@@ -17,6 +17,7 @@ struct certs;
 struct deis_keys;
 struct control;
 struct drains;
+struct firewall_load;
 struct handover;
 struct kept;
 struct saved;
@@ -38,9 +39,10 @@ struct router {
     uint64_t table_build_us;   /* how long that took */
     struct worker **workers;
     unsigned worker_count;
-    unsigned ended; /* workers that have drained */
-    bool live;      /* accepts connections */
-    bool leaving;   /* another process does in our place */
+    unsigned workers_wanted; /* known once what is on disk was read */
+    unsigned ended;          /* workers that have drained */
+    bool live;               /* accepts connections */
+    bool leaving;            /* another process does in our place */
     bool stopping;
     unsigned stop_ticks;
     unsigned stop_ticks_max;
@@ -51,6 +53,7 @@ struct router {
     struct certs *certs;    /* NULL: no HTTPS */
     struct kept *kept;      /* NULL with --routes */
     struct route_seen seen; /* known from former lives too */
+    struct firewall_load *firewall;
     struct edge_policy *policy;
     struct edge edge;
     unsigned connections_max; /* of each worker */

@@ -6,8 +6,8 @@
 
 #include "router/router.h"
 
-/* Fill the model from <data>/routes; what is said of etcd goes to ret_seen. DEIS_NOT_FOUND: there is
- * none yet. */
+/* Fill the model from <data>/routes; what is said of etcd goes to ret_seen. DEIS_NOT_FOUND: there
+ * is none yet. */
 int saved_load(const char *data, struct route_model *m, struct route_seen *ret_seen,
                struct deis_err *err) deis_must_check;
 struct saved;

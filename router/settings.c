@@ -2,8 +2,19 @@
 #include "router/settings.h"
 
 #include "router/edge.h"
+#include "router/tls.h"
+
+#include "lib/model/firewall.h"
+#include "lib/model/tls_versions.h"
+#include "lib/net/log.h"
 
 #include <unistd.h>
+
+enum {
+    WORKERS_MAX = 256,
+    RECORD_MIN = 512, /* what a record may be limited to (RFC 5246 section 6.2.1) */
+    RECORD_MAX = 16384,
+};
 
 #define AT(field) offsetof(struct settings, field)
 
@@ -33,19 +44,38 @@ static const struct deis_conf_row rows[] = {
     { "key", NULL, DEIS_CONF_TEXT, AT(key), NULL, 0, "file with the key of --cert" },
     { "ocsp-ca", NULL, DEIS_CONF_TEXT, AT(ocsp_ca), "/etc/ssl/certs/ca-certificates.crt", 0,
       "file with the authorities whose OCSP answers are stapled, '-' for none" },
+    { "ssl-protocols", "sslProtocols", DEIS_CONF_TEXT, AT(ssl_protocols), "TLSv1.2 TLSv1.3",
+      DEIS_CONF_LIVE, "versions of TLS that are offered" },
+    { "ssl-ciphers", "sslCiphers", DEIS_CONF_TEXT, AT(ssl_ciphers), NULL, DEIS_CONF_LIVE,
+      "cipher suites of TLS 1.2 as OpenSSL lists them, the preferred first (default: ECDHE with "
+      "AES-GCM or ChaCha20)" },
+    { "ssl-session-tickets", "sslSessionTickets", DEIS_CONF_BOOL, AT(ssl_tickets), "true",
+      DEIS_CONF_LIVE, "give clients tickets to resume their session with, at any router" },
+    { "ssl-session-timeout", "sslSessionTimeout", DEIS_CONF_MS, AT(ssl_session_ms), "6h",
+      DEIS_CONF_LIVE, "time for which such a ticket is good, 6h at most" },
+    { "ssl-buffer-size", "sslBufferSize", DEIS_CONF_BYTES, AT(ssl_record_max), "16k",
+      DEIS_CONF_LIVE, "bytes of a TLS record, 512 to 16k; small ones can be read sooner" },
     { "ssh", NULL, DEIS_CONF_TEXT, AT(ssh), "0.0.0.0:2222", 0,
       "address for SSH to the builder, '-' for none; with --routes there is none" },
     { "metrics", NULL, DEIS_CONF_TEXT, AT(metrics), "127.0.0.1:9090", 0,
       "private address for /healthz, /metrics and /routes, '-' for none" },
-    { "workers", NULL, DEIS_CONF_U32, AT(workers), "0", 0, "worker threads; 0 = one per core" },
+    { "workers", "workerProcesses", DEIS_CONF_TEXT, AT(workers), "auto", 0,
+      "worker threads; auto or 0 = one per core" },
+    { "error-log-level", "errorLogLevel", DEIS_CONF_TEXT, AT(log_level), NULL, DEIS_CONF_LIVE,
+      "what is logged at least: debug, info, notice, warn, error, crit, alert or emerg; the last "
+      "three as error (default: as DEIS_LOG says)" },
     { "worker-connections", "maxWorkerConnections", DEIS_CONF_U32, AT(worker_connections), "0", 0,
       "client connections of a worker; 0 = as many as descriptors allow" },
+    { "io-uring", "ioUring", DEIS_CONF_BOOL, AT(io_uring), "true", 0,
+      "send small messages together by io_uring, where the kernel and the container allow it" },
     { "body-size", "bodySize", DEIS_CONF_BYTES, AT(body_max), "100m", DEIS_CONF_LIVE,
       "bytes of a request body; more is answered with 413" },
     { "default-timeout", "defaultTimeout", DEIS_CONF_MS, AT(answer_timeout_ms), "1300",
       DEIS_CONF_LIVE, "silence of an app during an answer" },
     { "ssh-timeout", "builder/timeout/tcp", DEIS_CONF_MS, AT(ssh_timeout_ms), "1200", 0,
       "silence on an SSH connection" },
+    { "ssh-connect-timeout", "builder/timeout/connect", DEIS_CONF_MS, AT(ssh_connect_ms), "7s",
+      DEIS_CONF_LIVE, "to connect to a builder, 1 s at least" },
     { "leave-timeout", "leaveTimeout", DEIS_CONF_MS, AT(leave_timeout_ms), "24h", DEIS_CONF_LIVE,
       "time for connections to end after another process took over" },
     { "enforce-whitelist", "enforceWhitelist", DEIS_CONF_BOOL, AT(enforce_whitelist), "false",
@@ -57,12 +87,19 @@ static const struct deis_conf_row rows[] = {
       "to connect to a controller; 0 = as to apps" },
     { "controller-read-timeout", "controller/timeout/read", DEIS_CONF_MS, AT(controller_read_ms),
       "0", DEIS_CONF_LIVE, "silence of a controller during an answer; 0 = as of apps" },
+    { "controller-send-timeout", "controller/timeout/send", DEIS_CONF_MS, AT(controller_send_ms),
+      "0", DEIS_CONF_LIVE,
+      "time in which a controller takes none of a request; 0 = as its silence during an answer" },
     { "affinity-arg", "affinityArg", DEIS_CONF_TEXT, AT(affinity_arg), NULL, DEIS_CONF_LIVE,
       "query variable whose value chooses the unit" },
     { "app-requests", "maxRequests", DEIS_CONF_U32, AT(app_requests), "0", DEIS_CONF_LIVE,
       "requests of an app at work at once, if it sets no maxRequests; 0 = any number" },
     { "app-connections", "maxConnections", DEIS_CONF_U32, AT(app_connections), "0", DEIS_CONF_LIVE,
       "upgraded connections of an app at once, if it sets no maxConnections; 0 = any number" },
+    { "app-address-requests", "addressRequests", DEIS_CONF_U32, AT(app_address), "0",
+      DEIS_CONF_LIVE,
+      "requests and upgraded connections of one client address to an app at once, if it sets no "
+      "addressRequests; 0 = any number" },
     { "app-rate", "rateLimit", DEIS_CONF_U32, AT(app_rate), "0", DEIS_CONF_LIVE,
       "requests of one client address to an app a minute, if it sets no rateLimit; 0 = any number" },
     { "app-burst", "rateBurst", DEIS_CONF_U32, AT(app_burst), "0", DEIS_CONF_LIVE,
@@ -93,6 +130,19 @@ static const struct deis_conf_row rows[] = {
       "false", DEIS_CONF_LIVE, "for all names below, too" },
     { "hsts-preload", "hsts/preload", DEIS_CONF_BOOL, AT(hsts_preload), "false", DEIS_CONF_LIVE,
       "agree to lists that browsers carry" },
+    { "firewall", "firewall/enabled", DEIS_CONF_BOOL, AT(firewall), "false", DEIS_CONF_LIVE,
+      "examine requests to apps that don't say, and block what looks like an attack" },
+    { "firewall-error-code", "firewall/errorCode", DEIS_CONF_U32, AT(firewall_status), "400",
+      DEIS_CONF_LIVE, "status of what is blocked, 400 to 499" },
+    { "firewall-body-size", "firewall/bodySize", DEIS_CONF_BYTES, AT(firewall_body_max), "128k",
+      DEIS_CONF_LIVE,
+      "bytes of a form, JSON or XML that are held and examined, 1k to 1m; more is answered with "
+      "413" },
+    { "firewall-module", NULL, DEIS_CONF_TEXT, AT(firewall_module), NULL, 0,
+      "file with the firewall's module, beside its setup (default: lib/deis/deis-router-firewall.so "
+      "beside the folder of this program)" },
+    { "firewall-rules", NULL, DEIS_CONF_TEXT, AT(firewall_rules),
+      "/usr/share/modsecurity-crs/rules", 0, "folder with the OWASP Core Rule Set" },
     { "address-connections", "addressConnections", DEIS_CONF_U32, AT(address_connections), "0",
       DEIS_CONF_LIVE,
       "connections of one client address (IPv6: /64) at a time; 0 = half of all, any number from "
@@ -134,16 +184,67 @@ static void drop_if(char **field, const char *none)
     }
 }
 
-/* Is this value of a text good? NULL: the default. */
+/* -1: neither a number of threads nor "auto". */
+static int worker_number(const char *text)
+{
+    uint64_t n = 0;
+
+    if (strcmp(text, "auto") == 0) {
+        return 0;
+    }
+    return deis_str_to_u64(deis_str(text), 0, WORKERS_MAX, &n, NULL) < 0 ? -1 : (int)n;
+}
+
+static int check_record_max(uint64_t bytes, struct deis_err *err)
+{
+    return bytes < RECORD_MIN || bytes > RECORD_MAX
+               ? deis_err_set(err, DEIS_INVALID, "must be %d to %d bytes", RECORD_MIN, RECORD_MAX)
+               : DEIS_OK;
+}
+
+/* What its type alone does not say of a number. */
+static int check_number(struct deis_str key, const char *value, struct deis_err *err)
+{
+    uint64_t n;
+
+    if (deis_str_eq_cstr(key, "sslBufferSize")) {
+        return deis_str_to_bytes(deis_str(value), UINT32_MAX, &n, err) < 0
+                   ? err->code
+                   : check_record_max(n, err);
+    }
+    return deis_firewall_check(key, deis_str(value), err);
+}
+
+/* Is this value good? NULL: the default. Others are judged by their type alone. */
 static int check(struct deis_str key, const char *value, struct deis_err *err)
 {
+    enum deis_log_level level;
     struct deis_gzip any;
 
+    if (deis_str_eq_cstr(key, "errorLogLevel") && value && !deis_log_level(value, &level)) {
+        return deis_err_set(err, DEIS_INVALID,
+                            "must be debug, info, notice, warn, error, crit, "
+                            "alert or emerg, not '%.32s'",
+                            value);
+    }
     if (deis_str_eq_cstr(key, "enforceHTTPS") && value && truth(value) < 0) {
         return deis_err_set(err, DEIS_INVALID, "must be true or false, not '%.32s'", value);
     }
     if (deis_str_eq_cstr(key, "proxyRealIpCidr")) {
         return edge_check_cidrs(value, err);
+    }
+    if (deis_str_eq_cstr(key, "workerProcesses") && value && worker_number(value) < 0) {
+        return deis_err_set(err, DEIS_INVALID, "must be auto, or a number up to %d", WORKERS_MAX);
+    }
+    if (deis_str_eq_cstr(key, "sslProtocols") && value) {
+        struct deis_tls_versions versions;
+        return deis_tls_versions_parse(deis_str(value), &versions, err);
+    }
+    if (deis_str_eq_cstr(key, "sslCiphers") && value) {
+        return tls_check_ciphers(value, err);
+    }
+    if (value && check_number(key, value, err) < 0) {
+        return err->code;
     }
     int code = deis_gzip_set(&any, key, value, err);
     return code == DEIS_NOT_FOUND ? DEIS_OK : code;
@@ -164,6 +265,19 @@ static int check_texts(const struct settings *s, struct deis_err *err)
         }
     }
     return DEIS_OK;
+}
+
+static int check_numbers(const struct settings *s, struct deis_err *err)
+{
+    if (check_record_max(s->ssl_record_max, err) < 0) {
+        return deis_err_wrap(err, "--ssl-buffer-size");
+    }
+    if (deis_firewall_check_status(s->firewall_status, err) < 0) {
+        return deis_err_wrap(err, "--firewall-error-code");
+    }
+    return deis_firewall_check_body(s->firewall_body_max, err) < 0
+               ? deis_err_wrap(err, "--firewall-body-size")
+               : DEIS_OK;
 }
 
 int settings_load(int argc, char **argv, struct settings *ret, struct deis_err *err)
@@ -194,14 +308,7 @@ int settings_load(int argc, char **argv, struct settings *ret, struct deis_err *
         (void)gethostname(host, sizeof(host) - 1);
         ret->instance = deis_strdup(host);
     }
-    if (ret->workers == 0) {
-        long n = sysconf(_SC_NPROCESSORS_ONLN);
-        ret->workers = n > 0 ? (uint32_t)n : 1;
-    }
-    if (ret->workers > 256) {
-        return deis_err_set(err, DEIS_INVALID, "--workers must be 256 at most");
-    }
-    return 0;
+    return check_numbers(ret, err);
 }
 
 int settings_apply(struct settings *s, struct deis_str key, const char *value, struct deis_err *err)
@@ -210,6 +317,17 @@ int settings_apply(struct settings *s, struct deis_str key, const char *value, s
         return err->code;
     }
     return deis_conf_apply(rows, DEIS_COUNT(rows), s, key, value, err);
+}
+
+unsigned settings_workers(const struct settings *s)
+{
+    int wanted = worker_number(s->workers);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (wanted > 0) {
+        return (unsigned)wanted;
+    }
+    return cores > 0 ? (unsigned)(cores < WORKERS_MAX ? cores : WORKERS_MAX) : 1;
 }
 
 bool settings_enforce_https(const struct settings *s)

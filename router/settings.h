@@ -18,24 +18,34 @@ struct settings {
     char *https; /* NULL: none */
     bool h2;
     bool h2c;
+    bool io_uring;
     char *cert;
     char *key;
     char *ocsp_ca; /* NULL: no OCSP */
+    char *ssl_protocols;
+    char *ssl_ciphers; /* NULL: the default */
+    bool ssl_tickets;
+    uint64_t ssl_session_ms;
+    uint64_t ssl_record_max; /* bytes */
     char *ssh;
     char *metrics;
-    uint32_t workers; /* never 0 after settings_load() */
+    char *workers; /* a number, or "auto" */
     uint32_t worker_connections;
     uint64_t body_max;
     uint64_t answer_timeout_ms;
     uint64_t ssh_timeout_ms;
+    uint64_t ssh_connect_ms;
+    char *log_level; /* a word of lib/net/log.h; NULL: as DEIS_LOG says */
     uint64_t leave_timeout_ms;
     bool enforce_whitelist;
     char *controller_whitelist;     /* NULL: none */
     uint64_t controller_connect_ms; /* 0: as for apps */
     uint64_t controller_read_ms;    /* likewise */
+    uint64_t controller_send_ms;    /* 0: as controller_read_ms */
     char *affinity_arg;             /* NULL: none */
     uint32_t app_requests;          /* 0: any number, as with the next */
     uint32_t app_connections;
+    uint32_t app_address;
     uint32_t app_rate;
     uint32_t app_burst;  /* 0: as app_rate suggests */
     char *enforce_https; /* NULL: as hsts */
@@ -51,6 +61,11 @@ struct settings {
     char *gzip_http_version;
     char *gzip_proxied;
     char *gzip_disable;
+    bool firewall; /* of apps that don't say */
+    uint32_t firewall_status;
+    uint64_t firewall_body_max;
+    char *firewall_module; /* NULL: the one that came with the program */
+    char *firewall_rules;
     bool proxy_protocol;
     bool ssh_proxy_protocol;
     uint32_t address_connections;
@@ -66,6 +81,8 @@ int settings_load(int argc, char **argv, struct settings *ret,
 /* One key below config/router/; keys that are not ours give DEIS_NOT_FOUND. */
 int settings_apply(struct settings *s, struct deis_str key, const char *value,
                    struct deis_err *err) deis_must_check;
+/* How many worker threads there are to be, 1 at least. */
+unsigned settings_workers(const struct settings *s);
 /* Are plain requests sent to HTTPS? */
 bool settings_enforce_https(const struct settings *s);
 /* Which answers are compressed. */

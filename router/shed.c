@@ -14,9 +14,15 @@ enum {
 
 static void end(struct worker *w, struct deadline *d)
 {
+    struct client *c = DEIS_OWNER(d, struct client, deadline);
+
     atomic_fetch_add_explicit(&w->counters.shed, 1, memory_order_relaxed);
     deadline_clear(d);
-    client_on_deadline(d);
+    if (c->state == CLIENT_ACTIVE) {
+        exchange_time_out(c->exchange);
+    } else {
+        client_on_deadline(d);
+    }
 }
 
 /* The first of a list but for spare, if it has waited for min_ms. */
@@ -58,16 +64,16 @@ static size_t buffers_of(const struct client *c)
     if (c->h2) {
         return h2_buffers(c->h2);
     }
-    return x ? x->in.cap + x->to_unit.cap + x->to_client.cap + x->head.cap : 0;
+    return x ? x->in.cap + x->body.cap + x->to_unit.cap + x->to_client.cap + x->head.cap : 0;
 }
 
-/* Bytes that its unit does not take, or not before it has granted an upgrade: of those that wait
- * for an answer only these do no part. */
+/* Bytes that its unit does not take, or not before it has granted an upgrade, or the firewall has
+ * looked at them: of those that wait for an answer only these do no part. */
 static size_t untaken_of(const struct client *c)
 {
     size_t body = c->stream ? h2_stream_buffers(c->stream) : 0;
 
-    return c->exchange ? c->exchange->to_unit.cap + body : 0;
+    return c->exchange ? c->exchange->to_unit.cap + exchange_waiting_body(c->exchange) + body : 0;
 }
 
 /* The laziest that holds any. */
@@ -77,7 +83,7 @@ static struct deadline *first_holder(struct deadline_list *l,
     struct deadline *d = deadline_first(l);
 
     for (int i = 0; d && d != &l->head && i < LOOK_MAX; i++, d = d->next) {
-        if (held_by(DEADLINE_OWNER(d, struct client, deadline)) > 0) {
+        if (held_by(DEIS_OWNER(d, struct client, deadline)) > 0) {
             return d;
         }
     }
@@ -107,7 +113,7 @@ static struct relay *stuck_tunnel(struct deadline_list *l)
     struct deadline *d = deadline_first(l);
 
     for (int i = 0; d && d != &l->head && i < LOOK_MAX; i++, d = d->next) {
-        struct relay *r = DEADLINE_OWNER(d, struct relay, deadline);
+        struct relay *r = DEIS_OWNER(d, struct relay, deadline);
         if (relay_holds(r) && (!found || r->last_ms < found->last_ms)) {
             found = r;
         }
@@ -134,6 +140,7 @@ void shed_for_memory(struct worker *w)
         shed_list(w, &w->waits[order[i]], buffers_of);
     }
     shed_tunnels(w);
+    shed_list(w, &w->waits[WAIT_UNIT], untaken_of);
     shed_list(w, &w->waits[WAIT_ANSWER], untaken_of);
     shed_list(w, &w->waits[WAIT_STREAM], untaken_of);
     for (unsigned i = 0; i < w->own_waits.count; i++) {

@@ -8,6 +8,7 @@
 #define DEIS_ROUTER_SOCK_H
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -39,6 +40,15 @@ static inline ssize_t sock_sendmsg(int fd, const struct msghdr *msg, bool more)
 static inline bool sock_would_block(void)
 {
     return errno == EAGAIN || errno == EINTR;
+}
+
+/* Has the peer ended or reset the connection? Bytes of it may still be there to be read. fd -1: no.
+ */
+static inline bool sock_is_ended(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+    return poll(&p, 1, 0) > 0;
 }
 
 #endif

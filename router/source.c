@@ -9,25 +9,16 @@
 #include "router/edge.h"
 #include "router/kept.h"
 #include "router/saved.h"
+#include "router/ssh.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/log.h"
 
 enum {
-    PREFIXES_MAX = 16,
     STILL_HELD_MS = 10 * 60 * 1000,
 };
 
 #define ACCEPT "acceptStore" /* set while routes are held: use what etcd says */
-
-struct watched {
-    struct source *source;
-    struct deis_etcd_watch *watch;
-    bool synced;
-    bool back; /* it has listed an older etcd than it knew */
-    int64_t revision;
-    uint64_t cluster;
-};
 
 struct source {
     struct router *router;
@@ -35,51 +26,33 @@ struct source {
     struct deis_directory *directory;
     struct deis_directory *leaving; /* the registration beside it; NULL: none */
     struct route_model *model;      /* being filled; the router's once everything was read */
-    struct watched watched[PREFIXES_MAX];
-    size_t count; /* of watched */
-    bool synced;
+    struct deis_etcd_watch *watch;
+    bool listed;          /* by the watch */
+    struct route_seen at; /* of etcd, in the model */
+    bool synced;          /* the router uses it */
     uint64_t published_ms;
     struct pace pace;
     struct deis_timer *publish;
 
     /* an etcd that went back */
-    struct hold hold;
+    bool held;                   /* the table stays, for what etcd says takes routes away */
     struct route_table *offered; /* the last that was not published */
-    bool went_back;
+    bool went_back;              /* the watch has listed an older etcd than it knew */
     bool swept;
     bool settings_due; /* they have changed, and wait as routes do */
     int64_t held_at;   /* revision of the etcd that is not trusted */
     uint64_t told_ms;
 };
 
-/* The highest revision of all watches, or of those that went back. */
-static int64_t newest(const struct source *s, bool back_only)
+static bool is_doubted(const struct source *s)
 {
-    int64_t revision = 0;
-
-    for (size_t i = 0; i < s->count; i++) {
-        const struct watched *w = &s->watched[i];
-        if ((w->back || !back_only) && w->revision > revision) {
-            revision = w->revision;
-        }
-    }
-    return revision;
-}
-
-static bool all_back(const struct source *s)
-{
-    for (size_t i = 0; i < s->count; i++) {
-        if (!s->watched[i].back) {
-            return false;
-        }
-    }
-    return true;
+    return s->went_back || s->held;
 }
 
 static void tell_held(struct source *s)
 {
     if (s->told_ms == 0) {
-        s->held_at = newest(s, true);
+        s->held_at = s->at.revision;
     }
     if (s->told_ms == 0 || s->published_ms >= s->told_ms + STILL_HELD_MS) {
         s->told_ms = s->published_ms;
@@ -88,20 +61,6 @@ static void tell_held(struct source *s)
                    "=now",
                    KV_I("seen", s->router->seen.revision), KV_I("found", s->held_at));
     }
-}
-
-static bool judge(struct source *s, const struct route_table *next)
-{
-    const struct hold_facts facts = {
-        .now = s->router->table,
-        .next = next,
-        .went_back = s->went_back,
-        .all_back = all_back(s),
-        .now_ms = s->published_ms,
-    };
-
-    s->went_back = false;
-    return hold_judge(&s->hold, &facts);
 }
 
 /* The next table, if it may be used; NULL: there is none. */
@@ -114,7 +73,10 @@ static struct route_table *next_table(struct source *s)
         route_table_unref(s->offered);
         s->offered = t;
     }
-    if (judge(s, s->offered ? s->offered : r->table)) {
+    bool doubted = is_doubted(s);
+    s->went_back = false;
+    s->held = doubted && s->offered && !hold_covers(s->offered, r->table);
+    if (!s->held) {
         return DEIS_TAKE(s->offered);
     }
     tell_held(s);
@@ -125,11 +87,7 @@ static struct route_table *next_table(struct source *s)
 /* What this router goes by now is what it is to start with. */
 static void keep(struct source *s)
 {
-    s->router->seen.revision = newest(s, false);
-    s->router->seen.cluster = deis_etcd_watch_cluster(s->watched[0].watch);
-    for (size_t i = 0; i < s->count; i++) {
-        s->watched[i].back = false;
-    }
+    s->router->seen = s->at;
     kept_commit(s->router->kept);
     saved_changed(s->router);
 }
@@ -173,6 +131,8 @@ static void use_settings(struct router *r, struct route_model *m)
         certs_set_policy(r->certs);
     }
     edge_update(r);
+    ssh_use_settings(r->ssh);
+    deis_log_set_level(r->settings.log_level);
 }
 
 static void take_beside_routes(struct source *s)
@@ -193,7 +153,7 @@ static void take_beside_routes(struct source *s)
 static void publish(struct source *s)
 {
     struct router *r = s->router;
-    bool doubted = s->went_back || s->hold.suspect;
+    bool doubted = is_doubted(s);
     uint64_t start_us = deis_now_us();
 
     s->published_ms = start_us / 1000;
@@ -205,14 +165,11 @@ static void publish(struct source *s)
     if (t) {
         use(s, t);
     }
-    if (!s->hold.suspect) {
+    if (!s->held) {
         keep(s);
         if (doubted) {
             deis_timer_after(s->publish, 0); /* what is beside the routes */
         }
-    }
-    if (s->hold.suspect && !s->hold.held) {
-        deis_timer_after(s->publish, HOLD_SUSPECT_MS);
     }
     drains_update(r->drains);
     pace_note(&s->pace, start_us, deis_now_us());
@@ -226,10 +183,8 @@ static void on_publish(void *arg)
 /* Many changes in a row make few tables. */
 static void schedule(struct source *s)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        if (!s->watched[i].synced) {
-            return;
-        }
+    if (!s->listed) {
+        return;
     }
     uint64_t wait_ms = pace_wait_ms(&s->pace, deis_now_us());
     if (wait_ms == 0) {
@@ -256,12 +211,12 @@ static void apply_setting(struct router *r, struct route_model *m, struct deis_s
     struct settings *settings = &r->settings;
     struct deis_err err;
 
-    if (r->certs && certs_set_platform(r->certs, key, value)) {
+    if (certs_set_platform(r->certs, key, value)) {
         return;
     }
     int code = settings_apply(settings, key, value, &err);
 
-    if (code < 0 && code != DEIS_NOT_FOUND) {
+    if (code < 0) {
         deis_warn("setting ignored", KV_V("key", key), KV_ERR(&err));
     } else if (code == 0 && r->source) {
         r->source->settings_due = true;
@@ -301,15 +256,15 @@ static bool is_kept(struct deis_str below)
 
 static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
 {
-    struct source *s = ((struct watched *)arg)->source;
+    struct source *s = arg;
     struct deis_str below = deis_key_below(kv->key, "");
     struct deis_str value = deleted ? DEIS_STR_NONE : kv->value;
     struct deis_err err;
 
     if (deis_str_eq_cstr(below, "config/router/" ACCEPT)) {
-        if (!deleted && s->hold.held && kv->mod_revision > s->held_at) {
+        if (!deleted && s->held && kv->mod_revision > s->held_at) {
             deis_warn("an operator accepts the routes of etcd");
-            hold_accept(&s->hold, deis_now_ms());
+            s->held = false;
         }
         return;
     }
@@ -325,19 +280,15 @@ static void on_change(const struct deis_etcd_kv *kv, bool deleted, void *arg)
 
 static void on_synced(int64_t revision, void *arg)
 {
-    struct watched *w = arg;
-    struct source *s = w->source;
+    struct source *s = arg;
+    const struct route_seen *known = s->listed ? &s->at : &s->router->seen;
+    uint64_t cluster = deis_etcd_watch_cluster(s->watch);
 
-    uint64_t cluster = deis_etcd_watch_cluster(w->watch);
-    uint64_t known = w->synced ? w->cluster : s->router->seen.cluster;
-    if ((known != 0 && cluster != known) ||
-        revision < (w->synced ? w->revision : s->router->seen.revision)) {
-        w->back = true;
+    if ((known->cluster != 0 && cluster != known->cluster) || revision < known->revision) {
         s->went_back = true;
     }
-    w->revision = revision;
-    w->cluster = cluster;
-    w->synced = true;
+    s->at = (struct route_seen){ .revision = revision, .cluster = cluster };
+    s->listed = true;
     schedule(s);
 }
 
@@ -388,16 +339,23 @@ void source_keep_instance(struct source *s)
     }
 }
 
-static void watch(struct source *s, const char *below)
+static void watch(struct source *s)
 {
     static const struct deis_etcd_watch_ops ops = { .on_change = on_change,
                                                     .on_synced = on_synced };
-    struct watched *w = &s->watched[s->count++];
-    char prefix[DEIS_KEY_MAX];
+    static const char *const of_https[] = { "certs/", "challenges/" };
+    const char *prefixes[ROUTE_DOCS_PREFIXES + DEIS_COUNT(of_https)];
+    char below[DEIS_KEY_MAX];
+    size_t count = 0;
 
-    w->source = s;
-    w->watch =
-        deis_etcd_watch_start(s->etcd, s->router->loop, deis_key(prefix, "%s", below), &ops, w);
+    for (; count < ROUTE_DOCS_PREFIXES; count++) {
+        prefixes[count] = route_docs_prefixes[count];
+    }
+    for (size_t i = 0; s->router->certs && i < DEIS_COUNT(of_https); i++) {
+        prefixes[count++] = of_https[i];
+    }
+    s->watch = deis_etcd_watch_start_several(s->etcd, s->router->loop, deis_key(below, "%s", ""),
+                                             prefixes, count, &ops, s);
 }
 
 struct source *source_start(struct router *r, struct deis_err *err)
@@ -415,13 +373,7 @@ struct source *source_start(struct router *r, struct deis_err *err)
     router_set_policy(r, s->model);
     s->publish = deis_timer_new(r->loop, on_publish, s);
     s->directory = deis_directory_start(etcd, r->loop);
-    for (size_t i = 0; i < route_docs_prefix_count; i++) {
-        watch(s, route_docs_prefixes[i]);
-    }
-    if (r->certs) {
-        watch(s, "certs/");
-        watch(s, "challenges/");
-    }
+    watch(s);
     return s;
 }
 
@@ -437,9 +389,7 @@ void source_stop(struct source *s)
         return;
     }
     source_unregister(s);
-    for (size_t i = 0; i < s->count; i++) {
-        deis_etcd_watch_stop(s->watched[i].watch);
-    }
+    deis_etcd_watch_stop(s->watch);
     deis_timer_free(s->publish);
     if (!s->synced) {
         route_model_free(s->model);
@@ -461,10 +411,10 @@ struct deis_directory *source_directory(struct source *s)
 
 bool source_synced(const struct source *s)
 {
-    return s->synced && !s->hold.held;
+    return s->synced && !s->held;
 }
 
 bool source_held(const struct source *s)
 {
-    return s && s->hold.held;
+    return s && s->held;
 }

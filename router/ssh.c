@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,7 +17,6 @@ enum {
     SCRATCH = 64 * 1024,
     CONNECTIONS_MAX = 512,
     TICK_MS = 1000,
-    SYN_RETRIES = 2, /* a builder's machine that is gone is given up after 7 s */
 };
 
 /* Whose connection it is, and where it was made to. */
@@ -28,8 +26,13 @@ struct ssh_client {
 };
 
 struct ssh_connection {
-    struct relay relay;
+    struct relay relay; /* once the builder has taken the connection */
     struct ssh *ssh;
+    int client;
+    int unit;
+    struct deis_proxy_head ends; /* of the client's */
+    struct event connected;
+    struct deadline connecting;
     struct route_endpoint *endpoint; /* counted in flight, one ref */
     _Atomic uint64_t *seat;
 };
@@ -49,9 +52,10 @@ struct ssh {
     struct event *accept;
     struct deis_timer *tick;
     struct deadline_list idle;
-    struct deadline_list heads; /* of struct ssh_waiting */
-    unsigned count;             /* of both kinds */
-    uint64_t refused;           /* over the limits of an address */
+    struct deadline_list connecting; /* of struct ssh_connection */
+    struct deadline_list heads;      /* of struct ssh_waiting */
+    unsigned count;                  /* of all kinds */
+    uint64_t refused;                /* over the limits of an address */
     char *scratch;
     struct bufpool pool;
 };
@@ -78,7 +82,6 @@ static int connect_to(const struct route_endpoint *e)
 {
     struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(e->port) };
     struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(e->port) };
-    int retries = SYN_RETRIES;
     int fd = socket(e->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0) {
@@ -86,7 +89,6 @@ static int connect_to(const struct route_endpoint *e)
     }
     memcpy(&v4.sin_addr, e->ip, 4);
     memcpy(&v6.sin6_addr, e->ip, 16);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &retries, sizeof(retries));
     int code = e->v6 ? connect(fd, (struct sockaddr *)&v6, sizeof(v6))
                      : connect(fd, (struct sockaddr *)&v4, sizeof(v4));
     if (code < 0 && errno != EINPROGRESS) {
@@ -114,8 +116,47 @@ static bool wants_head(const struct route_endpoint *e, int fd)
     return wants;
 }
 
+static void give_up(struct ssh_connection *c)
+{
+    deadline_clear(&c->connecting);
+    event_del(&c->connected);
+    close(c->unit);
+    close(c->client);
+    on_done(&c->relay, c);
+}
+
+static void on_no_answer(struct deadline *d)
+{
+    struct ssh_connection *c = DEIS_OWNER(d, struct ssh_connection, connecting);
+
+    deis_warn("ssh connection refused", KV_S("reason", "the builder does not answer"),
+              KV_I("after_ms", c->ssh->connecting.ms));
+    give_up(c);
+}
+
+static void on_connected(evutil_socket_t fd, short what, void *arg)
+{
+    struct ssh_connection *c = arg;
+    int code = 0;
+    socklen_t len = sizeof(code);
+
+    (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len);
+    if (code != 0) {
+        deis_warn("ssh connection refused", KV_S("reason", "the builder can't be reached"),
+                  KV_S("err", strerror(code)));
+        give_up(c);
+        return;
+    }
+    deadline_clear(&c->connecting);
+    if (wants_head(c->endpoint, c->unit)) {
+        char head[DEIS_PROXY_V1_MAX + 1];
+        (void)relay_preload(&c->relay, 1, head, deis_proxy_head_format(head, &c->ends));
+    }
+    relay_start(&c->relay, deis_loop_base(c->ssh->router->loop), c->client, c->unit);
+}
+
 /* Hand the connection, which is counted already, to a builder. */
-static void start_relay(struct ssh *s, const struct ssh_client *client)
+static void connect_builder(struct ssh *s, const struct ssh_client *client)
 {
     struct router *r = s->router;
     _Atomic uint64_t *seat;
@@ -152,11 +193,12 @@ static void start_relay(struct ssh *s, const struct ssh_client *client)
     c->relay.pool = &s->pool;
     c->relay.on_done = on_done;
     c->relay.arg = c;
-    if (wants_head(e, unit)) {
-        char head[DEIS_PROXY_V1_MAX + 1];
-        (void)relay_preload(&c->relay, 1, head, deis_proxy_head_format(head, &client->ends));
-    }
-    relay_start(&c->relay, deis_loop_base(r->loop), client->fd, unit);
+    c->client = client->fd;
+    c->ends = client->ends;
+    c->unit = unit;
+    event_assign(&c->connected, deis_loop_base(r->loop), unit, EV_WRITE, on_connected, c);
+    event_add(&c->connected, NULL);
+    deadline_set(&s->connecting, &c->connecting, deis_now_ms());
 }
 
 static void waiting_free(struct ssh_waiting *w)
@@ -194,12 +236,12 @@ static void on_head(evutil_socket_t fd, short what, void *arg)
     if (head.known) {
         client.ends = head;
     }
-    start_relay(s, &client);
+    connect_builder(s, &client);
 }
 
 static void on_no_head(struct deadline *d)
 {
-    waiting_close(DEADLINE_OWNER(d, struct ssh_waiting, deadline));
+    waiting_close(DEIS_OWNER(d, struct ssh_waiting, deadline));
 }
 
 static void await_head(struct ssh *s, const struct ssh_client *client)
@@ -241,13 +283,13 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
     if (deis_cidrs_contain(s->router->policy->ssh_proxies, &client.ends.source)) {
         await_head(s, &client);
     } else {
-        start_relay(s, &client);
+        connect_builder(s, &client);
     }
 }
 
 static void on_idle(struct deadline *d)
 {
-    relay_expired(DEADLINE_OWNER(d, struct relay, deadline), deis_now_ms());
+    relay_expired(DEIS_OWNER(d, struct relay, deadline), deis_now_ms());
 }
 
 static void on_tick(void *arg)
@@ -255,7 +297,15 @@ static void on_tick(void *arg)
     struct ssh *s = arg;
 
     deadline_expire(&s->idle, deis_now_ms());
+    deadline_expire(&s->connecting, deis_now_ms());
     deadline_expire(&s->heads, deis_now_ms());
+}
+
+static uint64_t connect_ms(const struct router *r)
+{
+    uint64_t ms = r->settings.ssh_connect_ms;
+
+    return ms < TICK_MS ? TICK_MS : ms;
 }
 
 struct ssh *ssh_start(struct router *r, int fd)
@@ -265,11 +315,19 @@ struct ssh *ssh_start(struct router *r, int fd)
     s->fd = fd;
     s->scratch = deis_realloc_array(NULL, SCRATCH, 1);
     deadline_list_init(&s->idle, r->settings.ssh_timeout_ms, on_idle);
+    deadline_list_init(&s->connecting, connect_ms(r), on_no_answer);
     deadline_list_init(&s->heads, DEIS_PROXY_WAIT_MS, on_no_head);
     s->tick = deis_timer_new(r->loop, on_tick, s);
     s->accept = event_new(deis_loop_base(r->loop), fd, EV_READ | EV_PERSIST, on_accept, s);
     event_add(s->accept, NULL);
     return s;
+}
+
+void ssh_use_settings(struct ssh *s)
+{
+    if (s) {
+        deadline_list_set_ms(&s->connecting, connect_ms(s->router));
+    }
 }
 
 void ssh_drain(struct ssh *s)
@@ -305,7 +363,10 @@ void ssh_stop(struct ssh *s)
     }
     ssh_drain(s);
     while ((d = deadline_first(&s->idle))) {
-        relay_close(DEADLINE_OWNER(d, struct relay, deadline));
+        relay_close(DEIS_OWNER(d, struct relay, deadline));
+    }
+    while ((d = deadline_first(&s->connecting))) {
+        give_up(DEIS_OWNER(d, struct ssh_connection, connecting));
     }
     while ((d = deadline_first(&s->heads))) {
         on_no_head(d);

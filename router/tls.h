@@ -20,10 +20,16 @@ struct worker;
 
 struct tls_cert;
 struct tls_server;
+struct tls_terms;
 
-/* keys: what the ticket keys follow from; borrowed. */
-struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err);
+/* terms: of connections that come before there is a certificate. keys: what the ticket keys follow
+ * from; borrowed. */
+struct tls_server *tls_server_new(const struct tls_terms *terms, struct deis_keys *keys,
+                                  struct deis_err *err);
 void tls_server_free(struct tls_server *s); /* NULL is fine */
+
+/* Is it a list of ciphers of which OpenSSL has one at least? */
+int tls_check_ciphers(const char *ciphers, struct deis_err *err) deis_must_check;
 
 /* on_opened: a sealed certificate was needed first, and can be used. thread: that of who needed it
  */

@@ -2,10 +2,10 @@
 /* Certificates and their keys: read, checked, opened when they are needed first. */
 #include "router/tls_server.h"
 
+#include "lib/crypto/pem.h"
 #include "lib/net/log.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 enum { CHAIN_MAX = 10 };
@@ -19,12 +19,6 @@ int tls_fail(struct deis_err *err, const char *what)
     return DEIS_INVALID;
 }
 
-/* An encrypted key must not ask for its password on a terminal. */
-static int no_password(char *buf, int size, int writing, void *arg)
-{
-    return 0;
-}
-
 static BIO *bio_of(struct deis_str text)
 {
     return BIO_new_mem_buf(text.ptr, (int)text.len);
@@ -36,13 +30,13 @@ static int read_chain(struct tls_cert *c, struct deis_str text, struct deis_err 
     X509 *next;
     int code = 0;
 
-    c->leaf = PEM_read_bio_X509(bio, NULL, no_password, NULL);
+    c->leaf = PEM_read_bio_X509(bio, NULL, deis_pem_no_password, NULL);
     c->chain = sk_X509_new_null();
     if (!c->leaf) {
         BIO_free(bio);
         return tls_fail(err, "certificate");
     }
-    while (code == 0 && (next = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
+    while (code == 0 && (next = PEM_read_bio_X509(bio, NULL, deis_pem_no_password, NULL))) {
         if (sk_X509_num(c->chain) >= CHAIN_MAX) {
             X509_free(next);
             code = deis_err_set(err, DEIS_LIMIT, "the chain is longer than %d certificates",
@@ -62,10 +56,7 @@ static int read_chain(struct tls_cert *c, struct deis_str text, struct deis_err 
 
 static int read_key(struct tls_cert *c, struct deis_str text, struct deis_err *err)
 {
-    BIO *bio = bio_of(text);
-
-    c->key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
-    BIO_free(bio);
+    c->key = deis_pem_key(text);
     return c->key ? 0 : tls_fail(err, "key");
 }
 

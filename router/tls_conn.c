@@ -12,11 +12,12 @@ enum { RECORD = 16384 };
 
 struct tls_conn *tls_conn_new(struct tls_server *s, struct worker *w, int fd)
 {
+    const struct tls_snapshot *snapshot = tls_snapshot_of(w);
     struct tls_conn *c = deis_alloc(sizeof(*c));
 
     c->worker = w;
     c->fd = fd;
-    c->ssl = SSL_new(s->ctx);
+    c->ssl = SSL_new(snapshot ? snapshot->ctx : s->ctx);
     if (!c->ssl || !tls_bio_attach(s, c)) {
         tls_conn_free(c);
         ERR_clear_error();

@@ -8,19 +8,6 @@
 
 #include <openssl/err.h>
 
-/* AES-128 with SHA-256 costs least, most of all in the key schedule. Before TLS 1.3 only what keeps
- * its secret when a key is lost, and what HTTP/2 may use (RFC 9113 section 9.2.2). */
-#define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
-#define SUITES_12 "ECDHE+AESGCM:ECDHE+CHACHA20"
-/* Those of the default list but the finite fields: a client chooses, and with ffdhe8192 it would
- * cost a worker 0.15 s of CPU, for a handshake that costs itself nothing. */
-#define GROUPS "X25519:P-256:X448:P-521:P-384"
-
-static const struct tls_snapshot *snapshot_of(const struct worker *w)
-{
-    return (const struct tls_snapshot *)(const void *)w->table->https;
-}
-
 static struct tls_cert *pick(const struct tls_snapshot *s, struct deis_str host)
 {
     int64_t i = tls_names_pick(s->names, host);
@@ -36,7 +23,7 @@ static struct tls_cert *pick(const struct tls_snapshot *s, struct deis_str host)
 static int on_client_hello(SSL *ssl, int *alert, void *arg)
 {
     struct tls_conn *c = SSL_get_app_data(ssl);
-    const struct tls_snapshot *s = snapshot_of(c->worker);
+    const struct tls_snapshot *s = tls_snapshot_of(c->worker);
     const unsigned char *data;
     struct deis_str host = DEIS_STR_NONE;
     size_t len;
@@ -103,40 +90,53 @@ static int on_status_wanted(SSL *ssl, void *arg)
     return SSL_TLSEXT_ERR_OK;
 }
 
-struct tls_server *tls_server_new(struct deis_keys *keys, struct deis_err *err)
+/* What all connections have in common, whatever the terms. */
+static void prepare(SSL_CTX *ctx)
+{
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_PRIORITIZE_CHACHA |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(ctx, 1);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, tls_ticket_cb);
+    SSL_CTX_set_client_hello_cb(ctx, on_client_hello, NULL);
+    SSL_CTX_set_cert_cb(ctx, on_cert_wanted, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+    SSL_CTX_set_tlsext_status_cb(ctx, on_status_wanted);
+}
+
+SSL_CTX *tls_context_new(const struct tls_terms *terms, struct deis_err *err)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+    ERR_clear_error();
+    if (!ctx || !tls_terms_apply(terms, ctx)) {
+        (void)tls_fail(err, "TLS");
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    prepare(ctx);
+    return ctx;
+}
+
+struct tls_server *tls_server_new(const struct tls_terms *terms, struct deis_keys *keys,
+                                  struct deis_err *err)
 {
     struct tls_server *s = deis_alloc(sizeof(*s));
 
     s->keys = keys;
-    s->ctx = SSL_CTX_new(TLS_server_method());
-    if (!s->ctx || SSL_CTX_set_min_proto_version(s->ctx, TLS1_2_VERSION) != 1) {
-        (void)tls_fail(err, "TLS");
-        tls_server_free(s);
-        return NULL;
-    }
-    SSL_CTX_set_options(s->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                    SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_PRIORITIZE_CHACHA |
-                                    SSL_OP_CIPHER_SERVER_PREFERENCE);
     s->bio = tls_bio_method();
     s->ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
-    if (!s->bio || !s->ticket_cipher || SSL_CTX_set_ciphersuites(s->ctx, SUITES_13) != 1 ||
-        SSL_CTX_set_cipher_list(s->ctx, SUITES_12) != 1 ||
-        SSL_CTX_set1_groups_list(s->ctx, GROUPS) != 1) {
+    s->ctx = s->bio && s->ticket_cipher ? tls_context_new(terms, err) : NULL;
+    if (!s->bio || !s->ticket_cipher) {
         (void)tls_fail(err, "TLS");
+    }
+    if (!s->ctx) {
         tls_server_free(s);
         return NULL;
     }
-    SSL_CTX_set_num_tickets(s->ctx, 1);
-    SSL_CTX_set_mode(s->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(s->ctx, 1);
-    SSL_CTX_set_session_cache_mode(s->ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_timeout(s->ctx, TLS_TICKET_EPOCH_S);
-    SSL_CTX_set_tlsext_ticket_key_evp_cb(s->ctx, tls_ticket_cb);
-    SSL_CTX_set_client_hello_cb(s->ctx, on_client_hello, NULL);
-    SSL_CTX_set_cert_cb(s->ctx, on_cert_wanted, NULL);
-    SSL_CTX_set_alpn_select_cb(s->ctx, on_alpn, NULL);
-    SSL_CTX_set_tlsext_status_cb(s->ctx, on_status_wanted);
     return s;
 }
 

@@ -4,6 +4,8 @@
 #define DEIS_ROUTER_TLS_SERVER_H
 
 #include "router/tls.h"
+#include "router/tls_terms.h"
+#include "router/worker.h"
 
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -34,6 +36,7 @@ struct tls_cert {
 /* What the table points to. */
 struct tls_snapshot {
     struct route_https https;
+    SSL_CTX *ctx; /* of new connections */
     struct tls_names *names;
     struct tls_cert *platform; /* or NULL */
     /* Certificates by the numbers in names: those of the base, which has no base of its own, then
@@ -44,7 +47,7 @@ struct tls_snapshot {
 };
 
 struct tls_server {
-    SSL_CTX *ctx;
+    SSL_CTX *ctx; /* with the first terms, never changed */
     BIO_METHOD *bio;
     EVP_CIPHER *ticket_cipher;
     struct deis_keys *keys;
@@ -67,6 +70,16 @@ struct tls_conn {
     uint32_t held_len;
     char *held; /* tickets on their way */
 };
+
+/* What the worker's table has; NULL: nothing. */
+static inline const struct tls_snapshot *tls_snapshot_of(const struct worker *w)
+{
+    return (const struct tls_snapshot *)(const void *)w->table->https;
+}
+
+/* A context for new connections, yours. It is not to be changed once connections use it: other
+ * terms need another one. NULL: err says why. */
+SSL_CTX *tls_context_new(const struct tls_terms *terms, struct deis_err *err);
 
 /* The certificate can be used: opens it if nobody did. What is wrong is reported once. */
 bool tls_cert_ready(struct tls_server *s, struct tls_cert *c);

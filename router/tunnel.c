@@ -3,19 +3,23 @@
 
 #include "router/core/crowd.h"
 #include "router/relay.h"
+#include "router/upstream.h"
 
 enum { CLIENT, UNIT };
 
 struct tunnel {
     struct relay relay;
     struct worker *worker;
+    struct deadline unread; /* until the next look at a unit that does not read */
+    bool may_pause;         /* as of struct upstream */
     bool https;
     struct route_app *app;           /* one ref */
     struct route_endpoint *endpoint; /* counted in flight */
     uint64_t start_us;
     uint64_t connect_us;
-    _Atomic uint64_t *seat;
-    struct log_line line; /* its views point into text */
+    _Atomic uint64_t *seat;     /* at the edge */
+    _Atomic uint64_t *app_seat; /* at the app */
+    struct log_line line;       /* its views point into text */
     char *text;
 };
 
@@ -30,9 +34,19 @@ static void take_line(struct tunnel *t, struct exchange *x)
     t->line.client = x->from.client;
 }
 
+static void watch_unit(struct tunnel *t)
+{
+    if (t->relay.side[UNIT].held.len > 0) {
+        worker_wait(t->worker, WAIT_TUNNEL_UNIT, &t->unread);
+    }
+}
+
 static void on_held(void *arg)
 {
-    worker_held_more(((struct tunnel *)arg)->worker);
+    struct tunnel *t = arg;
+
+    worker_held_more(t->worker);
+    watch_unit(t);
 }
 
 static void on_done(struct relay *r, void *arg)
@@ -41,6 +55,7 @@ static void on_done(struct relay *r, void *arg)
     struct worker *w = t->worker;
     struct route_stats *s = t->app->stats;
 
+    deadline_clear(&t->unread);
     worker_look_at_clock(w);
     t->line.app = t->app->name;
     t->line.unit = t->endpoint->unit;
@@ -57,6 +72,7 @@ static void on_done(struct relay *r, void *arg)
     atomic_fetch_sub_explicit(&w->counters.tunnels, 1, memory_order_relaxed);
     worker_release_endpoint(w, t->endpoint);
     crowd_leave(t->seat);
+    crowd_leave(t->app_seat);
     route_app_unref(t->app);
     free(t->text);
     free(t);
@@ -93,10 +109,12 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
     if (x->writable_set) {
         event_del(&x->client_writable);
     }
+    t->app_seat = DEIS_TAKE(x->seat);
     t->seat = DEIS_TAKE(x->client->seat);
     int unit = upstream_detach(DEIS_TAKE(x->up));
     int client = client_detach(x->client, &t->relay.side[CLIENT].tls);
     relay_start(&t->relay, w->base, client, unit);
+    watch_unit(t);
     if (!fits) {
         relay_close(&t->relay);
     }
@@ -104,12 +122,25 @@ void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest
 
 void tunnel_on_deadline(struct deadline *d)
 {
-    struct relay *r = DEADLINE_OWNER(d, struct relay, deadline);
+    struct relay *r = DEIS_OWNER(d, struct relay, deadline);
 
     relay_expired(r, ((struct tunnel *)r->arg)->worker->now_us / 1000);
 }
 
+void tunnel_on_unread(struct deadline *d)
+{
+    struct tunnel *t = DEIS_OWNER(d, struct tunnel, unread);
+    const struct relay_side *unit = &t->relay.side[UNIT];
+
+    if (unit->held.len > 0) {
+        upstream_allow_pause_of(unit->fd, &t->may_pause);
+    } else {
+        upstream_end_pause_of(unit->fd, &t->may_pause);
+    }
+    watch_unit(t);
+}
+
 void tunnel_close(struct deadline *d)
 {
-    relay_close(DEADLINE_OWNER(d, struct relay, deadline));
+    relay_close(DEIS_OWNER(d, struct relay, deadline));
 }

@@ -10,6 +10,8 @@
  * Ends the exchange. */
 void tunnel_start(struct exchange *x, struct deis_str head, struct deis_str rest);
 void tunnel_on_deadline(struct deadline *d);
+/* A unit has read nothing since the last look. */
+void tunnel_on_unread(struct deadline *d);
 void tunnel_close(struct deadline *d);
 
 #endif

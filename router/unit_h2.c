@@ -1,44 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-#include "router/unit_h2.h"
-
-#include "router/core/h2_answer.h"
 #include "router/exchange.h"
 #include "router/h2_fields.h"
 #include "router/sock.h"
-
-#include <nghttp2/nghttp2.h>
+#include "router/unit_h2_priv.h"
 
 enum {
-    WINDOW = 1024 * 1024, /* what is not read stays in the socket */
-    READ_MAX = 64 * 1024, /* so that it fits a buffer when decoded */
+    WINDOW = 96 * 1024, /* so that what is not read fits a buffer, beside a head */
+    READ_MAX = 64 * 1024,
     OUT_ENOUGH = 64 * 1024,
-    FIELDS_MAX = DEIS_H1_MAX_HEADERS + 5,
 };
 
 struct unit_h2_shared {
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
-};
-
-struct unit_h2 {
-    struct upstream *up;
-    struct worker *worker;
-    nghttp2_session *session;
-    int32_t stream;        /* of the request under way; 0: none */
-    struct h2_answer head; /* that is coming in */
-    struct bytes block;    /* its text so far */
-    struct bytes text;     /* what the exchange has not read */
-    struct bytes trailers;
-    struct bytes out; /* what the socket did not take */
-    bool heading;     /* the block that comes in is a head, no trailers */
-    bool final;       /* the head of the answer itself has come */
-    bool body;        /* bytes of its body */
-    bool ended;       /* all of the answer has come */
-    bool failed;      /* the stream, or the connection */
-    bool closed;      /* both sides are done with the stream */
-    bool deferred;    /* the body waits for more */
-    bool sent;        /* bytes since the request began */
-    bool refused;     /* by the unit, which has done nothing for it */
 };
 
 static struct exchange *exchange_of(const struct unit_h2 *h)
@@ -58,7 +32,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct unit_h2 *h = arg;
 
     if (is_ours(h, frame->hd.stream_id)) {
-        memset(&h->head, 0, sizeof(h->head));
+        h->head = (struct h2_answer){ .accept = h->websocket ? h->accept : NULL };
         bytes_release(&h->worker->pool, &h->block);
         h->heading = !h->final;
     }
@@ -90,14 +64,29 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
+static bool add_text(struct unit_h2 *h, const void *data, size_t len)
+{
+    struct bytes *b = &h->text;
+
+    if (b->off > 0 && b->len + len > b->cap) {
+        memmove(b->data, b->data + b->off, b->len - b->off);
+        b->len -= b->off;
+        b->off = 0;
+    }
+    return bytes_add(&h->worker->pool, b, data, len);
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                    size_t len, void *arg)
 {
     struct unit_h2 *h = arg;
 
-    if (is_ours(h, id) && len > 0) {
+    if (!is_ours(h, id)) {
+        return nghttp2_session_consume(session, id, len) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (len > 0) {
         h->body = true;
-        h->failed = h->failed || !bytes_add(&h->worker->pool, &h->text, data, len);
+        h->failed = h->failed || !add_text(h, data, len);
     }
     return 0;
 }
@@ -110,9 +99,10 @@ static void on_head(struct unit_h2 *h, bool ends)
     if (!bytes_reserve(pool, &h->block, h->head.len + H2_ANSWER_EXTRA) ||
         !h2_answer_finish(&h->head, h->block.data,
                           ends && x && !x->head_only && !x->client->stream) ||
-        !bytes_add(pool, &h->text, h->block.data, h->head.len)) {
+        !add_text(h, h->block.data, h->head.len)) {
         h->failed = true;
     }
+    h->heads += h->head.len;
     bytes_release(pool, &h->block);
     h->final = h->head.status >= 200;
 }
@@ -122,6 +112,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     struct unit_h2 *h = arg;
     bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
+    if (frame->hd.type == NGHTTP2_SETTINGS && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
+        h->settled = true;
+    }
     if (!is_ours(h, frame->hd.stream_id)) {
         return 0;
     }
@@ -152,8 +145,14 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
 
 /* --- what goes out --- */
 
-static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
-                         uint32_t *flags, nghttp2_data_source *source, void *arg)
+/* A WebSocket that is not granted yet has nothing to end. */
+static bool has_ended(const struct unit_h2 *h, const struct exchange *x)
+{
+    return x->request_done && (!h->websocket || x->tunnel);
+}
+
+ssize_t unit_h2_read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
+                          uint32_t *flags, nghttp2_data_source *source, void *arg)
 {
     struct unit_h2 *h = arg;
     struct exchange *x = exchange_of(h);
@@ -164,7 +163,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     struct bytes *b = &x->to_unit;
     size_t there = b->len - b->off;
     size_t n = there < len ? there : len;
-    if (there == 0 && !x->request_done) {
+    if (there == 0 && !has_ended(h, x)) {
         h->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
@@ -174,7 +173,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     }
     if (b->off == b->len) {
         bytes_release(&h->worker->pool, b);
-        if (x->request_done) {
+        if (has_ended(h, x)) {
             *flags |= NGHTTP2_DATA_FLAG_EOF;
             *flags |= h2_trailers_submit(session, id, &x->request_trailers)
                           ? NGHTTP2_DATA_FLAG_NO_END_STREAM
@@ -241,7 +240,7 @@ enum unit_h2_sent unit_h2_send(struct unit_h2 *h)
     size_t sent;
     ssize_t n;
 
-    if (h->deferred && x && (x->request_done || x->to_unit.len > 0)) {
+    if (h->deferred && x && (has_ended(h, x) || x->to_unit.len > 0)) {
         h->deferred = false;
         (void)nghttp2_session_resume_data(h->session, h->stream);
     }
@@ -271,50 +270,12 @@ enum unit_h2_sent unit_h2_send(struct unit_h2 *h)
     return x && x->to_unit.len > 0 ? UNIT_H2_HELD : UNIT_H2_SENT;
 }
 
-/* What is no field of HTTP/2 (section 8.2.2), or goes by another name there. */
-static bool is_dropped(struct deis_str name)
-{
-    return deis_str_ieq_cstr(name, "host") || deis_str_ieq_cstr(name, "transfer-encoding") ||
-           deis_str_ieq_cstr(name, "connection") || deis_str_ieq_cstr(name, "upgrade");
-}
-
-bool unit_h2_request(struct unit_h2 *h, const struct deis_h1_head *head, bool trailers)
-{
-    nghttp2_data_provider provider = { .source.ptr = NULL, .read_callback = read_body };
-    nghttp2_nv fields[FIELDS_MAX];
-    size_t n = 0;
-
-    fields[n++] = h2_field(DEIS_STR(":method"), head->method);
-    fields[n++] = h2_field(DEIS_STR(":scheme"), DEIS_STR("http"));
-    fields[n++] = h2_field(DEIS_STR(":authority"), head->host);
-    fields[n++] = h2_field(DEIS_STR(":path"), head->target);
-    for (size_t i = 0; i < head->header_count; i++) {
-        if (!is_dropped(head->headers[i].name)) {
-            fields[n++] = h2_field(head->headers[i].name, head->headers[i].value);
-        }
-    }
-    if (trailers) {
-        fields[n++] = h2_field(DEIS_STR("te"), DEIS_STR("trailers"));
-    }
-    h->final = false;
-    h->body = false;
-    h->ended = false;
-    h->closed = false;
-    h->deferred = false;
-    h->sent = false;
-    h->refused = false;
-    bytes_release(&h->worker->pool, &h->trailers);
-    h->stream = nghttp2_submit_request(h->session, NULL, fields, n,
-                                       head->framing == DEIS_H1_NO_BODY ? NULL : &provider, NULL);
-    return h->stream > 0;
-}
-
 /* --- for the exchange --- */
 
 /* False: nothing more is to be had. */
-static bool take_input(struct unit_h2 *h, size_t max)
+static bool take_input(struct unit_h2 *h)
 {
-    ssize_t n = sock_recv(h->up->fd, h->worker->out, max < READ_MAX ? max : READ_MAX);
+    ssize_t n = sock_recv(h->up->fd, h->worker->out, READ_MAX);
 
     if (n < 0 && sock_would_block()) {
         return true;
@@ -332,27 +293,62 @@ bool unit_h2_has_more(const struct unit_h2 *h)
     return h->text.len > h->text.off || h->ended || h->failed;
 }
 
+/* Send what has become possible, or due. */
+static void go_on(struct unit_h2 *h)
+{
+    struct exchange *x = exchange_of(h);
+
+    if (unit_h2_send(h) == UNIT_H2_BROKEN) {
+        h->failed = h->failed || !h->ended;
+    }
+    if (!x->request_done && x->to_unit.len == 0) {
+        client_read_enable(x->client, true);
+    }
+}
+
+bool unit_h2_read_on(struct unit_h2 *h)
+{
+    bool more = take_input(h);
+
+    if (more) {
+        go_on(h);
+    }
+    if (!nghttp2_session_want_read(h->session)) {
+        more = false; /* what the unit sent was against the rules, and it has been told so */
+        h->failed = h->failed || !h->ended;
+    }
+    return more;
+}
+
+/* The first n bytes of the text were read. */
+static void took_text(struct unit_h2 *h, size_t n)
+{
+    struct bytes *b = &h->text;
+    size_t of_heads = n < h->heads ? n : h->heads;
+
+    b->off += (uint32_t)n;
+    if (b->off == b->len) {
+        bytes_release(&h->worker->pool, b);
+    }
+    h->heads -= of_heads;
+    (void)nghttp2_session_consume(h->session, h->stream, n - of_heads);
+    if (nghttp2_session_want_write(h->session)) {
+        go_on(h); /* with the credit */
+    }
+}
+
 ssize_t unit_h2_recv(struct unit_h2 *h, void *data, size_t len)
 {
     struct bytes *b = &h->text;
-    struct exchange *x = exchange_of(h);
 
     if (!unit_h2_has_more(h)) {
-        if (take_input(h, len) && unit_h2_send(h) == UNIT_H2_BROKEN) {
-            h->failed = h->failed || !h->ended;
-        }
-        if (!x->request_done && x->to_unit.len == 0) {
-            client_read_enable(x->client, true);
-        }
+        (void)unit_h2_read_on(h);
     }
     size_t there = b->len - b->off;
     if (there > 0) {
         size_t n = there < len ? there : len;
         memcpy(data, b->data + b->off, n);
-        b->off += (uint32_t)n;
-        if (b->off == b->len) {
-            bytes_release(&h->worker->pool, b);
-        }
+        took_text(h, n);
         if (unit_h2_has_more(h)) {
             event_active(&h->up->readable, EV_READ, 0);
         }
@@ -394,7 +390,7 @@ bool unit_h2_is_reusable(const struct unit_h2 *h)
 bool unit_h2_on_idle(struct unit_h2 *h)
 {
     h->stream = 0;
-    return take_input(h, READ_MAX) && unit_h2_send(h) != UNIT_H2_BROKEN &&
+    return take_input(h) && unit_h2_send(h) != UNIT_H2_BROKEN &&
            nghttp2_session_check_request_allowed(h->session) != 0;
 }
 
@@ -414,6 +410,7 @@ static struct unit_h2_shared *shared_new(void)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+    nghttp2_option_set_no_auto_window_update(o, 1);
     shared->callbacks = c;
     shared->option = o;
     return shared;

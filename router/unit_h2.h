@@ -18,9 +18,24 @@ struct unit_h2 *unit_h2_new(struct upstream *u);
 void unit_h2_free(struct unit_h2 *h); /* NULL is fine */
 void unit_h2_shared_free(struct unit_h2_shared *shared);
 
-/* Begin a request: head as it is to be sent. trailers: the client takes them. False: this
- * connection takes no more requests. */
-bool unit_h2_request(struct unit_h2 *h, const struct deis_h1_head *head, bool trailers);
+enum unit_h2_begun {
+    UNIT_H2_BEGUN,
+    UNIT_H2_LATER,      /* once unit_h2_is_due(): the unit has to say first whether it can */
+    UNIT_H2_CANNOT,     /* it takes no WebSockets (RFC 8441 section 3) */
+    UNIT_H2_NO_REQUEST, /* the head is no opening handshake of a WebSocket, which it seems to be */
+    UNIT_H2_FULL,       /* this connection takes no more requests */
+};
+
+/*
+ * Begin a request: head as it is to be sent. trailers: the client takes them. One that asks for a
+ * WebSocket, by Upgrade, becomes an extended CONNECT (RFC 8441 section 4); if that is granted a 101
+ * is read, and then both bodies are bytes as they come. Until then exchange.request_done does not
+ * end the request.
+ */
+enum unit_h2_begun unit_h2_request(struct unit_h2 *h, const struct deis_h1_head *head,
+                                   bool trailers);
+/* What was to begin later can begin now. */
+bool unit_h2_is_due(const struct unit_h2 *h);
 
 enum unit_h2_sent {
     UNIT_H2_SENT,   /* all that is to go now */
@@ -32,6 +47,9 @@ enum unit_h2_sent {
 enum unit_h2_sent unit_h2_send(struct unit_h2 *h);
 /* As recv(): 0 is the end of the answer. */
 ssize_t unit_h2_recv(struct unit_h2 *h, void *data, size_t len);
+/* Take in what the unit has sent, while nobody reads the answer: its windows limit that, and the
+ * request goes on. False: nothing more is to be had. */
+bool unit_h2_read_on(struct unit_h2 *h);
 /* There is something to read although the socket may have nothing. */
 bool unit_h2_has_more(const struct unit_h2 *h);
 /* The answer's head was all of it. */

@@ -15,6 +15,7 @@ enum {
     CAREFUL_IDLE_MS = 2000, /* longer idle ones are left to requests that can be repeated */
     KEEP_ALIVE_MARGIN_MS = 1000,
     SLOT_IDLE_MAX = 1024,
+    UNSENT_MS = 20 * 1000,
 };
 
 static void unlink_idle(struct upstream *u)
@@ -124,21 +125,53 @@ static socklen_t set_address(struct sockaddr_storage *a, const struct route_endp
     return sizeof(*s);
 }
 
-/* A machine that is gone says nothing: after 20 s of it the connection counts as broken. */
+/* A machine that is gone says nothing: after so long the connection counts as broken. 0: that is
+ * left to the timeouts of answers. */
+static void set_user_timeout(int fd, unsigned ms)
+{
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
 static void set_options(int fd)
 {
     static const int one = 1;
     static const int idle_s = 10;
     static const int interval_s = 5;
     static const int count = 2;
-    static const unsigned unsent_ms = 20 * 1000;
 
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unsent_ms, sizeof(unsent_ms));
+    set_user_timeout(fd, UNSENT_MS);
+}
+
+void upstream_allow_pause_of(int fd, bool *may_pause)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof(info);
+
+    if (!*may_pause && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+        info.tcpi_unacked == 0) {
+        *may_pause = true;
+        set_user_timeout(fd, 0);
+    }
+}
+
+void upstream_end_pause_of(int fd, bool *may_pause)
+{
+    if (*may_pause) {
+        *may_pause = false;
+        set_user_timeout(fd, UNSENT_MS);
+    }
+}
+
+void upstream_allow_pause(struct upstream *u)
+{
+    if (u && u->connected) {
+        upstream_allow_pause_of(u->fd, &u->may_pause);
+    }
 }
 
 struct upstream *upstream_connect(struct worker *w, struct route_endpoint *e, bool h2)
@@ -180,6 +213,7 @@ void upstream_keep(struct upstream *u, unsigned timeout_s)
         upstream_close(u);
         return;
     }
+    upstream_end_pause_of(u->fd, &u->may_pause);
     uint64_t timeout_ms = (uint64_t)timeout_s * 1000;
     u->idle_since_ms = w->now_us / 1000;
     u->idle_until_ms = u->idle_since_ms +
@@ -234,5 +268,5 @@ void upstream_sweep(struct worker *w, bool all)
 
 void upstream_on_deadline(struct deadline *d)
 {
-    upstream_close(DEADLINE_OWNER(d, struct upstream, deadline));
+    upstream_close(DEIS_OWNER(d, struct upstream, deadline));
 }

@@ -20,7 +20,8 @@ struct upstream {
     int fd;
     bool connected;
     bool reading;
-    bool idle; /* stands in its slot */
+    bool idle;      /* stands in its slot */
+    bool may_pause; /* the kernel does not give it up while it takes nothing */
 };
 
 /* An idle connection, or NULL. careful: the request can't be repeated, so take only one that is
@@ -33,6 +34,13 @@ struct upstream *upstream_connect(struct worker *w, struct route_endpoint *e, bo
 ssize_t upstream_recv(struct upstream *u, void *data, size_t len);
 /* The exchange is over and the connection can be used again. */
 void upstream_keep(struct upstream *u, unsigned timeout_s);
+/* The unit takes no more for now. When it has acknowledged what it was sent its machine is there,
+ * and how long that may last is for the timeouts of the request to say. */
+void upstream_allow_pause(struct upstream *u);
+/* The same for a descriptor that was given up. *may_pause: has it been allowed? */
+void upstream_allow_pause_of(int fd, bool *may_pause);
+/* It takes again what it is sent. */
+void upstream_end_pause_of(int fd, bool *may_pause);
 void upstream_close(struct upstream *u);
 /* Give up the descriptor and free the rest. */
 int upstream_detach(struct upstream *u);

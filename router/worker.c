@@ -3,6 +3,7 @@
 
 #include "router/client.h"
 #include "router/core/pages.h"
+#include "router/examiner.h"
 #include "router/exchange.h"
 #include "router/gzip.h"
 #include "router/h2.h"
@@ -28,10 +29,11 @@ enum {
 };
 
 static const uint64_t wait_ms[WAIT_COUNT] = {
-    [WAIT_HANDSHAKE] = 10000, [WAIT_IDLE] = 75000,     [WAIT_HEAD] = 30000,
-    [WAIT_BODY] = 75000,      [WAIT_CLIENT] = 75000,   [WAIT_CONNECT] = 1000,
-    [WAIT_ANSWER] = 1300000,  [WAIT_LINGER] = 2000,    [WAIT_UPSTREAM] = 60000,
-    [WAIT_TUNNEL] = 1300000,  [WAIT_STREAM] = 1300000,
+    [WAIT_HANDSHAKE] = 10000,  [WAIT_IDLE] = 75000,     [WAIT_HEAD] = 30000,
+    [WAIT_BODY] = 75000,       [WAIT_CLIENT] = 75000,   [WAIT_CONNECT] = 1000,
+    [WAIT_ANSWER] = 1300000,   [WAIT_LINGER] = 2000,    [WAIT_UPSTREAM] = 60000,
+    [WAIT_TUNNEL] = 1300000,   [WAIT_STREAM] = 1300000, [WAIT_UNIT] = 1000,
+    [WAIT_TUNNEL_UNIT] = 1000,
 };
 
 void worker_look_at_clock(struct worker *w)
@@ -40,6 +42,7 @@ void worker_look_at_clock(struct worker *w)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     w->now_us = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+    send_batch_look(&w->sends, w->now_us);
 }
 
 /* xorshift128+: for load balancing and request ids, nothing secret. */
@@ -352,11 +355,11 @@ static void close_all(struct worker *w)
     h2_close_all(w);
     for (int i = 0; i < WAIT_UPSTREAM; i++) {
         while ((d = deadline_first(&w->waits[i]))) {
-            client_abort(DEADLINE_OWNER(d, struct client, deadline));
+            client_abort(DEIS_OWNER(d, struct client, deadline));
         }
     }
     while ((d = waits_first(&w->own_waits))) {
-        client_abort(DEADLINE_OWNER(d, struct client, deadline));
+        client_abort(DEIS_OWNER(d, struct client, deadline));
     }
 }
 
@@ -364,8 +367,10 @@ static void *worker_main(void *arg)
 {
     struct worker *w = arg;
 
+    send_batch_init(&w->sends, w, w->opts.io_uring);
     (void)event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
     close_all(w);
+    examiner_free(w->examiner);
     access_log_flush(&w->log);
     upstream_sweep(w, true);
     atomic_store(&w->generation, UINT64_MAX); /* it uses no table any more, old or new */
@@ -380,6 +385,7 @@ static void init_waits(struct worker *w)
     }
     w->waits[WAIT_UPSTREAM].on_expired = upstream_on_deadline;
     w->waits[WAIT_TUNNEL].on_expired = tunnel_on_deadline;
+    w->waits[WAIT_TUNNEL_UNIT].on_expired = tunnel_on_unread;
     set_answer_timeout(w, w->table->limits.answer_timeout_ms);
 }
 
@@ -396,6 +402,7 @@ static struct event_base *new_base(void)
 
 static void worker_free(struct worker *w)
 {
+    send_batch_clear(&w->sends);
     if (w->base) {
         event_base_free(w->base);
     }

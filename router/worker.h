@@ -13,6 +13,7 @@
 #include "router/core/http_head.h"
 #include "router/core/route_table.h"
 #include "router/deadline.h"
+#include "router/send_batch.h"
 #include "router/sockets.h"
 #include "router/splicer.h"
 #include "router/tls.h"
@@ -27,7 +28,9 @@
 
 struct client;
 struct edge;
+struct examiner;
 struct exchange;
+struct firewall_place;
 struct gzip_pool;
 struct h2_conn;
 struct h2_shared;
@@ -43,11 +46,13 @@ enum wait {
     WAIT_CLIENT,    /* a client that does not read */
     WAIT_CONNECT,   /* to a unit */
     WAIT_ANSWER,    /* silence of a unit */
+    WAIT_UNIT,      /* the same while its client is not read: until that is looked at */
     WAIT_LINGER,    /* a client that is being closed */
     WAIT_STREAM,    /* silence on an upgraded stream of HTTP/2 */
     /* up to here it is a client that waits */
-    WAIT_UPSTREAM, /* an idle connection to a unit */
-    WAIT_TUNNEL,   /* silence on an upgraded connection */
+    WAIT_UPSTREAM,    /* an idle connection to a unit */
+    WAIT_TUNNEL,      /* silence on an upgraded connection */
+    WAIT_TUNNEL_UNIT, /* a unit that reads none of one: until that is looked at */
     WAIT_COUNT,
 };
 
@@ -71,6 +76,7 @@ struct worker_counters {
     _Atomic uint64_t shed;          /* lazy ones, for lack of room */
     _Atomic uint64_t exhausted;     /* times that no descriptor was to be had */
     _Atomic uint64_t requests;
+    _Atomic uint64_t together; /* messages that were sent together */
     _Atomic uint64_t retries;
     _Atomic uint64_t bad_requests;
     _Atomic uint64_t handshakes_done;
@@ -81,18 +87,23 @@ struct worker_counters {
     _Atomic uint64_t h2_abuses;    /* HTTP/2 connections ended for what they cost */
     _Atomic uint64_t gzip_answers; /* compressed */
     _Atomic uint64_t gzip_refused; /* for lack of a compressor */
+    _Atomic uint64_t examined;     /* requests, by the firewall */
+    _Atomic uint64_t blocked;      /* of these */
     atomic_int connections;
     atomic_int tunnels;
+    atomic_int checks; /* of the firewall, that the examiner has or is to make */
 };
 
 struct worker_opts {
     unsigned index;
     const struct sockets *sockets; /* this worker takes each worker_count-th, and owns it */
     unsigned worker_count;
-    bool paused; /* accept nothing before worker_resume() */
+    bool paused;   /* accept nothing before worker_resume() */
+    bool io_uring; /* use it if it is to be had */
     struct tls_server *tls;
     struct edge_policy *policy; /* to begin with; borrowed */
     struct edge *edge;
+    const struct firewall_place *firewall;
     size_t buffers_max; /* bytes; 0: any number */
     char https_port[8];
     unsigned connections_max;
@@ -145,10 +156,12 @@ struct worker {
     uint32_t slot_count;
     struct bufpool pool;
     struct splicer_pool pipes;
+    struct send_batch sends;
     struct h2_conn *h2_conns;
     struct h2_shared *h2_shared; /* NULL until it is needed */
     struct unit_h2_shared *unit_h2_shared;
-    struct gzip_pool *gzips; /* NULL until it is needed */
+    struct gzip_pool *gzips;   /* NULL until it is needed */
+    struct examiner *examiner; /* likewise */
     struct client *free_clients;
     unsigned free_client_count;
     struct exchange *free_exchanges;

@@ -4,8 +4,7 @@
 #include "lib/base/map.h"
 
 enum {
-    SLOTS = 65536, /* 512 KiB, of which only what is used takes memory */
-    PLACES = 8,    /* where one address may stand */
+    PLACES = 8, /* where one address may stand */
     COUNT_BITS = 24,
 };
 
@@ -14,12 +13,16 @@ enum {
 /* 40 bits of the address' hash and the number of its connections; 0 = free. Hashes are keyed, so
  * that nobody can choose addresses that meet. */
 struct crowd {
-    _Atomic uint64_t slots[SLOTS];
+    size_t mask;
+    _Atomic uint64_t slots[];
 };
 
-struct crowd *crowd_new(void)
+struct crowd *crowd_new(size_t slots)
 {
-    return deis_alloc(sizeof(struct crowd));
+    struct crowd *c = deis_alloc(sizeof(*c) + slots * sizeof(c->slots[0]));
+
+    c->mask = slots - 1;
+    return c;
 }
 
 void crowd_free(struct crowd *c)
@@ -61,7 +64,7 @@ enum crowd_verdict crowd_enter(struct crowd *c, const struct deis_ip *ip, uint32
 
     *ret_seat = NULL;
     for (unsigned i = 0; i < PLACES; i++) {
-        _Atomic uint64_t *slot = &c->slots[(hash + i) % SLOTS];
+        _Atomic uint64_t *slot = &c->slots[(hash + i) & c->mask];
         uint64_t value = atomic_load_explicit(slot, memory_order_relaxed);
         if (value == 0) {
             vacant = vacant ? vacant : slot;

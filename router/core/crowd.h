@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many connections each address has open, over all threads without a lock. The table has a
- * fixed size; where more addresses meet in one place than it holds, the late ones are let in
- * uncounted: the limit of all connections still holds for them. IPv6 counts by /64, which is what
- * one customer gets. Pure. thread: any
+ * How many connections, or requests, each address has open, over all threads without a lock. The
+ * table has a fixed size; where more addresses meet in one place than it holds, the late ones are
+ * let in uncounted: the limit of all still holds for them. IPv6 counts by /64, which is what one
+ * customer gets. Pure. thread: any
  */
 #ifndef DEIS_ROUTER_CROWD_H
 #define DEIS_ROUTER_CROWD_H
@@ -14,7 +14,13 @@
 
 struct crowd;
 
-struct crowd *crowd_new(void);
+enum {
+    CROWD_OF_ALL = 65536,   /* 512 KiB, of which only what is used takes memory */
+    CROWD_OF_AN_APP = 8192, /* 64 KiB */
+};
+
+/* slots: a power of two, 8 bytes each. */
+struct crowd *crowd_new(size_t slots);
 void crowd_free(struct crowd *c); /* NULL is fine */
 
 enum crowd_verdict {

@@ -48,6 +48,21 @@ static size_t put_line(char *text, size_t len, struct deis_str name, struct deis
     return len + 2;
 }
 
+static size_t put_grant(char *text, const char *accept)
+{
+    return (size_t)snprintf(text, H2_ANSWER_EXTRA,
+                            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n"
+                            "connection: upgrade\r\nsec-websocket-accept: %s\r\n",
+                            accept);
+}
+
+/* What only a 101 of HTTP/1.1 says, and what it never does. */
+static bool is_replaced(struct deis_str name)
+{
+    return deis_str_ieq_cstr(name, "sec-websocket-accept") ||
+           deis_str_ieq_cstr(name, "content-length");
+}
+
 static void put_status(struct h2_answer *h, char *text, struct deis_str value)
 {
     uint64_t status;
@@ -58,8 +73,10 @@ static void put_status(struct h2_answer *h, char *text, struct deis_str value)
         return;
     }
     h->status = (int)status;
-    h->len = (size_t)snprintf(text, H2_ANSWER_EXTRA, "HTTP/1.1 %d %s\r\n", h->status,
-                              deis_h1_reason(h->status));
+    h->granted = h->accept && status / 100 == 2;
+    h->len = h->granted ? put_grant(text, h->accept)
+                        : (size_t)snprintf(text, H2_ANSWER_EXTRA, "HTTP/1.1 %d %s\r\n", h->status,
+                                           deis_h1_reason(h->status));
 }
 
 void h2_answer_add(struct h2_answer *h, char *text, struct deis_str name, struct deis_str value)
@@ -76,13 +93,16 @@ void h2_answer_add(struct h2_answer *h, char *text, struct deis_str name, struct
         h->bad = true;
         return;
     }
+    if (h->granted && is_replaced(name)) {
+        return;
+    }
     h->has_length = h->has_length || deis_str_ieq_cstr(name, "content-length");
     h->len = put_line(text, h->len, name, value);
 }
 
 bool h2_answer_finish(struct h2_answer *h, char *text, bool no_body)
 {
-    bool may_have = h->status >= 200 && h->status != 204 && h->status != 304;
+    bool may_have = h->status >= 200 && h->status != 204 && h->status != 304 && !h->granted;
 
     if (h->bad || h->status == 0) {
         return false;

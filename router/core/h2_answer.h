@@ -9,7 +9,7 @@
 #include "lib/wire/h1.h"
 
 enum {
-    H2_ANSWER_EXTRA = 64,   /* bytes that the text may be longer than names and values together */
+    H2_ANSWER_EXTRA = 192,  /* bytes that the text may be longer than names and values together */
     H2_ANSWER_MAX = 32768,  /* of a head */
     H2_TRAILERS_MAX = 8192, /* of all trailers */
     H2_TRAILERS_FIELDS = 64,
@@ -17,10 +17,13 @@ enum {
 
 /* Zero it to start; and again after each head, for a final one may follow a 1xx. */
 struct h2_answer {
-    size_t len; /* of the text */
+    const char *accept; /* set it if a WebSocket was asked for (RFC 8441): what a 2xx, which grants
+                           it, is to say as Sec-WebSocket-Accept in a 101; else NULL */
+    size_t len;         /* of the text */
     int status;
     bool has_length;
-    bool bad; /* the rest is ignored */
+    bool granted; /* it is a WebSocket from now on */
+    bool bad;     /* the rest is ignored */
 };
 
 /* A field of the head: text has room for h->len + name + value + H2_ANSWER_EXTRA bytes. */

@@ -146,18 +146,15 @@ static bool is_trace_field(struct deis_str name)
     return (name.ptr[0] | 0x20) == 't' && (IS(name, "traceparent") || IS(name, "tracestate"));
 }
 
-static const struct deis_h1_header *find_upgrade(const struct deis_h1_head *head)
-{
-    return deis_h1_find(head, "upgrade");
-}
-
 static void put_upgrade(struct out *o, const struct deis_h1_head *head)
 {
-    const struct deis_h1_header *h = find_upgrade(head);
-
-    if (h) {
+    if (deis_h1_find(head, "upgrade")) {
         PUT(o, "Connection: upgrade\r\n");
-        put_field(o, h);
+    }
+    for (size_t i = 0; i < head->header_count; i++) {
+        if (deis_str_ieq_cstr(head->headers[i].name, "upgrade")) {
+            put_field(o, &head->headers[i]);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 enum {
     TARGET_MAX = 512, /* bytes of a target that are shown; twice that with escapes */
     METHOD_MAX = 32,
+    RULES_MAX = 256,
 };
 
 static char *put(char *p, const char *s, size_t len)
@@ -101,5 +102,9 @@ size_t log_line_format(char *out, const struct log_line *l)
     p = put_number(p, l->bytes);
     p = PUT(p, " protocol=");
     p = put_cstr(p, l->protocol);
+    if (l->rules) {
+        p = PUT(p, " rules=");
+        p = put_word(p, deis_str(l->rules), RULES_MAX);
+    }
     return (size_t)(p - out);
 }

@@ -19,6 +19,7 @@ struct log_line {
     const char *code; /* "H12", or NULL */
     const char *desc; /* of a failure, or NULL */
     const char *protocol;
+    const char *rules; /* of the firewall, that it met; or NULL */
     uint64_t connect_us;
     uint64_t service_us;
     uint64_t bytes;

@@ -60,11 +60,19 @@ static const struct page_info pages[PAGE_COUNT] = {
     [PAGE_TOO_FAST] = { 429, "D02", "Too many requests of one address", "Too many requests",
                         "Your address has sent more requests than the app takes in a minute. Try "
                         "again in a moment." },
+    [PAGE_CROWDED] = { 429, "D04", "Too many requests of one address at once", "Too many requests",
+                       "Your address has as many requests at work as the app takes at once. Try "
+                       "again in a moment." },
     [PAGE_BUSY] = { 503, "H11", "Too many requests at once", "Too busy",
                     "The app has as many requests at work as it may. Try again in a moment." },
     [PAGE_CONNECTED] = { 503, "H22", "Too many connections at once", "Too busy",
                          "The app has as many connections open as it may. Try again in a "
                          "moment." },
+    [PAGE_BLOCKED] = { 400, "D05", "Blocked by the firewall", "Not accepted",
+                       "The request looks like an attack. If it is none, tell the owner of the app "
+                       "the number below." },
+    [PAGE_UNEXAMINED] = { 503, "D06", "Not examined by the firewall", "Not available",
+                          "The request can't be checked at the moment. Try again later." },
 };
 
 const struct page_info *page_info(enum page page)
@@ -85,15 +93,17 @@ enum page page_of_status(int status)
     }
 }
 
-static int write_json(char *out, size_t cap, const struct page_info *p, struct deis_str id)
+static int write_json(char *out, size_t cap, const struct page_info *p, int status,
+                      struct deis_str id)
 {
     return snprintf(out, cap,
                     "{\"status\":%d,\"error\":\"%s\",\"detail\":\"%s\",\"code\":\"%s\","
                     "\"request_id\":\"%.*s\"}\n",
-                    p->status, p->title, p->text, p->code ? p->code : "", DEIS_STR_ARG(id));
+                    status, p->title, p->text, p->code ? p->code : "", DEIS_STR_ARG(id));
 }
 
-static int write_html(char *out, size_t cap, const struct page_info *p, struct deis_str id)
+static int write_html(char *out, size_t cap, const struct page_info *p, int status,
+                      struct deis_str id)
 {
     return snprintf(
         out, cap,
@@ -110,15 +120,15 @@ static int write_html(char *out, size_t cap, const struct page_info *p, struct d
         "main{background:#1d232a;box-shadow:none}small{color:#93a0ad}}"
         "</style></head><body><main><h1>%s</h1><p>%s</p><small>%d %s%s%s%s%.*s</small></main></body>"
         "</html>\n",
-        p->title, p->title, p->text, p->status, deis_h1_reason(p->status),
-        p->code ? " &middot; " : "", p->code ? p->code : "", id.len > 0 ? " &middot; " : "",
-        DEIS_STR_ARG(id));
+        p->title, p->title, p->text, status, deis_h1_reason(status), p->code ? " &middot; " : "",
+        p->code ? p->code : "", id.len > 0 ? " &middot; " : "", DEIS_STR_ARG(id));
 }
 
 size_t page_write(char *out, size_t cap, enum page page, const struct page_opts *opts,
                   size_t *ret_body)
 {
     const struct page_info *p = &pages[page];
+    int status = opts->status > 0 ? opts->status : p->status;
     const char *connection = "";
     char body[PAGES_MAX - 512];
 
@@ -131,8 +141,8 @@ size_t page_write(char *out, size_t cap, enum page page, const struct page_opts 
     const char *content = own ? opts->own.ptr : body;
     int len = (int)opts->own.len;
     if (!own) {
-        len = opts->json ? write_json(body, sizeof(body), p, opts->request_id)
-                         : write_html(body, sizeof(body), p, opts->request_id);
+        len = opts->json ? write_json(body, sizeof(body), p, status, opts->request_id)
+                         : write_html(body, sizeof(body), p, status, opts->request_id);
     }
     char retry[48] = "";
     if (opts->retry_after_s > 0) {
@@ -143,9 +153,9 @@ size_t page_write(char *out, size_t cap, enum page page, const struct page_opts 
         snprintf(out, cap,
                  "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n"
                  "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%s%s%s\r\n",
-                 p->status, deis_h1_reason(p->status),
+                 status, deis_h1_reason(status),
                  opts->json ? "application/json" : "text/html; charset=utf-8", len,
-                 p->status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "",
+                 status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "",
                  retry, connection);
     *ret_body = 0;
     if (!opts->head) {

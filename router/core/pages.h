@@ -37,8 +37,11 @@ enum page {
     PAGE_MAINTENANCE,    /* the app is closed by its owner */
     PAGE_NOT_ALLOWED,    /* the client's address is not on the whitelist */
     PAGE_TOO_FAST,       /* the client's address sends more than the app's rate */
+    PAGE_CROWDED,        /* the client's address has as many in flight at the app as it may */
     PAGE_BUSY,           /* the app has as many requests in flight as it may */
     PAGE_CONNECTED,      /* the app has as many upgraded connections as it may */
+    PAGE_BLOCKED,        /* it looks like an attack; the platform chooses the status */
+    PAGE_UNEXAMINED,     /* whether it does can't be said: the firewall could not be loaded */
     PAGE_COUNT,
 };
 
@@ -62,6 +65,7 @@ struct page_opts {
     struct deis_str request_id; /* shown, if any */
     struct deis_str own;        /* HTML of the app's own, instead of ours; or NONE */
     uint64_t retry_after_s;     /* 0: not said */
+    int status;                 /* 0: the page's */
 };
 
 /* The whole answer; its length. cap at least PAGES_MAX and the length of an own page. */

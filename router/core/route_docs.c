@@ -4,11 +4,10 @@
 #include "lib/model/model.h"
 #include "lib/wire/ip.h"
 
-const char *const route_docs_prefixes[] = {
+const char *const route_docs_prefixes[ROUTE_DOCS_PREFIXES] = {
     "config/platform/", "config/controller/", "config/router/", "apps/",    "domains/", "units/",
     "states/",          "verdicts/",          "services/",      "routing/",
 };
-const size_t route_docs_prefix_count = DEIS_COUNT(route_docs_prefixes);
 
 /* The member `name` of a JSON object, copied; NULL with err when it is missing. */
 static char *member(struct deis_str text, const char *name, struct deis_err *err)

@@ -5,9 +5,10 @@
 
 #include "router/core/route_model.h"
 
+enum { ROUTE_DOCS_PREFIXES = 10 };
+
 /* What is watched, below /deis/. */
-extern const char *const route_docs_prefixes[];
-extern const size_t route_docs_prefix_count;
+extern const char *const route_docs_prefixes[ROUTE_DOCS_PREFIXES];
 
 /* One key of one of these prefixes changed; value NONE: it was deleted. DEIS_INVALID: the document
  * can't be read, the former one stays in effect. Keys that say nothing about routes are ignored. */

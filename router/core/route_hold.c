@@ -42,23 +42,3 @@ bool hold_covers(const struct route_table *t, const struct route_table *old)
     }
     return apps_covered(t, old);
 }
-
-bool hold_judge(struct hold *h, const struct hold_facts *f)
-{
-    bool accepted = h->accepted_ms != 0 && f->now_ms - h->accepted_ms < HOLD_SUSPECT_MS;
-
-    if (f->went_back && !h->suspect && !accepted) {
-        h->suspect = true;
-        h->suspect_ms = f->now_ms;
-    }
-    h->held = h->suspect && !hold_covers(f->next, f->now);
-    if (!h->held && (f->all_back || f->now_ms - h->suspect_ms >= HOLD_SUSPECT_MS)) {
-        h->suspect = false;
-    }
-    return !h->held;
-}
-
-void hold_accept(struct hold *h, uint64_t now_ms)
-{
-    *h = (struct hold){ .accepted_ms = now_ms };
-}

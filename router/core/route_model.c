@@ -62,6 +62,7 @@ struct route_model *route_model_new(struct route_registry *registry)
     m->subdomain = deis_strdup("deis");
     m->limits = (struct route_limits){ UINT64_C(100) << 20, 1300000 };
     deis_gzip_default(&m->gzip);
+    m->firewall = (struct route_firewall){ false, 400, 128 * 1024 };
     m->hosts_dirty = true;
     return m;
 }
@@ -118,6 +119,17 @@ void route_model_set_gzip(struct route_model *m, const struct deis_gzip *gzip)
 {
     if (!deis_gzip_equal(gzip, &m->gzip)) {
         m->gzip = *gzip;
+        m->limits_dirty = true;
+    }
+}
+
+void route_model_set_firewall(struct route_model *m, const struct route_firewall *firewall)
+{
+    const struct route_firewall *old = &m->firewall;
+
+    if (firewall->on != old->on || firewall->status != old->status ||
+        firewall->body_max != old->body_max) {
+        m->firewall = *firewall;
         m->limits_dirty = true;
     }
 }

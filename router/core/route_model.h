@@ -29,6 +29,7 @@ void route_model_set_domain(struct route_model *m, const char *domain);
 void route_model_set_subdomain(struct route_model *m, const char *subdomain);
 void route_model_set_limits(struct route_model *m, const struct route_limits *limits);
 void route_model_set_gzip(struct route_model *m, const struct deis_gzip *gzip);
+void route_model_set_firewall(struct route_model *m, const struct route_firewall *firewall);
 /* Takes a ref. */
 void route_model_set_https(struct route_model *m, struct route_https *https);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The routing table, made from the model: apps that changed anew, the rest as in the last one. */
+#include "router/core/crowd.h"
 #include "router/core/rate.h"
 #include "router/core/route_model_priv.h"
 
@@ -78,6 +79,11 @@ static void app_build(struct route_model *m, struct m_app *a)
     if (settings && settings->r.rate_minute > 0 && !stats->rate) {
         stats->rate = rate_new();
     }
+    if (settings && settings->r.address_max > 0 && !stats->crowd) {
+        stats->crowd = crowd_new(CROWD_OF_AN_APP);
+    }
+    m->examines =
+        m->examines || (a->kind == ROUTE_APP && settings && settings->r.firewall == DEIS_YES);
     bool tagged = settings && (settings->r.sticky || settings->r.affinity_arg);
     route_settings_unref(settings);
     for (size_t i = 0; i < l.count; i++) {
@@ -236,6 +242,8 @@ struct route_table *route_model_build(struct route_model *m, uint64_t generation
         route_hosts_unref(hosts);
     }
     t->gzip = m->gzip;
+    t->firewall = m->firewall;
+    t->examines = m->firewall.on || m->examines;
     route_model_forget_changed(m);
     route_table_unref(m->last);
     m->last = route_table_ref(t);

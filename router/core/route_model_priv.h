@@ -54,11 +54,13 @@ struct route_model {
     char *subdomain;
     struct route_limits limits;
     struct deis_gzip gzip;
+    struct route_firewall firewall;
+    bool examines;                    /* as in a table, by what apps say */
     bool hosts_dirty;                 /* names or the set of apps */
     char *changed[MODEL_CHANGED_MAX]; /* hosts, if no others have changed */
     size_t changed_count;
     size_t leaving;    /* units that are to go */
-    bool limits_dirty; /* or https, or gzip */
+    bool limits_dirty; /* or https, gzip, firewall */
     struct route_https *https;
     struct m_app *dirty; /* apps to be made anew */
     struct route_table *last;

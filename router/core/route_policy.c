@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/core/route_policy.h"
 
+#define SEND "send_ms" /* beside "settings", as "closed" */
+
+enum { SECOND_MS = 1000, DAY_MS = 86400000 };
+
 struct route_policy {
     struct deis_map *own;              /* app -> route_settings */
     struct route_settings *all;        /* of apps without their own, or NULL */
@@ -43,6 +47,9 @@ static struct route_settings *settings_new(json_t *doc, struct deis_err *err)
 
     if (code == 0) {
         code = deis_json_bool_or(doc, "closed", false, &s->closed, err);
+    }
+    if (code == 0) {
+        code = deis_json_u64_or(doc, SEND, 0, &s->send_ms, err);
     }
     json_decref(doc);
     atomic_init(&s->refs, 1);
@@ -112,14 +119,17 @@ int route_policy_set(struct route_policy *p, const char *app, struct deis_str te
 }
 
 /* Within what apps may set: a time beyond that must not cost the rest of the settings. */
+static uint64_t within(uint64_t ms, uint64_t min_ms, uint64_t max_ms)
+{
+    return ms < min_ms ? min_ms : ms > max_ms ? max_ms : ms;
+}
+
 static void set_time(json_t *settings, const char *name, uint64_t ms, uint64_t min_ms,
                      uint64_t max_ms)
 {
-    uint64_t within = ms < min_ms ? min_ms : ms;
-
     if (ms > 0) {
-        within = within > max_ms ? max_ms : within;
-        deis_autofree char *text = deis_asprintf("%llums", (unsigned long long)within);
+        deis_autofree char *text =
+            deis_asprintf("%llums", (unsigned long long)within(ms, min_ms, max_ms));
         json_object_set_new(settings, name, json_string(text));
     }
 }
@@ -143,11 +153,16 @@ static struct route_settings *controller_settings(const struct route_defaults *d
         }
     }
     set_time(obj, "connectTimeout", d->controller_connect_ms, 100, 60000);
-    set_time(obj, "timeout", d->controller_read_ms, 1000, 86400000);
-    if (json_object_size(obj) == 0 && !closed) {
+    set_time(obj, "timeout", d->controller_read_ms, SECOND_MS, DAY_MS);
+    if (json_object_size(obj) == 0 && !closed && d->controller_send_ms == 0) {
         return NULL;
     }
-    return settings_new(json_pack("{s:O, s:b}", "settings", obj, "closed", closed), err);
+    json_t *doc = json_pack("{s:O, s:b}", "settings", obj, "closed", closed);
+    if (d->controller_send_ms > 0) {
+        uint64_t ms = within(d->controller_send_ms, SECOND_MS, DAY_MS);
+        json_object_set_new(doc, SEND, json_integer((json_int_t)ms));
+    }
+    return settings_new(doc, err);
 }
 
 static struct route_settings *app_settings(const struct route_policy *p, struct deis_err *err)
@@ -193,9 +208,8 @@ static json_t *defaults_of_apps(const struct route_defaults *d, struct deis_err 
         const char *name;
         uint32_t value;
     } counts[] = {
-        { "maxRequests", d->requests_max },
-        { "maxConnections", d->connections_max },
-        { "rateLimit", d->rate_minute },
+        { "maxRequests", d->requests_max },    { "maxConnections", d->connections_max },
+        { "addressRequests", d->address_max }, { "rateLimit", d->rate_minute },
         { "rateBurst", d->rate_burst },
     };
 

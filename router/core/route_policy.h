@@ -14,6 +14,7 @@
 struct route_settings {
     atomic_uint refs;
     bool closed; /* only who is on the whitelist may pass, even when there is none */
+    uint64_t send_ms; /* in which none of a request is taken; 0: as r.timeout_ms */
     struct deis_routing r;
 };
 
@@ -31,11 +32,13 @@ struct route_defaults {
     const char *affinity_arg;
     uint32_t requests_max; /* of each app that sets none itself; 0: any number, as with the next */
     uint32_t connections_max;
+    uint32_t address_max;
     uint32_t rate_minute;
     uint32_t rate_burst; /* 0: as rate_minute suggests */
     const char *controller_whitelist;
     uint64_t controller_connect_ms; /* 0: as all */
     uint64_t controller_read_ms;
+    uint64_t controller_send_ms; /* 0: as controller_read_ms */
 };
 
 /* --- all documents. thread: main --- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/core/route_table.h"
 
+#include "router/core/crowd.h"
 #include "router/core/rate.h"
 
 void route_endpoint_ref(struct route_endpoint *e)
@@ -17,6 +18,7 @@ void route_stats_unref(struct route_stats *s)
 {
     if (s && atomic_fetch_sub(&s->refs, 1) == 1) {
         rate_free(s->rate);
+        crowd_free(s->crowd);
         free(s);
     }
 }

@@ -51,7 +51,8 @@ struct route_stats {
     _Atomic uint64_t bytes_out;  /* of bodies */
     _Atomic uint64_t bytes_in;
     _Atomic uint64_t latency[LATENCY_BUCKETS]; /* requests by their time */
-    struct rate *rate; /* NULL: no limit has been set so far; thread: main makes it */
+    struct rate *rate;   /* NULL: no limit has been set so far; thread: main makes it */
+    struct crowd *crowd; /* likewise */
 };
 
 enum route_kind {
@@ -75,6 +76,13 @@ struct route_app {
 struct route_limits {
     uint64_t body_max;          /* bytes of a request body */
     uint64_t answer_timeout_ms; /* silence of the unit while its answer is awaited or streamed */
+};
+
+/* What the firewall does with requests to apps. */
+struct route_firewall {
+    bool on;           /* for apps that don't say */
+    int status;        /* of what is blocked */
+    uint64_t body_max; /* bytes of a body that are held and examined */
 };
 
 /* What the listener for HTTPS needs, made by others and embedded in theirs. Never changes. */
@@ -102,8 +110,10 @@ struct route_table {
     uint64_t generation;
     struct route_limits limits;
     struct route_hosts *hosts;
-    struct route_https *https; /* NULL: there is none */
-    struct deis_gzip gzip;     /* which answers are compressed; before sharing only */
+    struct route_https *https;      /* NULL: there is none */
+    struct deis_gzip gzip;          /* which answers are compressed; before sharing only */
+    struct route_firewall firewall; /* likewise */
+    bool examines;                  /* requests to an app of it, or of a former one */
     size_t app_count;
     struct route_group *groups[];
 };

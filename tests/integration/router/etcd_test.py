@@ -347,11 +347,11 @@ class Etcd(unittest.TestCase):
         gate = self.router.start_behind(self.etcd)
         self.addCleanup(gate.close)
         self.router.wait_for(as_set, 'the settings are in effect')
-        gate.let_pass(['/deis/config/router/'])  # the first to come back, and for a while the only one
+        gate.hold('/deis/apps/')  # which are read after the settings
         self.etcd.lose()
-        rig.wait_for(lambda: gate.has_listed('/deis/config/router/'), 'it has read that there are no settings')
+        rig.wait_for(lambda: gate.waiting, 'it has read that there are no settings')
         self.assertTrue(all(as_set() for _ in range(20)))
-        gate.let_pass(None)
+        gate.hold(None)
         rig.wait_for(self.held, 'the table is held')
         self.assertTrue(all(as_set() for _ in range(20)))
         self.assertEqual(self.router.stop(), 0)
@@ -511,6 +511,17 @@ class Etcd(unittest.TestCase):
         self.router.start()
         self.assertTrue(is_told(builder))
         self.etcd.start()
+
+    def test_ssh_to_a_builder_that_does_not_answer(self):
+        full = rig.full_queue(self)
+        self.etcd.put('services/builder/b1', {'ssh': '127.0.0.1:%d' % full.getsockname()[1]})
+        rig.wait_for(lambda: any(a['app'] == '@builder' and a['endpoints'] for a in self.router.routes()['apps']), 'builder is known')
+        self.etcd.put('config/router/builder/timeout/connect', '1h')
+        with rig.Client(self.world.ssh) as c:
+            c.send(b'SSH-2.0-me\r\n')
+            self.etcd.put('config/router/builder/timeout/connect', '2s')  # for those that wait already, too
+            self.assertTrue(c.closed())
+        rig.wait_for(lambda: 'reason="the builder does not answer" after_ms=2000' in self.router.log(), 'the reason is logged')
 
     def test_ssh_behind_a_load_balancer(self):
         w = self.world

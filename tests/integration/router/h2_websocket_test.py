@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import select
 import signal
 import socket
 import struct
@@ -219,29 +220,55 @@ class Tunnels(Sockets):
         c.close()
         self.idle_units()
 
-    def test_a_unit_that_does_not_read_holds_the_client_up(self):
-        c = self.client()
-        self.origin.gate.clear()
-        sid = self.opened(c, '/deaf')
+    def fill(self, c, sid):
+        """Each time all that the window allows, until it grows no more although the router has seen all. Returns how much."""
         c.ping()
         sent = 0
-        # Each time all that the window allows, until it grows no more although the router has seen all.
         while True:
             room = min(c.windows[0], c.windows[sid], 16384)
             if room <= 0:
                 c.ping()
                 if min(c.windows[0], c.windows[sid]) <= 0:
-                    break
+                    return sent
                 continue
             c.windows[0] -= room
             c.windows[sid] -= room
             c.data(sid, b'a' * room)
             sent += room
+
+    def test_a_unit_that_does_not_read_holds_the_client_up(self):
+        c = self.client()
+        self.origin.gate.clear()
+        sid = self.opened(c, '/deaf')
+        sent = self.fill(c, sid)
         self.assertLess(self.router.metric('deis_router_buffer_bytes'), 1 << 20)
         self.assertEqual(c.get().status, 200)  # others have their room
         self.origin.gate.set()
         c.upload(sid, b'b' * 500000)
         self.assertEqual(c.answer(sid).body, b'%d bytes' % (sent + 500000))
+
+    def test_a_unit_that_pauses(self):
+        """For longer than a machine that is gone gets; clients of HTTP/1.1 and of HTTP/2."""
+        self.origin.gate.clear()
+        self.addCleanup(self.origin.gate.set)
+        c = self.client()
+        sid = self.opened(c, '/deaf')
+        sent = self.fill(c, sid)
+        other = rig.Client(self.router.http)
+        self.addCleanup(other.close)
+        other.send(b'GET /deaf HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+                   b'Sec-WebSocket-Key: a2V5\r\n\r\n' % HOST.encode())
+        self.assertEqual(other.answer(head_only=True)[0], 101)
+        other_sent = 0
+        while select.select([], [other.s], [], 0.5)[1]:
+            other_sent += other.s.send(bytes(65536))
+        # The kernel's time for what is not acknowledged, 20 s, goes by without an end or a reset.
+        self.assertEqual(select.select([other.s], [], [], 23)[0], [])
+        self.origin.gate.set()
+        c.upload(sid, b'b' * 500000)
+        self.assertEqual(c.answer(sid).body, b'%d bytes' % (sent + 500000))
+        other.s.shutdown(socket.SHUT_WR)
+        self.assertEqual(other.rest(), b'%d bytes' % other_sent)
 
     def test_a_client_that_does_not_read_holds_the_unit_up(self):
         c = self.client(credit=False)

@@ -173,6 +173,31 @@ class HandOver(unittest.TestCase):
             c.close()
         self.ends(old)
 
+    def test_one_after_the_other_while_the_first_still_finishes(self):
+        o = self.origin()
+        r = self.static([(HOST, o.port)])
+        held = []
+        for n in range(1, 4):
+            ws = rig.Client(r.http).send(WS % HOST.encode())
+            self.addCleanup(ws.close)
+            self.assertEqual(ws.answer()[0], 101)
+            self.assertEqual(rig.ws_read(ws.take)[1], b'hello')
+            held.append((successor(r), ws))
+            taken(r, n)
+            self.assertEqual(r.metric('deis_router_tunnels'), 0)
+            self.assertEqual(rig.get(r.http, HOST)[2], b'origin')
+        for i in (1, 0, 0):  # the order in which they are done is up to their clients
+            for old, ws in held:
+                ws.send(rig.ws_frame(b'still here', 1, b'mask'))
+                self.assertEqual(rig.ws_read(ws.take)[1], b'still here')
+                self.assertIsNone(old.poll())
+            old, ws = held.pop(i)
+            ws.send(rig.ws_frame(b'', 8, b'mask'))
+            ws.rest()
+            ws.close()
+            self.ends(old)
+        self.assertEqual(rig.get(r.http, HOST)[2], b'origin')
+
     def test_under_load_nothing_fails(self):
         o = self.origin()
         r = self.static([(HOST, o.port)])

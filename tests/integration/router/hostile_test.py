@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Raw requests and their verdicts, by the sections of RFC 9110, 9112 and 6455, against an origin that records what it gets."""
+import socket
 import threading
+import time
 import unittest
 
+import h2_rig as h2
 import rig
 
 HOST = b'app.test'
@@ -383,6 +386,49 @@ class Unit(rig.Origin):
     def answer_raw(self, c, f, method, path, fields, body):
         c.sendall(self.raw)
         return False
+
+
+class Slow(unittest.TestCase):
+    def test_a_unit_that_pauses_in_a_body(self):
+        """For longer than a machine that is gone gets; clients of HTTP/1.1 and of HTTP/2."""
+        size, go_on = 8000000, threading.Event()
+        unit = socket.create_server(('127.0.0.1', 0))
+
+        def serve(c):
+            with c, c.makefile('rb') as f:
+                length = 0
+                while (line := f.readline()) != b'\r\n':
+                    length = int(line.split(b':')[1]) if line.lower().startswith(b'content-length:') else length
+                go_on.wait(rig.DEADLINE)
+                c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nread' if len(f.read(length)) == length else b'')
+
+        def accept():
+            for _ in range(2):
+                threading.Thread(target=serve, args=(unit.accept()[0],), daemon=True).start()
+        threading.Thread(target=accept, daemon=True).start()
+        router = rig.Static([('slow.test', unit.getsockname()[1])], '--h2c').start()
+        self.addCleanup(router.clear)
+        self.addCleanup(unit.close)
+        plain, other = rig.Client(router.http), h2.plain(router.http, 'slow.test')
+        self.addCleanup(plain.close)
+        self.addCleanup(other.close)
+        sid = other.open(method='POST', content_length=str(size), end=False)
+
+        def quietly(send, *args):
+            try:
+                send(*args)
+            except (OSError, EOFError, h2.Gone):
+                pass  # the answer tells
+        head = b'POST / HTTP/1.1\r\nHost: slow.test\r\nContent-Length: %d\r\n\r\n' % size
+        senders = [threading.Thread(target=quietly, args=args)
+                   for args in ((plain.send, head + bytes(size)), (other.upload, sid, bytes(size)))]
+        for t in senders:
+            t.start()
+        time.sleep(23)  # the kernel's 20 s for what is not acknowledged
+        go_on.set()
+        for t in senders:
+            t.join()
+        self.assertEqual((plain.answer()[2], other.answer(sid).body), (b'read', b'read'))
 
 
 class Hostile(unittest.TestCase):

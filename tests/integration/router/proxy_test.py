@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The router between raw clients and origins that misbehave, without etcd."""
 import os
+import select
 import signal
 import socket
 import struct
@@ -461,6 +462,20 @@ class Balance(unittest.TestCase):
         self.assertIn('code=H12', router.lines('slow-1')[0])
         self.assertEqual(rig.get(router.http, HOST)[0], 200)
 
+    def test_a_client_that_breaks_off_while_its_unit_does_not_read(self):
+        deaf = socket.create_server(('127.0.0.1', 0))
+        router = self.start([(HOST, deaf.getsockname()[1])])
+        self.addCleanup(deaf.close)  # first, so that nothing is under way when the router stops
+        for framing, start in (('Content-Length: 90000000', b''), ('Transfer-Encoding: chunked', b'4000000\r\n')):
+            c = rig.Client(router.http)
+            c.send(request('POST / HTTP/1.1', framing, 'X-Request-Id: ' + framing[:3]) + start)
+            while select.select([], [c.s], [], 0.5)[1]:  # until nothing is taken any more
+                c.s.send(bytes(65536))
+            c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            c.close()
+            self.assertIn('code=H27', router.lines('request_id=' + framing[:3])[0])
+            rig.wait_for(lambda: router.metric('deis_router_app_in_flight{app="%s"}' % HOST) == 0, 'nothing is in flight')
+
     def test_changes_under_load_fail_no_request(self):
         origins = [self.origin(str(i)) for i in range(6)]
         router = self.start([(HOST, origins[0].port)])
@@ -556,7 +571,7 @@ class Balance(unittest.TestCase):
 
     def test_bad_flags_are_named_and_leave_nothing(self):
         for flags, fault in ((['--nonsense'], "unknown flag '--nonsense'"), (['--control', 'x'], '--control needs --routes'),
-                             (['--workers', '257'], '--workers must be 256 at most'), (['--gzip-types', 'text'], '--gzip-types: must be')):
+                             (['--workers', '257'], '--workers: must be auto, or a number up to 256'), (['--gzip-types', 'text'], '--gzip-types: must be')):
             p = subprocess.run([os.path.join(rig.BIN, 'deis-router'), *flags], capture_output=True, text=True)
             self.assertRegex(p.stderr, r'\Adeis-router: %s.*\n\Z' % fault)
             self.assertEqual(p.returncode, 2)

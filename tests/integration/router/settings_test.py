@@ -87,6 +87,16 @@ class Settings(unittest.TestCase):
         self.assertEqual(self.get()[0], 403)
         self.assertEqual(self.get('127.0.0.2')[0], 200)
 
+    def test_what_is_read_at_the_start(self):
+        at = self.router.argv.index('--workers')
+        del self.router.argv[at:at + 2]
+        self.change(lambda: self.etcd.put_many([('config/router/workerProcesses', '3'), ('config/router/maxWorkerConnections', '7'),
+                                                ('config/router/maxRequests', '9')]))
+        self.assertEqual(self.router.stop(), 0)
+        self.etcd.stop()
+        self.router.start()
+        self.assertEqual(self.router.metric('deis_router_connections_max'), 21)
+
     def saved(self):
         try:
             with open(self.router.dir + '/routes') as f:
@@ -173,16 +183,7 @@ class Settings(unittest.TestCase):
 
     def test_connect_timeout(self):
         self.world.app('far')
-        full = socket.socket()
-        self.addCleanup(full.close)
-        full.bind(('127.0.0.1', 0))
-        full.listen(0)
-        # A queue that is full: connections to it stay half open.
-        fillers = [socket.socket() for _ in range(4)]
-        for s in fillers:
-            self.addCleanup(s.close)
-            s.setblocking(False)
-            s.connect_ex(full.getsockname())
+        full = rig.full_queue(self)
         self.etcd.put('routing/far', {'settings': {'connectTimeout': '300ms'}})
         self.world.unit('far_v1.web.1-aaaa')
         self.world.state('far_v1.web.1-aaaa', '127.0.0.1:%d' % full.getsockname()[1])
@@ -308,11 +309,6 @@ class Settings(unittest.TestCase):
         rig.wait_for(lambda: self.count('connections') == 1, 'one has ended')
         second = c.open(fields, end=False)
         self.assertEqual(c.head(second).status, 200)
-        # They are upgrades of HTTP/1.1 to the units: not to those that speak HTTP/2.
-        self.set({'h2c': True})
-        a = c.answer(c.open(fields, end=False))
-        self.assertEqual(a.status, 501)
-        self.assertIn(b'H26', a.body)
 
     def test_an_upgrade_counts_from_its_request_on(self):
         """However many ask at once, no more are let in; who gets another answer is not counted after it."""
@@ -354,6 +350,55 @@ class Settings(unittest.TestCase):
         ids = [c.open(path='/') for _ in range(5)]
         self.assertEqual([c.head(i).status for i in ids], [403] * 5)
         self.assertEqual(self.get('127.0.0.2')[0], 200)
+
+    def test_requests_of_an_address_at_once(self):
+        origin, = self.units('web')
+        self.set({'addressRequests': 2})
+        at_work = [From(self.router.http, '127.0.0.5') for _ in range(2)]
+        for c in at_work:
+            self.addCleanup(c.close)
+            c.send(b'GET /gate HTTP/1.1\r\nHost: blog.example.com\r\n\r\n')
+        rig.wait_for(lambda: len(origin.requests) == 2, 'two are at work')
+        for kind in ('', 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'):
+            status, fields, body = self.get('127.0.0.5', '/ws', kind)
+            self.assertEqual((status, b'D04' in body), (429, True))
+        self.assertEqual(len(origin.requests), 2)
+        self.assertEqual(self.get('127.0.0.6')[0], 200)  # others have their own
+        self.assertEqual(self.get('127.0.0.5', host='nobody.example.com')[0], 404)
+        at_work.pop().close()  # who leaves makes room, too
+        rig.wait_for(lambda: self.get('127.0.0.5')[0] == 200, 'one has left')
+        origin.gate.set()
+        self.assertEqual(at_work[0].answer()[0], 200)
+        for _ in range(10):  # all seats were given back
+            rig.wait_for(lambda: self.get('127.0.0.5')[0] == 200, 'there is room')
+
+    def test_upgraded_connections_count_for_their_address(self):
+        self.units('web')
+        self.set({'addressRequests': 1})
+        ws = self.websocket()
+        self.assertEqual(ws.answer()[0], 101)
+        self.assertEqual(self.get()[0], 429)
+        self.assertEqual(self.get('127.0.0.6')[0], 200)
+        ws.close()
+        rig.wait_for(lambda: self.get()[0] == 200, 'it has ended')
+        rig.wait_for(lambda: self.count('in_flight') == 0, 'the request, too')
+        c = h2.plain(self.router.http, 'blog.example.com')
+        self.addCleanup(c.close)
+        fields = [(':method', 'CONNECT'), (':protocol', 'websocket'), (':scheme', 'http'), (':path', '/ws'), (':authority', c.host)]
+        rig.wait_for(lambda: c.head(c.open(fields, end=False)).status == 200, 'there is room')
+        self.assertEqual(c.get().status, 429)
+        c.close()
+        rig.wait_for(lambda: self.get()[0] == 200, 'it has ended')
+        self.platform('addressRequests', '2')  # the app's own setting is in effect
+        ws = self.websocket()
+        rig.wait_for(lambda: self.count('connections') == 1, 'it is there')
+        self.assertEqual(self.get()[0], 429)
+        self.set({})
+        self.assertEqual(self.get()[0], 200)
+        rig.wait_for(lambda: self.count('in_flight') == 0, 'the request is over for the router, too')
+        held = self.websocket()
+        self.assertEqual((ws.answer()[0], held.answer()[0]), (101, 101))
+        self.assertEqual(self.get()[0], 429)
 
     def test_rate_of_an_address(self):
         origin, = self.units('web')
@@ -411,6 +456,60 @@ class Settings(unittest.TestCase):
         self.change(lambda: self.etcd.put('services/controller/c1', {'http': api.address}))
         self.platform('controller/timeout/read', '1s')
         self.assertEqual(self.get(path='/gate', host='deis.example.com')[0], 504)
+
+    def stalling_controller(self):
+        """Takes nothing of the body of /stall until its gate opens."""
+        class Stalling(rig.Origin):
+            def early_stall(self, c):
+                self.gate.wait(rig.DEADLINE)
+        api = Stalling('api')
+        self.addCleanup(api.close)
+        self.addCleanup(api.gate.set)
+        self.change(lambda: self.etcd.put('services/controller/c1', {'http': api.address}))
+        return api
+
+    def send_body(self, size):
+        """More than sockets hold, to /stall of the API. Returns the connection and the thread that sends."""
+        def send():
+            try:
+                c.send(b'POST /stall HTTP/1.1\r\nHost: deis.example.com\r\nContent-Length: %d\r\n\r\n' % size + bytes(size))
+            except OSError:
+                pass  # it was answered before
+        c = rig.Client(self.router.http)
+        self.addCleanup(c.close)
+        t = threading.Thread(target=send)
+        t.start()
+        self.addCleanup(t.join)
+        return c, t
+
+    def test_send_timeout_of_the_controller(self):
+        self.stalling_controller()
+        self.platform('controller/timeout/send', '1s')
+        self.assertEqual(self.send_body(40000000)[0].answer()[0], 504)
+
+    def test_send_timeout_of_the_controller_is_not_that_of_its_answer(self):
+        api = self.stalling_controller()
+        self.platform('controller/timeout/send', '1h')
+        self.platform('controller/timeout/read', '1s')
+        _, sending = self.send_body(40000000)
+        for _ in range(2):
+            self.assertEqual(self.get(path='/gate', host='deis.example.com')[0], 504)
+        self.assertTrue(sending.is_alive())
+        api.gate.set()
+        sending.join()
+        rig.wait_for(lambda: [len(body) for line, _, body in api.requests if 'stall' in line] == [40000000], 'all of the body is there')
+
+    def test_log_level(self):
+        self.etcd.put('config/router/errorLogLevel', 'loud')
+        rig.wait_for(lambda: "not 'loud'" in self.router.log(), 'the fault is logged')
+        self.etcd.put('config/router/errorLogLevel', 'error')
+        self.etcd.put('config/router/bodySize', 'quiet')
+        self.platform('bodySize', '7m')
+        self.etcd.put('config/router/errorLogLevel', 'warn')
+        self.platform('bodySize', '8m')
+        self.etcd.put('config/router/bodySize', 'heard')
+        rig.wait_for(lambda: "'heard'" in self.router.log(), 'a warning is logged')
+        self.assertNotIn("'quiet'", self.router.log())
 
     def test_over_http2(self):
         self.units('one', 'two', 'three')

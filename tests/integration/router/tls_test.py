@@ -439,6 +439,20 @@ class Etcd(Https):
         self.etcd.put('certs/' + name, {'common_name': name, 'certificate': text(pair[0]),
                                         'key': self.seal('cert/' + name, text(pair[1]))})
 
+    def test_a_domain_and_its_certificate_make_one_table(self):
+        pair = self.ca.issue('*.new.test')
+        plain = [text(f) for f in pair]
+        for i in range(20):
+            name = 'n%d.new.test' % i
+            key = self.seal('cert/' + name, plain[1])
+            rig.wait_for(self.router.settled, 'all workers use the table')
+            before = self.router.routes()['generation']
+            self.etcd.put_many([('domains/' + name, {'app': 'blog'}),
+                                ('certs/' + name, {'common_name': name, 'certificate': plain[0], 'key': key})])
+            self.wait_served(name, self.ca.count)
+            rig.wait_for(lambda: self.get(name)[0] == 200, 'the name has its app')
+            self.assertEqual(self.router.routes()['generation'], before + 1)
+
     def test_many_that_come_one_by_one(self):
         pairs = [self.ca.issue('*.many.test') for _ in range(3)]
         names = ['n%d.many.test' % i for i in range(150)]
@@ -643,6 +657,94 @@ class Etcd(Https):
         self.assertEqual(self.served('www.blog.test'), shop - 1)
         rig.wait_for(lambda: 'certs/shop.test' not in self.kept() and 'config/router/sslKey' not in self.kept(),
                      'gone from the disk')
+
+    def shakes(self, **versions):
+        """Does a handshake with these versions come about?"""
+        try:
+            self.client('www.blog.test', self.ca.context(**versions)).close()
+            return True
+        except (ssl.SSLError, ConnectionResetError):
+            return False
+
+    def suite(self, *args):
+        out = subprocess.run(['openssl', 's_client', '-connect', '127.0.0.1:%d' % self.https, '-servername', 'www.blog.test', '-brief',
+                              *args], input=b'', capture_output=True)
+        found = re.search(rb'Ciphersuite: (\S+)', out.stderr)
+        return found and found[1].decode()
+
+    def largest_record(self):
+        """Bytes of the largest record of an answer of a megabyte."""
+        sent, got = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.ca.context().wrap_bio(got, sent, server_hostname='www.blog.test')
+        raw = b''
+        with rig.Client(self.https) as c:
+            def step(act):
+                nonlocal raw
+                while True:
+                    try:
+                        return act()
+                    except ssl.SSLWantReadError:
+                        c.s.sendall(sent.read())
+                        data = c.s.recv(65536)
+                        raw += data
+                        got.write(data)
+            step(tls.do_handshake)
+            tls.write(b'GET /big/1000000 HTTP/1.1\r\nHost: www.blog.test\r\n\r\n')
+            n = 0
+            while n < 1000000:
+                n += len(step(lambda: tls.read(65536)))
+        largest = 0
+        while len(raw) >= 5:
+            length = int.from_bytes(raw[3:5], 'big')
+            largest = max(largest, length)
+            raw = raw[5 + length:]
+        return largest
+
+    def test_what_is_agreed_on_is_a_setting(self):
+        v12, v13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+        self.cert('www.blog.test', self.ca.issue('www.blog.test'))
+        self.wait_served('www.blog.test', self.ca.count)
+        old = self.client('www.blog.test', self.ca.context(maximum_version=v12))
+        self.etcd.put('config/router/sslProtocols', 'TLSv1.3')
+        rig.wait_for(lambda: not self.shakes(maximum_version=v12), 'TLS 1.2 is over')
+        self.assertTrue(self.shakes(minimum_version=v13))
+        self.assertEqual(self.get('www.blog.test', c=old)[0], 200)
+        self.etcd.put('config/router/sslProtocols', 'TLSv1.2')
+        rig.wait_for(lambda: not self.shakes(minimum_version=v13), 'TLS 1.3 is over')
+        # What can't be changes nothing.
+        self.etcd.put('config/router/sslProtocols', 'TLSv1 TLSv1.1')
+        rig.wait_for(lambda: "'TLSv1' is not offered" in self.router.log(), 'it is refused')
+        self.assertFalse(self.shakes(minimum_version=v13))
+        self.etcd.delete('config/router/sslProtocols')
+        rig.wait_for(lambda: self.shakes(minimum_version=v13) and self.shakes(maximum_version=v12), 'both are there again')
+
+        self.assertEqual(self.suite('-tls1_2', '-cipher', 'ECDHE-ECDSA-AES128-SHA'), None)
+        self.etcd.put('config/router/sslCiphers', 'ECDHE-ECDSA-AES128-SHA')
+        rig.wait_for(lambda: self.suite('-tls1_2') == 'ECDHE-ECDSA-AES128-SHA', 'the suite is another one')
+        self.etcd.put('config/router/sslCiphers', 'NONE-SUCH')
+        rig.wait_for(lambda: 'names no cipher suite' in self.router.log(), 'it is refused')
+        self.assertEqual(self.suite('-tls1_2'), 'ECDHE-ECDSA-AES128-SHA')
+        self.etcd.delete('config/router/sslCiphers')
+        rig.wait_for(lambda: self.suite('-tls1_2', '-cipher', 'ECDHE-ECDSA-AES128-SHA') is None, 'it is not offered')
+
+        self.assertGreater(self.largest_record(), 16000)
+        self.etcd.put('config/router/sslBufferSize', '2k')
+        rig.wait_for(lambda: self.largest_record() < 2200, 'records are small')
+
+        context = self.ca.context(maximum_version=v12)
+        session = self.client('www.blog.test', context).s.session
+        self.assertTrue(self.client('www.blog.test', context, session).s.session_reused)
+        self.etcd.put('config/router/sslSessionTickets', 'false')
+        rig.wait_for(lambda: not self.client('www.blog.test', context, session).s.session_reused, 'no ticket is taken')
+        self.assertFalse(self.client('www.blog.test', context).s.session.has_ticket)
+        late = self.ca.context(minimum_version=v13)
+        c = self.client('www.blog.test', late)
+        self.get('www.blog.test', c=c)
+        self.assertFalse(c.s.session.has_ticket)
+        self.etcd.put('config/router/sslSessionTickets', 'true')
+        rig.wait_for(lambda: self.client('www.blog.test', context, session).s.session_reused, 'tickets of before are taken')
+        self.etcd.put('config/router/sslSessionTimeout', '90s')
+        rig.wait_for(lambda: self.client('www.blog.test', context).s.session.ticket_lifetime_hint == 90, 'tickets live for 90 s')
 
     def test_challenges_are_answered_for_any_host_before_all_else(self):
         def ask(host, token, method='GET', port=self.router.http):
@@ -856,11 +958,11 @@ class Etcd(Https):
         gate = self.router.start_behind(self.etcd)
         self.addCleanup(gate.close)
         self.wait_served('www.blog.test', self.ca.count)
-        gate.let_pass(['/deis/certs/'])  # the first to come back, and for a while the only one
+        gate.hold('/deis/challenges/')  # which are read after the certificates
         self.etcd.lose()
-        rig.wait_for(lambda: gate.has_listed('/deis/certs/'), 'it has read that there are none')
+        rig.wait_for(lambda: gate.waiting, 'it has read that there are none')
         self.assertEqual({self.served('www.blog.test') for _ in range(20)}, {self.ca.count})
-        gate.let_pass(None)
+        gate.hold(None)
         rig.wait_for(lambda: self.router.metric('deis_router_table_held') == 1, 'the table is held')
         self.assertEqual({self.served('www.blog.test') for _ in range(20)}, {self.ca.count})
         self.assertEqual(self.router.stop(), 0)

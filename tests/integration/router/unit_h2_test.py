@@ -20,8 +20,10 @@ GRPC = ['/usr/bin/python3', os.path.join(os.path.dirname(os.path.abspath(__file_
 
 class Unit:
     """A server of HTTP/2 without TLS: answers as the path says; one thread a connection."""
+    settings = b''
 
-    def __init__(self):
+    def __init__(self, kind=None):
+        self.kind = kind or Connection
         self.requests = []  # (fields, body)
         self.connections = 0
         self.gate = threading.Event()
@@ -39,8 +41,9 @@ class Unit:
                 c, _ = self.s.accept()
             except OSError:
                 return
+            c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as servers of HTTP/2 do
             self.connections += 1
-            threading.Thread(target=Connection(self, c).run, daemon=True).start()
+            threading.Thread(target=self.kind(self, c).run, daemon=True).start()
 
     def close(self):
         self.gate.set()
@@ -57,6 +60,9 @@ class Connection:
         self.fields, self.body, self.path, self.sid = [], b'', '', 0
 
     def frame(self, kind, flags, sid, payload=b''):
+        if kind == h2.DATA:
+            self.windows[0] -= len(payload)
+            self.windows[sid] -= len(payload)
         self.c.sendall(struct.pack('!I', len(payload))[1:] + bytes([kind, flags]) + struct.pack('!I', sid) + payload)
 
     def head(self, sid, fields, end=False):
@@ -71,7 +77,7 @@ class Connection:
             if self.f.read(24) != h2.PREFACE:
                 self.c.sendall(b'HTTP/1.1 400 not HTTP/2\r\nContent-Length: 0\r\n\r\n')
                 return
-            self.frame(h2.SETTINGS, 0, 0)
+            self.settle()
             while self.step():
                 pass
         except (OSError, ValueError, struct.error):
@@ -79,6 +85,9 @@ class Connection:
         finally:
             self.f.close()
             self.c.close()
+
+    def settle(self):
+        self.frame(h2.SETTINGS, 0, 0, self.unit.settings)
 
     def step(self):
         head = self.f.read(9)
@@ -102,7 +111,7 @@ class Connection:
         elif kind == h2.HEADERS:
             self.sid = sid
             self.fields, self.body = self.decoder.decode(payload), b''
-            self.path = dict(self.fields)[':path']
+            self.path = dict(self.fields)[':path'].split('?')[0]
             self.windows[sid] = self.initial
             early = getattr(self, 'early_' + self.path[1:].split('/')[0].replace('-', '_'), None)
             if early:
@@ -126,8 +135,6 @@ class Connection:
                 if not self.step():
                     return False
                 continue
-            self.windows[0] -= n
-            self.windows[sid] -= n
             self.frame(h2.DATA, h2.END_STREAM if end and at + n == len(data) else 0, sid, data[at:at + n])
             at += n
         return True
@@ -156,6 +163,13 @@ class Connection:
         self.head(sid, [('grpc-status', '5')], True)
         return True
 
+    def answer_empty(self, sid):
+        """A frame without a byte is the whole body, and comes with the head."""
+        block = self.encoder.encode([(':status', '200')])
+        self.c.sendall(struct.pack('!I', len(block))[1:] + bytes([h2.HEADERS, h2.END_HEADERS]) + struct.pack('!I', sid) + block +
+                       bytes([0, 0, 0, h2.DATA, h2.END_STREAM]) + struct.pack('!I', sid))
+        return True
+
     def answer_slow_head(self, sid):
         block = self.encoder.encode([(':status', '200'), ('x-first', 'a' * 20), ('x-last', 'b' * 20)])
         frames = struct.pack('!I', len(block))[1:] + bytes([h2.HEADERS, h2.END_HEADERS]) + struct.pack('!I', sid) + block + \
@@ -178,10 +192,10 @@ class Connection:
         return self.send(sid, bytes(int(self.path.split('/')[2])))
 
     def early_sulk(self, sid):
-        """Speaks without end and does not listen, until it is told to reset the connection."""
+        """Says as much as it may and does not listen, until it is told to reset the connection."""
         self.credit(sid, 1 << 30)
         self.head(sid, [(':status', '200')])
-        for i in range(40):
+        for i in range(5):
             self.frame(h2.DATA, 0, sid, bytes(16384))
         self.unit.gate.wait(rig.DEADLINE)
         self.c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
@@ -226,6 +240,16 @@ class Connection:
 
     def answer_bad(self, sid):
         self.head(sid, [(':status', '200'), ('transfer-encoding', 'chunked')], True)
+        return True
+
+    def early_violate(self, sid):
+        """Against the rules: an error of the whole connection."""
+        if self.path.endswith('/late'):
+            self.head(sid, [(':status', '200')])
+            self.frame(h2.DATA, 0, sid, b'only this')
+        self.frame(h2.WINDOW_UPDATE, 0, 0, bytes(4))
+
+    def answer_violate(self, sid):
         return True
 
     def answer_goaway(self, sid):
@@ -417,6 +441,9 @@ class UnitH2(unittest.TestCase):
         with self.assertRaises(h2.Reset) as e:
             self.call('/cut')
         self.assertEqual(e.exception.code, h2.INTERNAL_ERROR)
+        self.assertEqual(self.call('/violate').status, 502)
+        with self.assertRaises(h2.Reset):
+            self.call('/violate/late')
         self.assertEqual(self.call('/goaway').status, 200)
         self.assertEqual(self.call().status, 200)
 
@@ -474,6 +501,12 @@ class UnitH2(unittest.TestCase):
         self.assertEqual((status, fields['transfer-encoding'], body), (200, 'chunked', b'hello'))
         status, fields, body = w.get('talk.example.com', '/trailers-only')
         self.assertEqual((status, fields['content-length'], body), (200, '0', b''))
+        with rig.Client(w.router.http) as c:
+            for _ in range(3):  # the end of each is seen
+                c.send(b'GET /empty HTTP/1.1\r\nHost: talk.example.com\r\n\r\n')
+                status, fields, body = c.answer()
+                self.assertEqual((status, body), (200, b''))
+                self.assertTrue(fields.get('content-length') == '0' or fields.get('transfer-encoding') == 'chunked', fields)
         data = secrets.token_bytes(300000)
         status, fields, body = w.get('talk.example.com', '/echo', extra='Content-Length: 300000\r\n', method='POST', body=data)
         self.assertEqual((status, body == data), (200, True))
@@ -481,13 +514,9 @@ class UnitH2(unittest.TestCase):
         status, fields, body = w.get('talk.example.com', '/echo', extra='Transfer-Encoding: chunked\r\n', method='POST', body=chunks)
         self.assertEqual((status, body == data), (200, True))
 
-    def test_a_websocket_is_refused_and_another_upgrade_dropped(self):
-        w = self.world
-        upgrade = 'Connection: Upgrade\r\nUpgrade: %s\r\n'
-        status, _, body = w.get('talk.example.com', '/plain', extra=upgrade % 'WebSocket' + 'Sec-WebSocket-Version: 13\r\n')
-        self.assertEqual(status, 501)
-        self.assertIn(b'H26', body)
-        self.assertEqual(w.get('talk.example.com', '/plain', extra=upgrade % 'TLS/1.0')[::2], (200, b'plain'))
+    def test_an_upgrade_that_is_no_websocket_is_dropped(self):
+        upgrade = 'Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n'
+        self.assertEqual(self.world.get('talk.example.com', '/plain', extra=upgrade)[::2], (200, b'plain'))
 
     def test_a_reader_that_waits_holds_up_the_unit(self):
         c = self.client(credit=False)

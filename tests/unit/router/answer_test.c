@@ -89,14 +89,16 @@ static void line__is_logfmt(void **state)
                              "request_id=id fwd=\"10.0.0.7\" app=blog unit=blog_v7.web.1-1a2b3c4d "
                              "connect=1ms service=23ms status=200 bytes=1234567890123 "
                              "protocol=http");
-    l = (struct log_line){
-        .code = "H12", .desc = "Request timeout", .protocol = "http", .status = 504
-    };
+    l = (struct log_line){ .code = "H12",
+                           .desc = "Request timeout",
+                           .protocol = "http",
+                           .rules = "942100,949110",
+                           .status = 504 };
     len = log_line_format(out, &l);
     out[len] = '\0';
     assert_string_equal(out, "at=error code=H12 desc=\"Request timeout\" method=- path=\"\" host=- "
                              "request_id=- fwd=\"-\" connect=0ms service=0ms status=504 bytes=0 "
-                             "protocol=http");
+                             "protocol=http rules=942100,949110");
 }
 
 static void line__never_outgrows_its_buffer(void **state)
@@ -107,8 +109,8 @@ static void line__never_outgrows_its_buffer(void **state)
     memset(text, '"', sizeof(text) - 1);
     struct deis_str s = deis_str_n(text, sizeof(text) - 1);
     struct log_line l = {
-        s,      s,          s,          s,          s,  text, text, "H12", "Request timeout",
-        "http", UINT64_MAX, UINT64_MAX, UINT64_MAX, 999
+        s,      s,    s,          s,          s,          text, text, "H12", "Request timeout",
+        "http", text, UINT64_MAX, UINT64_MAX, UINT64_MAX, 999
     };
     assert_in_range(log_line_format(out, &l), 1, LOG_LINE_MAX);
 }

@@ -14,7 +14,7 @@ static struct deis_ip ip(const char *text)
 
 static void address__has_its_own_number_of_seats(void **state)
 {
-    struct crowd *c = crowd_new();
+    struct crowd *c = crowd_new(CROWD_OF_ALL);
     struct deis_ip a = ip("192.0.2.1");
     struct deis_ip b = ip("192.0.2.2");
     _Atomic uint64_t *seats[4];
@@ -40,7 +40,7 @@ static void address__has_its_own_number_of_seats(void **state)
 
 static void v6__counts_by_network(void **state)
 {
-    struct crowd *c = crowd_new();
+    struct crowd *c = crowd_new(CROWD_OF_ALL);
     struct deis_ip a = ip("2001:db8::1");
     struct deis_ip same = ip("2001:db8::ffff:1");
     struct deis_ip other = ip("2001:db8:0:1::1");
@@ -58,7 +58,7 @@ static void v6__counts_by_network(void **state)
 static void table__when_full_lets_in(void **state)
 {
     enum { MANY = 200000 };
-    struct crowd *c = crowd_new();
+    struct crowd *c = crowd_new(CROWD_OF_ALL);
     _Atomic uint64_t **seats = deis_realloc_array(NULL, MANY, sizeof(*seats));
     unsigned counted = 0;
 
@@ -106,7 +106,7 @@ static void *visit(void *arg)
 
 static void threads__share_the_seats(void **state)
 {
-    struct crowd *c = crowd_new();
+    struct crowd *c = crowd_new(CROWD_OF_ALL);
     struct visitor visitors[THREADS];
     pthread_t threads[THREADS];
     atomic_int inside = 0;

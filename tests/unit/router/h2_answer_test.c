@@ -5,9 +5,11 @@
 static struct h2_answer answer;
 static char text[H2_ANSWER_MAX + H2_ANSWER_EXTRA];
 
+static const char *accept;
+
 static const char *head_of(const char *const *fields, bool no_body)
 {
-    memset(&answer, 0, sizeof(answer));
+    answer = (struct h2_answer){ .accept = accept };
     for (size_t i = 0; fields[i]; i += 2) {
         h2_answer_add(&answer, text, deis_str(fields[i]), deis_str(fields[i + 1]));
     }
@@ -42,6 +44,28 @@ static void head__becomes_text(void **state)
         assert_non_null(got);
         assert_string_equal(got, cases[i].text);
     }
+}
+
+static void head__of_a_websocket_becomes_its_grant(void **state)
+{
+    static const char grant[] =
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\na: b\r\n\r\n";
+    static const char *const granted[] = {
+        ":status", "200", "Sec-WebSocket-Accept", "x", "content-length", "3", "a", "b", NULL
+    };
+    static const char *const other_2xx[] = { ":status", "204", "a", "b", NULL };
+    static const char *const refused[] = { ":status", "403", "content-length", "3", NULL };
+
+    accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    assert_string_equal(head_of(granted, false), grant);
+    assert_true(answer.granted);
+    assert_string_equal(head_of(granted, true), grant);
+    assert_string_equal(head_of(other_2xx, true), grant);
+    assert_string_equal(head_of(refused, false),
+                        "HTTP/1.1 403 Forbidden\r\ncontent-length: 3\r\n\r\n");
+    assert_false(answer.granted);
+    accept = NULL;
 }
 
 static void head__that_is_malformed_is_refused(void **state)
@@ -109,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(head__becomes_text),
+        cmocka_unit_test(head__of_a_websocket_becomes_its_grant),
         cmocka_unit_test(head__that_is_malformed_is_refused),
         cmocka_unit_test(head__has_a_limit),
         cmocka_unit_test(trailers__are_lines),

@@ -58,51 +58,6 @@ static void a_table_covers_what_takes_nothing_away(void **state)
     assert_false(covers("ab", "a!b"));
 }
 
-struct rig {
-    struct route_registry *registry;
-    struct route_table *full;
-    struct route_table *empty;
-    struct hold hold;
-};
-
-static bool judge(struct rig *r, struct route_table *next, bool went_back, bool all_back,
-                  uint64_t now_ms)
-{
-    const struct hold_facts f = { r->full, next, went_back, all_back, now_ms };
-
-    return hold_judge(&r->hold, &f);
-}
-
-static void an_older_etcd_takes_nothing_away(void **state)
-{
-    struct rig r = { .registry = route_registry_new() };
-
-    r.full = table(r.registry, "ab");
-    r.empty = table(r.registry, "");
-    assert_true(judge(&r, r.empty, false, false, 5)); /* as ever */
-    assert_true(judge(&r, r.full, true, false, 10));  /* older, but all is there */
-    assert_true(r.hold.suspect);
-    assert_false(judge(&r, r.empty, false, false, 20));
-    assert_true(r.hold.held);
-    assert_false(judge(&r, r.empty, false, true, 10 + HOLD_SUSPECT_MS));
-    assert_true(judge(&r, r.full, false, true, 30));
-    assert_false(r.hold.suspect || r.hold.held);
-    assert_true(judge(&r, r.empty, false, false, 40)); /* trusted again */
-
-    assert_true(judge(&r, r.full, true, false, 50));
-    assert_true(judge(&r, r.full, false, false, 50 + HOLD_SUSPECT_MS));
-    assert_false(r.hold.suspect);
-
-    assert_false(judge(&r, r.empty, true, true, 60));
-    hold_accept(&r.hold, 65);
-    assert_true(judge(&r, r.empty, false, true, 70));
-    assert_true(judge(&r, r.empty, true, true, 75));
-    assert_false(judge(&r, r.empty, true, true, 65 + HOLD_SUSPECT_MS));
-    route_table_unref(r.full);
-    route_table_unref(r.empty);
-    route_registry_free(r.registry);
-}
-
 static void a_kept_document_is_whole_or_refused(void **state)
 {
     deis_autobuf struct deis_buf file = DEIS_BUF_INIT(1000);
@@ -133,7 +88,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_covers_what_takes_nothing_away),
-        cmocka_unit_test(an_older_etcd_takes_nothing_away),
         cmocka_unit_test(a_kept_document_is_whole_or_refused),
     };
 

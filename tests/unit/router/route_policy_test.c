@@ -132,9 +132,11 @@ static void platform__settings_join_those_of_apps(void **state)
                                 .affinity_arg = "sid",
                                 .requests_max = 50,
                                 .connections_max = 1000,
+                                .address_max = 20,
                                 .rate_minute = 60,
                                 .controller_whitelist = "127.0.0.1:admin",
-                                .controller_read_ms = 5000 };
+                                .controller_read_ms = 5000,
+                                .controller_send_ms = 9000 };
 
     assert_int_equal(
         apply(w, "/deis/routing/blog", "{\"settings\":{\"timeout\":7,\"maxRequests\":9}}"), 0);
@@ -148,6 +150,7 @@ static void platform__settings_join_those_of_apps(void **state)
     assert_string_equal(blog->settings->r.affinity_arg, "sid");
     assert_int_equal(blog->settings->r.requests_max, 9);
     assert_int_equal(blog->settings->r.connections_max, 1000);
+    assert_int_equal(blog->settings->r.address_max, 20);
     assert_int_equal(blog->settings->r.rate_burst, 10);
     assert_int_equal(find(w, "other.example.com")->settings->r.requests_max, 50);
     assert_false(admits(find(w, "other.example.com"), "10.1.1.1"));
@@ -155,6 +158,8 @@ static void platform__settings_join_those_of_apps(void **state)
     assert_true(admits(deis, "127.0.0.1"));
     assert_false(admits(deis, "127.0.0.2"));
     assert_int_equal(deis->settings->r.timeout_ms, 5000);
+    assert_int_equal(deis->settings->send_ms, 9000);
+    assert_int_equal(find(w, "other.example.com")->settings->send_ms, 0);
 
     /* A list that can't be read leaves the former one in effect. */
     d.controller_whitelist = "nonsense";
@@ -175,7 +180,9 @@ static void platform__settings_join_those_of_apps(void **state)
     assert_int_equal(find(w, "other.example.com")->settings->r.requests_max, 50);
 
     /* Times beyond what apps may set are cut, and cost nothing else. */
-    d = (struct route_defaults){ .controller_connect_ms = 1, .controller_read_ms = UINT64_MAX / 2 };
+    d = (struct route_defaults){ .controller_connect_ms = 1,
+                                 .controller_read_ms = UINT64_MAX / 2,
+                                 .controller_send_ms = UINT64_MAX };
     route_model_set_defaults(w->model, &d, &err);
     assert_int_equal(err.code, DEIS_OK);
     build(w);
@@ -183,6 +190,15 @@ static void platform__settings_join_those_of_apps(void **state)
     assert_true(admits(deis, "127.0.0.2"));
     assert_int_equal(deis->settings->r.connect_timeout_ms, 100);
     assert_int_equal(deis->settings->r.timeout_ms, 86400000);
+    assert_int_equal(deis->settings->send_ms, 86400000);
+
+    d = (struct route_defaults){ .controller_send_ms = 1 };
+    route_model_set_defaults(w->model, &d, &err);
+    build(w);
+    deis = find(w, "deis.example.com");
+    assert_true(admits(deis, "127.0.0.2"));
+    assert_int_equal(deis->settings->send_ms, 1000);
+    assert_int_equal(deis->settings->r.timeout_ms, 0);
 
     d = (struct route_defaults){ 0 };
     route_model_set_defaults(w->model, &d, &err);
@@ -190,6 +206,44 @@ static void platform__settings_join_those_of_apps(void **state)
     assert_null(find(w, "deis.example.com")->settings);
     assert_null(find(w, "other.example.com")->settings);
     assert_true(admits(find(w, "blog.example.com"), "10.1.1.1"));
+}
+
+static void firewall__is_wanted_once_an_app_or_the_platform_says_so(void **state)
+{
+    struct world *w = *state;
+    struct route_firewall f = { false, 403, 4096 };
+
+    assert_false(w->table->examines);
+    assert_false(w->table->firewall.on);
+    assert_int_equal(apply(w, "/deis/routing/blog", "{\"settings\":{\"firewall\":false}}"), 0);
+    build(w);
+    assert_false(w->table->examines);
+    assert_int_equal(find(w, "blog.example.com")->settings->r.firewall, DEIS_NO);
+    assert_int_equal(apply(w, "/deis/routing/blog", "{\"settings\":{\"firewall\":true}}"), 0);
+    build(w);
+    assert_true(w->table->examines);
+    assert_int_equal(find(w, "blog.example.com")->settings->r.firewall, DEIS_YES);
+
+    uint64_t before = w->table->generation;
+    route_model_set_firewall(w->model, &f);
+    build(w);
+    assert_true(w->table->generation > before);
+    assert_int_equal(w->table->firewall.status, 403);
+    assert_int_equal(w->table->firewall.body_max, 4096);
+    before = w->table->generation;
+    route_model_set_firewall(w->model, &f);
+    build(w);
+    assert_int_equal(w->table->generation, before);
+}
+
+static void firewall__of_the_platform(void **state)
+{
+    struct world *w = *state;
+
+    route_model_set_firewall(w->model, &(struct route_firewall){ true, 400, 4096 });
+    build(w);
+    assert_true(w->table->examines);
+    assert_true(w->table->firewall.on);
 }
 
 static void saved__settings_come_back(void **state)
@@ -432,6 +486,8 @@ int main(void)
         TEST(document__that_was_never_good_closes_the_app),
         TEST(document__may_come_before_its_app),
         TEST(platform__settings_join_those_of_apps),
+        TEST(firewall__is_wanted_once_an_app_or_the_platform_says_so),
+        TEST(firewall__of_the_platform),
         TEST(saved__settings_come_back),
         TEST(wildcard__stands_for_one_label),
         TEST(choice__sticks_while_the_unit_serves),

@@ -39,6 +39,32 @@ static void accept__has_to_fit_the_key(void **state)
                              "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOO=\r\n"));
 }
 
+/* What grants a request with these lines; NULL: it is no opening handshake. */
+static const char *accept_of(const char *lines)
+{
+    deis_autofree char *text = deis_asprintf("GET /ws HTTP/1.1\r\nHost: a\r\n%s\r\n", lines);
+    static char accept[WEBSOCKET_ACCEPT_LEN + 1];
+    static struct deis_h1_head request;
+    size_t scanned = 0;
+    size_t used;
+    int status;
+
+    assert_int_equal(
+        deis_h1_parse_request(deis_str(text), &limits, &scanned, &request, &used, &status, NULL),
+        DEIS_H1_DONE);
+    return websocket_accept(&request, accept) ? accept : NULL;
+}
+
+static void accept__is_made_from_a_key_of_its_length(void **state)
+{
+    assert_string_equal(accept_of("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"),
+                        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert_null(accept_of(""));
+    assert_null(accept_of("Sec-WebSocket-Key: \r\n"));
+    assert_null(accept_of("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=\r\n"));
+    assert_null(accept_of("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ===\r\n"));
+}
+
 static void key__is_16_bytes_in_base64(void **state)
 {
     const uint64_t random[2] = { 0, UINT64_MAX };
@@ -52,6 +78,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accept__has_to_fit_the_key),
+        cmocka_unit_test(accept__is_made_from_a_key_of_its_length),
         cmocka_unit_test(key__is_16_bytes_in_base64),
     };
 
