@@ -46,10 +46,10 @@ void relay_start(struct relay *r, struct event_base *base, int fd0, int fd1);
 bool relay_preload(struct relay *r, int side, const void *data, size_t len);
 void relay_close(struct relay *r); /* at once; calls on_done */
 
-/* Does an end not take what the other one sent? */
-static inline bool relay_holds(const struct relay *r)
+/* Memory of what an end did not take of what the other one sent. */
+static inline size_t relay_held(const struct relay *r)
 {
-    return r->side[0].held.len > 0 || r->side[1].held.len > 0;
+    return r->side[0].held.cap + r->side[1].held.cap;
 }
 
 /* For on_expired of the idle list: closes r, or puts it back when it was active meanwhile. */

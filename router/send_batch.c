@@ -129,11 +129,8 @@ void send_batch_submit(struct send_batch *b)
     b->count = 0;
 }
 
-static void on_end_of_turn(evutil_socket_t fd, short what, void *arg)
+void send_batch_deliver(struct send_batch *b)
 {
-    struct send_batch *b = arg;
-
-    worker_look_at_clock(b->worker);
     send_batch_submit(b);
     while (!list_is_empty(&b->sent)) {
         struct send_op *op = b->sent.next;
@@ -145,6 +142,14 @@ static void on_end_of_turn(evutil_socket_t fd, short what, void *arg)
         }
         op->on_sent(op, n);
     }
+}
+
+static void on_end_of_turn(evutil_socket_t fd, short what, void *arg)
+{
+    struct send_batch *b = arg;
+
+    worker_look_at_clock(b->worker);
+    send_batch_deliver(b);
 }
 
 void send_batch_init(struct send_batch *b, struct worker *w, bool ring)

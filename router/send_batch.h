@@ -50,6 +50,8 @@ bool send_batch_is_open(const struct send_batch *b);
 void send_batch_add(struct send_batch *b, struct send_op *op, int fd, const void *data, size_t len);
 /* Send what waits; the owners are told later, in this turn. */
 void send_batch_submit(struct send_batch *b);
+/* Send what waits and tell all owners; not from within one's work on a client. */
+void send_batch_deliver(struct send_batch *b);
 
 /* What waits for longer than others may take in this turn goes now. */
 static inline void send_batch_look(struct send_batch *b, uint64_t now_us)

@@ -8,7 +8,8 @@
 
 enum {
     HEAD_LAZY_MS = 2000,  /* a head takes this long: no browser does */
-    LOOK_MAX = 1024,      /* clients that are looked at to find one that holds buffers */
+    LOOK_MAX = 1024,      /* clients that are looked at to find those that hold buffers */
+    HOLDERS_MAX = 32,     /* and of these, to find the one that costs most */
     STALL_LAZY_MS = 5000, /* nothing was read, or sent, for so long */
 };
 
@@ -76,74 +77,91 @@ static size_t untaken_of(const struct client *c)
     return c->exchange ? c->exchange->to_unit.cap + exchange_waiting_body(c->exchange) + body : 0;
 }
 
-/* The laziest that holds any. */
-static struct deadline *first_holder(struct deadline_list *l,
-                                     size_t (*held_by)(const struct client *c))
+/* Somebody who may be let go. */
+struct candidate {
+    struct deadline *client; /* or else */
+    struct relay *tunnel;
+    uint64_t cost; /* bytes held, times the milliseconds since anything got on */
+};
+
+static uint64_t cost(const struct worker *w, size_t bytes, uint64_t since_ms)
+{
+    uint64_t now_ms = w->now_us / 1000;
+
+    return bytes * (now_ms > since_ms ? now_ms - since_ms + 1 : 1);
+}
+
+/* Clients of a list, those who have waited longest first. */
+static void look_at_list(const struct worker *w, struct candidate *found, struct deadline_list *l,
+                         size_t (*held_by)(const struct client *c))
 {
     struct deadline *d = deadline_first(l);
+    int holders = 0;
 
-    for (int i = 0; d && d != &l->head && i < LOOK_MAX; i++, d = d->next) {
-        if (held_by(DEIS_OWNER(d, struct client, deadline)) > 0) {
-            return d;
+    for (int i = 0; d && d != &l->head && i < LOOK_MAX && holders < HOLDERS_MAX; i++, d = d->next) {
+        const struct client *c = DEIS_OWNER(d, struct client, deadline);
+        size_t bytes = held_by(c);
+        if (bytes > 0) {
+            bool active = c->state == CLIENT_ACTIVE; /* its deadline may have been put off */
+            uint64_t since_ms = active ? c->exchange->wait_us / 1000 : d->at_ms - l->ms;
+            uint64_t its = cost(w, bytes, since_ms);
+            if (its > found->cost) {
+                *found = (struct candidate){ d, NULL, its };
+            }
+            holders++;
         }
     }
-    return NULL;
 }
 
-/* Bytes that may stay. */
-static size_t enough(const struct worker *w)
+/* Upgraded connections of which an end does not read. */
+static void look_at_tunnels(const struct worker *w, struct candidate *found,
+                            struct deadline_list *l)
 {
-    return w->pool.limit / 8 * 7;
-}
-
-static void shed_list(struct worker *w, struct deadline_list *l,
-                      size_t (*held_by)(const struct client *c))
-{
-    struct deadline *d;
-
-    while (bufpool_in_use(&w->pool) > enough(w) && (d = first_holder(l, held_by))) {
-        end(w, d);
-    }
-}
-
-/* The upgraded connection that has been silent for longest while an end of it does not read. */
-static struct relay *stuck_tunnel(struct deadline_list *l)
-{
-    struct relay *found = NULL;
     struct deadline *d = deadline_first(l);
 
     for (int i = 0; d && d != &l->head && i < LOOK_MAX; i++, d = d->next) {
         struct relay *r = DEIS_OWNER(d, struct relay, deadline);
-        if (relay_holds(r) && (!found || r->last_ms < found->last_ms)) {
-            found = r;
+        uint64_t its = cost(w, relay_held(r), r->last_ms);
+        if (its > found->cost) {
+            *found = (struct candidate){ NULL, r, its };
         }
+    }
+}
+
+static struct candidate laziest(struct worker *w)
+{
+    static const enum wait own_part[] = { WAIT_CLIENT, WAIT_BODY, WAIT_HEAD };
+    static const enum wait units_part[] = { WAIT_UNIT, WAIT_ANSWER, WAIT_STREAM };
+    struct candidate found = { NULL, NULL, 0 };
+
+    for (size_t i = 0; i < DEIS_COUNT(own_part); i++) {
+        look_at_list(w, &found, &w->waits[own_part[i]], buffers_of);
+    }
+    look_at_tunnels(w, &found, &w->waits[WAIT_TUNNEL]);
+    for (size_t i = 0; i < DEIS_COUNT(units_part); i++) {
+        look_at_list(w, &found, &w->waits[units_part[i]], untaken_of);
+    }
+    for (unsigned i = 0; i < w->own_waits.count; i++) {
+        look_at_list(w, &found, w->own_waits.lists[i], untaken_of);
     }
     return found;
 }
 
-static void shed_tunnels(struct worker *w)
-{
-    struct relay *r;
-
-    while (bufpool_in_use(&w->pool) > enough(w) && (r = stuck_tunnel(&w->waits[WAIT_TUNNEL]))) {
-        atomic_fetch_add_explicit(&w->counters.shed, 1, memory_order_relaxed);
-        relay_close(r);
-    }
-}
-
 void shed_for_memory(struct worker *w)
 {
-    static const enum wait order[] = { WAIT_CLIENT, WAIT_BODY, WAIT_HEAD };
+    size_t enough = w->pool.limit / 8 * 7;
 
+    send_batch_deliver(&w->sends); /* what only waits for the end of this turn is nobody's fault */
+    while (bufpool_in_use(&w->pool) > enough) {
+        struct candidate c = laziest(w);
+        if (c.client) {
+            end(w, c.client);
+        } else if (c.tunnel) {
+            atomic_fetch_add_explicit(&w->counters.shed, 1, memory_order_relaxed);
+            relay_close(c.tunnel);
+        } else {
+            break;
+        }
+    }
     w->pool.over = false;
-    for (size_t i = 0; i < DEIS_COUNT(order); i++) {
-        shed_list(w, &w->waits[order[i]], buffers_of);
-    }
-    shed_tunnels(w);
-    shed_list(w, &w->waits[WAIT_UNIT], untaken_of);
-    shed_list(w, &w->waits[WAIT_ANSWER], untaken_of);
-    shed_list(w, &w->waits[WAIT_STREAM], untaken_of);
-    for (unsigned i = 0; i < w->own_waits.count; i++) {
-        shed_list(w, w->own_waits.lists[i], untaken_of);
-    }
 }

@@ -12,8 +12,8 @@
  * long, else one that has neither read nor sent for long while it should; but never `spare`, whose
  * request is what room is made for. False: there is none. Uses worker->request. */
 bool shed_for_connection(struct worker *w, const struct client *spare);
-/* Buffers hold more than they may: end those whose clients make them wait longest, until they hold
- * less. */
+/* Buffers hold more than they may: end those who cost most, bytes held times the time in which
+ * nothing got on, until they hold less. Not from within one's work on a client. */
 void shed_for_memory(struct worker *w);
 
 #endif

@@ -207,6 +207,13 @@ NARROW, CROWD = ('--buffer-memory', '512k'), 150
 MUCH = '/stream/100000000'  # more than the kernel takes in for anybody
 
 
+def unread(router, client):
+    """Bytes of a client that wait in the kernel for the router."""
+    ends = ' 0100007F:%04X 0100007F:%04X ' % (router.http, client.s.getsockname()[1])
+    with open('/proc/net/tcp') as f:
+        return next(int(line.split()[4].split(':')[1], 16) for line in f if ends in line)
+
+
 class Limits(unittest.TestCase):
     def start(self, *flags, workers=1):
         self.origin = rig.Origin()
@@ -402,7 +409,8 @@ class Limits(unittest.TestCase):
         rig.wait_for(lambda: held() and router.metric('deis_router_connections_shed_total') > 0, 'the laziest are let go')
         self.assertLess(most, 5 << 20)  # the limit, and 20 at once
 
-    def test_memory_of_those_whose_unit_does_not_read(self):
+    def beside_a_deaf_unit(self):
+        """A router of one app that answers and of another, deaf.test, that reads nothing."""
         deaf = socket.create_server(('127.0.0.1', 0), backlog=256)
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
@@ -411,21 +419,53 @@ class Limits(unittest.TestCase):
         router = rig.Static([(HOST, self.origin.port), ('deaf.test', deaf.getsockname()[1])], *NARROW, workers=1).start()
         self.addCleanup(router.clear)
         self.addCleanup(deaf.close)  # first, so that nothing is under way when the router stops
-        senders = [self.client(router) for _ in range(CROWD)]
+        return router
+
+    def sender(self, router):
+        """A client of deaf.test who sends whatever is taken."""
+        c = self.client(router)
+        c.s.setblocking(False)
+        c.s.send(b'POST / HTTP/1.1\r\nHost: deaf.test\r\nTransfer-Encoding: chunked\r\n\r\n400000\r\n')
+        return c
+
+    def stuff(self, senders):
         for c in senders:
-            c.s.setblocking(False)
-            c.s.send(b'POST / HTTP/1.1\r\nHost: deaf.test\r\nTransfer-Encoding: chunked\r\n\r\n400000\r\n')
+            try:
+                c.s.send(bytes(65536))
+            except OSError:
+                pass
+
+    def test_memory_of_those_whose_unit_does_not_read(self):
+        router = self.beside_a_deaf_unit()
+        senders = [self.sender(router) for _ in range(CROWD)]
 
         def fill():
-            for c in senders:
-                try:
-                    c.s.send(bytes(65536))
-                except OSError:
-                    pass
+            self.stuff(senders)
             return router.metric('deis_router_connections_shed_total') > 0
         rig.wait_for(fill, 'the laziest are let go')
         rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 512 << 10, 'buffers are within their limit')
         self.assertEqual(self.answer(self.client(router))[0], 200)
+
+    def test_memory_is_not_taken_from_those_who_have_just_begun(self):
+        """Whatever they are waited for: others hold more, and for longer."""
+        router = self.beside_a_deaf_unit()
+        senders = []
+
+        def stuck():
+            self.stuff(senders)
+            return router.metric('deis_router_buffer_bytes')
+        while stuck() < 128 << 10:
+            senders.append(self.sender(router))
+        beginners = [self.client(router) for _ in range(8)]
+        for c in beginners:
+            c.send(b'GET / HTTP/1.1\r\n')
+        rig.wait_for(lambda: not any(unread(router, c) for c in beginners), 'the router has read that')
+        while not router.metric('deis_router_connections_shed_total'):
+            senders.append(self.sender(router))
+            stuck()
+        for c in beginners:
+            c.send(b'Host: %s\r\n\r\n' % HOST.encode())
+            self.assertEqual(c.answer()[0], 200)
 
     def test_memory_of_upgraded_connections(self):
         """Of which one end does not read: the client here, or the unit."""
