@@ -32,7 +32,7 @@ static const struct row {
     { "deis_router_connections_refused_total", NULL, "reason", "address", OF(refused_crowd) },
     { "deis_router_connections_refused_total", NULL, "reason", "rate", OF(refused_rate) },
     { "deis_router_connections_refused_total", NULL, "reason", "proxy_header", OF(proxy_failed) },
-    { "deis_router_connections_shed_total", "Lazy clients let go for lack of room.", NULL, NULL,
+    { "deis_router_connections_shed_total", "Clients let go for lack of room.", NULL, NULL,
       OF(shed) },
     { "deis_router_descriptors_exhausted_total",
       "Connections that could not be accepted for lack of descriptors or memory.", NULL, NULL,
@@ -111,7 +111,8 @@ static void write_gauges(const struct router *r, struct deis_buf *b)
     metrics_single(b, "deis_router_buffer_bytes", "gauge", "Memory of buffers that hold bytes.",
                    buffers);
     metrics_single(b, "deis_router_buffer_bytes_max", "gauge",
-                   "Beyond it lazy clients are let go; 0: never.", r->settings.buffer_memory);
+                   "Beyond it the clients that hold most for longest are let go; 0: never.",
+                   r->settings.buffer_memory);
     metrics_single(b, "deis_router_firewall_loaded", "gauge", "1: the firewall's rules are loaded.",
                    atomic_load(&firewall_load_place(r->firewall)->loaded) ? 1 : 0);
     metrics_single(b, "deis_router_log_lines_dropped_total", "counter",

@@ -94,6 +94,9 @@ static void relay_writable(struct relay *r, int to)
             return;
         }
         b->off += (uint32_t)n;
+        if (n > 0) {
+            s->held_ms = deis_now_ms();
+        }
         if (b->off < b->len) {
             event_add(&s->writable, NULL);
             return;
@@ -132,6 +135,7 @@ static void relay_readable(struct relay *r, int from)
     } else if (sent < n) {
         event_del(&s->readable);
         event_add(&to->writable, NULL);
+        to->held_ms = r->last_ms;
         if (r->on_held) {
             r->on_held(r->arg);
         }
@@ -171,6 +175,7 @@ void relay_start(struct relay *r, struct event_base *base, int fd0, int fd1)
     for (int i = 0; i < 2; i++) {
         struct relay_side *s = &r->side[i];
         s->fd = fds[i];
+        s->held_ms = r->last_ms;
         event_assign(&s->readable, base, s->fd, EV_READ | EV_PERSIST, on_readable[i], r);
         event_assign(&s->writable, base, s->fd, EV_WRITE | EV_PERSIST, on_writable[i], r);
     }

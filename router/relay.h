@@ -19,6 +19,7 @@ struct relay_side {
     struct event readable;
     struct event writable;
     struct bytes held; /* for this side */
+    uint64_t held_ms;  /* since when it has taken none of that */
     bool ended;        /* nothing more comes from it */
     bool shut;         /* told that nothing more comes */
     uint64_t bytes;    /* written to it */
@@ -45,12 +46,6 @@ void relay_start(struct relay *r, struct event_base *base, int fd0, int fd1);
  */
 bool relay_preload(struct relay *r, int side, const void *data, size_t len);
 void relay_close(struct relay *r); /* at once; calls on_done */
-
-/* Memory of what an end did not take of what the other one sent. */
-static inline size_t relay_held(const struct relay *r)
-{
-    return r->side[0].held.cap + r->side[1].held.cap;
-}
 
 /* For on_expired of the idle list: closes r, or puts it back when it was active meanwhile. */
 void relay_expired(struct relay *r, uint64_t now_ms);

@@ -8,8 +8,7 @@
 
 enum {
     HEAD_LAZY_MS = 2000,  /* a head takes this long: no browser does */
-    LOOK_MAX = 1024,      /* clients that are looked at to find those that hold buffers */
-    HOLDERS_MAX = 32,     /* and of these, to find the one that costs most */
+    LOOK_MAX = 1024,      /* of those in one list, looked at to find who holds bytes */
     STALL_LAZY_MS = 5000, /* nothing was read, or sent, for so long */
 };
 
@@ -58,110 +57,201 @@ bool shed_for_connection(struct worker *w, const struct client *spare)
     return false;
 }
 
-static size_t buffers_of(const struct client *c)
-{
-    const struct exchange *x = c->exchange;
-
-    if (c->h2) {
-        return h2_buffers(c->h2);
-    }
-    return x ? x->in.cap + x->body.cap + x->to_unit.cap + x->to_client.cap + x->head.cap : 0;
-}
-
-/* Bytes that its unit does not take, or not before it has granted an upgrade, or the firewall has
- * looked at them: of those that wait for an answer only these do no part. */
-static size_t untaken_of(const struct client *c)
-{
-    size_t body = c->stream ? h2_stream_buffers(c->stream) : 0;
-
-    return c->exchange ? c->exchange->to_unit.cap + exchange_waiting_body(c->exchange) + body : 0;
-}
-
-/* Somebody who may be let go. */
-struct candidate {
-    struct deadline *client; /* or else */
-    struct relay *tunnel;
-    uint64_t cost; /* bytes held, times the milliseconds since anything got on */
+/* Memory that somebody holds, and what that costs: bytes times the milliseconds since anything got
+ * on. */
+struct held {
+    size_t bytes;
+    uint64_t cost;
 };
 
-static uint64_t cost(const struct worker *w, size_t bytes, uint64_t since_ms)
+/* Where somebody who holds memory may wait. */
+struct place {
+    struct deadline_list *list;
+    struct held (*look)(const struct worker *w, const struct deadline_list *l, struct deadline *d);
+    void (*let_go)(struct worker *w, struct deadline *d);
+};
+
+static struct held held_since(const struct worker *w, size_t bytes, uint64_t since_ms)
 {
     uint64_t now_ms = w->now_us / 1000;
 
-    return bytes * (now_ms > since_ms ? now_ms - since_ms + 1 : 1);
+    return (struct held){ bytes, bytes * (now_ms > since_ms ? now_ms - since_ms + 1 : 1) };
 }
 
-/* Clients of a list, those who have waited longest first. */
-static void look_at_list(const struct worker *w, struct candidate *found, struct deadline_list *l,
-                         size_t (*held_by)(const struct client *c))
+static struct held held_by(const struct worker *w, const struct deadline_list *l,
+                           const struct client *c, const struct deadline *d, size_t bytes)
 {
-    struct deadline *d = deadline_first(l);
-    int holders = 0;
+    /* The deadline of one that is served may have been put off. */
+    uint64_t since_ms = c->state == CLIENT_ACTIVE ? c->exchange->wait_us / 1000 : d->at_ms - l->ms;
 
-    for (int i = 0; d && d != &l->head && i < LOOK_MAX && holders < HOLDERS_MAX; i++, d = d->next) {
-        const struct client *c = DEIS_OWNER(d, struct client, deadline);
-        size_t bytes = held_by(c);
-        if (bytes > 0) {
-            bool active = c->state == CLIENT_ACTIVE; /* its deadline may have been put off */
-            uint64_t since_ms = active ? c->exchange->wait_us / 1000 : d->at_ms - l->ms;
-            uint64_t its = cost(w, bytes, since_ms);
-            if (its > found->cost) {
-                *found = (struct candidate){ d, NULL, its };
-            }
-            holders++;
-        }
+    return held_since(w, bytes, since_ms);
+}
+
+static struct held look_at_client(const struct worker *w, const struct deadline_list *l,
+                                  struct deadline *d)
+{
+    const struct client *c = DEIS_OWNER(d, struct client, deadline);
+    const struct exchange *x = c->exchange;
+    size_t bytes = 0;
+
+    if (c->h2) {
+        bytes = h2_buffers(c->h2);
+    } else if (x) {
+        bytes = x->in.cap + x->body.cap + x->to_unit.cap + x->to_client.cap + x->head.cap +
+                (c->stream ? h2_stream_buffers(c->stream) : 0);
+    }
+    return held_by(w, l, c, d, bytes);
+}
+
+/* Only bytes that its unit does not take, or not before it has granted an upgrade, or the firewall
+ * has looked at them: of those that wait for an answer only these do no part. */
+static struct held look_at_untaken(const struct worker *w, const struct deadline_list *l,
+                                   struct deadline *d)
+{
+    const struct client *c = DEIS_OWNER(d, struct client, deadline);
+    size_t bytes = 0;
+
+    if (c->exchange) {
+        bytes = c->exchange->to_unit.cap + exchange_waiting_body(c->exchange) +
+                (c->stream ? h2_stream_buffers(c->stream) : 0);
+    }
+    return held_by(w, l, c, d, bytes);
+}
+
+static struct held look_at_tunnel(const struct worker *w, const struct deadline_list *l,
+                                  struct deadline *d)
+{
+    const struct relay *r = DEIS_OWNER(d, struct relay, deadline);
+    struct held sum = { 0, 0 };
+
+    for (int i = 0; i < 2; i++) {
+        struct held h = held_since(w, r->side[i].held.cap, r->side[i].held_ms);
+        sum.bytes += h.bytes;
+        sum.cost += h.cost;
+    }
+    return sum;
+}
+
+/* With all that it holds, at once: an error page to a stream would wait with it for its
+ * connection's turn, a next request would begin in the same buffer. */
+static void let_client_go(struct worker *w, struct deadline *d)
+{
+    struct client *c = DEIS_OWNER(d, struct client, deadline);
+    struct exchange *x = c->exchange;
+
+    if (c->state != CLIENT_ACTIVE) {
+        end(w, d);
+        return;
+    }
+    atomic_fetch_add_explicit(&w->counters.shed, 1, memory_order_relaxed);
+    deadline_clear(d);
+    x->keep_alive = false;
+    if (c->stream) {
+        client_abort(c);
+    } else if (x->up && !x->up->connected) {
+        (void)exchange_fail(x, PAGE_TOO_MANY); /* no fault of its unit */
+    } else {
+        exchange_time_out(x);
     }
 }
 
-/* Upgraded connections of which an end does not read. */
-static void look_at_tunnels(const struct worker *w, struct candidate *found,
-                            struct deadline_list *l)
+static void let_tunnel_go(struct worker *w, struct deadline *d)
 {
-    struct deadline *d = deadline_first(l);
-
-    for (int i = 0; d && d != &l->head && i < LOOK_MAX; i++, d = d->next) {
-        struct relay *r = DEIS_OWNER(d, struct relay, deadline);
-        uint64_t its = cost(w, relay_held(r), r->last_ms);
-        if (its > found->cost) {
-            *found = (struct candidate){ NULL, r, its };
-        }
-    }
+    atomic_fetch_add_explicit(&w->counters.shed, 1, memory_order_relaxed);
+    relay_close(DEIS_OWNER(d, struct relay, deadline));
 }
 
-static struct candidate laziest(struct worker *w)
+enum { PLACES_MAX = 8 + WAITS_MAX };
+
+static unsigned places_of(struct worker *w, struct place places[PLACES_MAX])
 {
     static const enum wait own_part[] = { WAIT_CLIENT, WAIT_BODY, WAIT_HEAD };
-    static const enum wait units_part[] = { WAIT_UNIT, WAIT_ANSWER, WAIT_STREAM };
-    struct candidate found = { NULL, NULL, 0 };
+
+    static const enum wait units_part[] = { WAIT_CONNECT, WAIT_UNIT, WAIT_ANSWER, WAIT_STREAM };
+
+    unsigned n = 0;
 
     for (size_t i = 0; i < DEIS_COUNT(own_part); i++) {
-        look_at_list(w, &found, &w->waits[own_part[i]], buffers_of);
+        places[n++] = (struct place){ &w->waits[own_part[i]], look_at_client, let_client_go };
     }
-    look_at_tunnels(w, &found, &w->waits[WAIT_TUNNEL]);
+    places[n++] = (struct place){ &w->waits[WAIT_TUNNEL], look_at_tunnel, let_tunnel_go };
     for (size_t i = 0; i < DEIS_COUNT(units_part); i++) {
-        look_at_list(w, &found, &w->waits[units_part[i]], untaken_of);
+        places[n++] = (struct place){ &w->waits[units_part[i]], look_at_untaken, let_client_go };
     }
     for (unsigned i = 0; i < w->own_waits.count; i++) {
-        look_at_list(w, &found, w->own_waits.lists[i], untaken_of);
+        places[n++] = (struct place){ w->own_waits.lists[i], look_at_untaken, let_client_go };
     }
-    return found;
+    return n;
+}
+
+/* The first that costs so much, or NULL. */
+static struct deadline *first_of_cost(const struct worker *w, const struct place *p, uint64_t cost)
+{
+    struct deadline *d = p->list->head.next;
+
+    for (int i = 0; d != &p->list->head && i < LOOK_MAX; i++, d = d->next) {
+        if (p->look(w, p->list, d).cost >= cost) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+static int by_cost_down(const void *va, const void *vb)
+{
+    const struct held *a = va;
+    const struct held *b = vb;
+
+    return (a->cost < b->cost) - (a->cost > b->cost);
+}
+
+/* Those who cost so much or more hold `bytes` together, or all do that there are; 0: nobody. */
+static uint64_t cost_of_dearest(const struct worker *w, const struct place *places, unsigned count,
+                                size_t bytes)
+{
+    struct held *all = deis_realloc_array(NULL, (size_t)count * LOOK_MAX, sizeof(*all));
+    size_t n = 0;
+    uint64_t cost = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct place *p = &places[i];
+        struct deadline *d = p->list->head.next;
+        for (int looked = 0; d != &p->list->head && looked < LOOK_MAX; looked++, d = d->next) {
+            struct held h = p->look(w, p->list, d);
+            if (h.bytes > 0) {
+                all[n++] = h;
+            }
+        }
+    }
+    qsort(all, n, sizeof(*all), by_cost_down);
+    for (size_t i = 0, sum = 0; i < n && sum < bytes; i++) {
+        cost = all[i].cost;
+        sum += all[i].bytes;
+    }
+    free(all);
+    return cost;
 }
 
 void shed_for_memory(struct worker *w)
 {
     size_t enough = w->pool.limit / 8 * 7;
+    struct place places[PLACES_MAX];
+    size_t before = SIZE_MAX;
 
     send_batch_deliver(&w->sends); /* what only waits for the end of this turn is nobody's fault */
-    while (bufpool_in_use(&w->pool) > enough) {
-        struct candidate c = laziest(w);
-        if (c.client) {
-            end(w, c.client);
-        } else if (c.tunnel) {
-            atomic_fetch_add_explicit(&w->counters.shed, 1, memory_order_relaxed);
-            relay_close(c.tunnel);
-        } else {
-            break;
+    if (bufpool_in_use(&w->pool) <= w->pool.limit) {
+        return;
+    }
+    while (bufpool_in_use(&w->pool) > enough && bufpool_in_use(&w->pool) < before) {
+        before = bufpool_in_use(&w->pool);
+        unsigned count = places_of(w, places);
+        uint64_t cost = cost_of_dearest(w, places, count, before - enough);
+        for (unsigned i = 0; cost > 0 && i < count; i++) {
+            struct deadline *d;
+            while (bufpool_in_use(&w->pool) > enough && (d = first_of_cost(w, &places[i], cost))) {
+                places[i].let_go(w, d);
+            }
         }
     }
-    w->pool.over = false;
+    w->pool.over = false; /* until somebody takes more */
 }

@@ -204,14 +204,16 @@ class Chatter(rig.Origin):
 
 # A stuck connection holds a buffer of 4 KiB at least, more when its reads came in larger pieces: a crowd is always too much.
 NARROW, CROWD = ('--buffer-memory', '512k'), 150
+ROOM = ('--buffer-memory', '4m')  # for so many that a few at once make no difference
 MUCH = '/stream/100000000'  # more than the kernel takes in for anybody
 
 
 def unread(router, client):
-    """Bytes of a client that wait in the kernel for the router."""
+    """Bytes of a client that wait in the kernel for the router, or 1: perhaps some."""
     ends = ' 0100007F:%04X 0100007F:%04X ' % (router.http, client.s.getsockname()[1])
     with open('/proc/net/tcp') as f:
-        return next(int(line.split()[4].split(':')[1], 16) for line in f if ends in line)
+        # While others come and go a reader of that file may miss a line.
+        return next((int(line.split()[4].split(':')[1], 16) for line in f if ends in line), 1)
 
 
 class Limits(unittest.TestCase):
@@ -409,14 +411,14 @@ class Limits(unittest.TestCase):
         rig.wait_for(lambda: held() and router.metric('deis_router_connections_shed_total') > 0, 'the laziest are let go')
         self.assertLess(most, 5 << 20)  # the limit, and 20 at once
 
-    def beside_a_deaf_unit(self):
+    def beside_a_deaf_unit(self, *flags):
         """A router of one app that answers and of another, deaf.test, that reads nothing."""
         deaf = socket.create_server(('127.0.0.1', 0), backlog=256)
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         self.origin = rig.Origin()
         self.addCleanup(self.origin.close)
-        router = rig.Static([(HOST, self.origin.port), ('deaf.test', deaf.getsockname()[1])], *NARROW, workers=1).start()
+        router = rig.Static([(HOST, self.origin.port), ('deaf.test', deaf.getsockname()[1])], *flags, workers=1).start()
         self.addCleanup(router.clear)
         self.addCleanup(deaf.close)  # first, so that nothing is under way when the router stops
         return router
@@ -436,7 +438,7 @@ class Limits(unittest.TestCase):
                 pass
 
     def test_memory_of_those_whose_unit_does_not_read(self):
-        router = self.beside_a_deaf_unit()
+        router = self.beside_a_deaf_unit(*NARROW)
         senders = [self.sender(router) for _ in range(CROWD)]
 
         def fill():
@@ -446,26 +448,46 @@ class Limits(unittest.TestCase):
         rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') <= 512 << 10, 'buffers are within their limit')
         self.assertEqual(self.answer(self.client(router))[0], 200)
 
-    def test_memory_is_not_taken_from_those_who_have_just_begun(self):
-        """Whatever they are waited for: others hold more, and for longer."""
-        router = self.beside_a_deaf_unit()
-        senders = []
+    def test_memory_of_those_whose_unit_does_not_accept(self):
+        """Who lets a client go says nothing of its unit, which has time to accept still."""
+        full = socket.create_server(('127.0.0.1', 0), backlog=0)
+        self.addCleanup(full.close)
+        queued = socket.create_connection(full.getsockname())
+        self.addCleanup(queued.close)
+        router = rig.Static([(HOST, full.getsockname()[1])], *NARROW, workers=1).start()
+        self.addCleanup(router.clear)
+        for _ in range(8):
+            self.client(router).send(request('POST / HTTP/1.1', 'Content-Length: 1', *['x-%d: %s' % (i, 'a' * 1000) for i in range(20)]))
+        rig.wait_for(lambda: router.metric('deis_router_connections_shed_total') > 0, 'the laziest are let go')
+        self.assertIn('code=H22', router.lines('status=503')[0])
 
-        def stuck():
-            self.stuff(senders)
-            return router.metric('deis_router_buffer_bytes')
-        while stuck() < 128 << 10:
-            senders.append(self.sender(router))
+    def shed_beside_beginners(self, router, hold_one, before_the_last=lambda: None):
+        """ROOM is filled until some are let go: none of those whose heads have just begun to come.
+
+        hold_one(): somebody comes who will hold bytes for good."""
+        def filled(at_least):
+            while router.metric('deis_router_buffer_bytes') < at_least and not router.metric('deis_router_connections_shed_total'):
+                hold_one()
+                self.assertEqual(self.answer(self.client(router))[0], 200)  # by now the worker has seen it
+        filled(3 << 20)
         beginners = [self.client(router) for _ in range(8)]
         for c in beginners:
             c.send(b'GET / HTTP/1.1\r\n')
         rig.wait_for(lambda: not any(unread(router, c) for c in beginners), 'the router has read that')
-        while not router.metric('deis_router_connections_shed_total'):
-            senders.append(self.sender(router))
-            stuck()
+        before_the_last()
+        filled(8 << 20)
         for c in beginners:
             c.send(b'Host: %s\r\n\r\n' % HOST.encode())
             self.assertEqual(c.answer()[0], 200)
+
+    def test_memory_is_not_taken_from_those_who_have_just_begun(self):
+        router = self.beside_a_deaf_unit(*ROOM)
+        senders = []
+
+        def hold_one():
+            senders.append(self.sender(router))
+            self.stuff(senders)
+        self.shed_beside_beginners(router, hold_one)
 
     def test_memory_of_upgraded_connections(self):
         """Of which one end does not read: the client here, or the unit."""
@@ -497,6 +519,33 @@ class Limits(unittest.TestCase):
             for c in clients:
                 c.close()
         self.assertEqual(self.answer(self.client(router))[0], 200)
+
+    def test_memory_is_taken_from_those_who_only_talk(self):
+        """A byte now and then from an upgraded connection makes good for nothing that it does not read."""
+        self.origin = Chatter()
+        router = rig.Static([(HOST, self.origin.port)], *ROOM, workers=1).start()
+        self.addCleanup(router.clear)
+        self.addCleanup(self.origin.close)  # first, so that nothing is under way when the router stops
+        talkers = []
+
+        def hold_one():
+            c = self.client(router)
+            c.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.send(request('GET /talks HTTP/1.1', 'Connection: Upgrade', 'Upgrade: x'))
+            self.assertIn(b' 101 ', c.until(b'\r\n\r\n'))
+            talkers.append(c)
+
+        def talk():
+            """For longer than a beginner's bytes weigh less than a talker's since it last said something."""
+            began = time.monotonic()
+            for i in range(40):
+                for c in talkers:
+                    try:
+                        c.send(b'.')
+                    except OSError:
+                        pass  # it was let go already
+                rig.wait_for(lambda: time.monotonic() > began + i * 0.05, 'a pause')
+        self.shed_beside_beginners(router, hold_one, talk)
 
     def test_memory_of_those_who_do_not_read(self):
         router = self.start(*NARROW)
