@@ -6,6 +6,7 @@
 #include "lib/base/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <termios.h>
@@ -102,15 +103,28 @@ static void on_interrupt(int sig)
     interrupted = sig;
 }
 
-/* One line from stdin, read byte by byte: what follows it is left for the next question. */
-static char *read_line(void)
+/* Until there is something to read, or one of the signals has come that only `open` lets in. */
+static void await_input(const sigset_t *open)
+{
+    struct pollfd in = { STDIN_FILENO, POLLIN, 0 };
+
+    while (!interrupted && ppoll(&in, 1, NULL, open) < 0 && errno == EINTR) {
+    }
+}
+
+/* One line from stdin, read byte by byte: what follows it is left for the next question. Ends at a
+ * signal that `open`, if given, lets in. */
+static char *read_line(const sigset_t *open)
 {
     deis_autobuf struct deis_buf line = DEIS_BUF_INIT(ANSWER_MAX);
     char c = 0;
 
     for (;;) {
-        ssize_t n = read(STDIN_FILENO, &c, 1);
-        if (n < 0 && errno == EINTR && !interrupted) {
+        if (open) {
+            await_input(open);
+        }
+        ssize_t n = interrupted ? 0 : read(STDIN_FILENO, &c, 1);
+        if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n <= 0 || c == '\n') {
@@ -123,7 +137,7 @@ static char *read_line(void)
 char *term_ask(const char *prompt)
 {
     print_to(stdout, deis_str(prompt));
-    deis_autofree char *line = read_line();
+    deis_autofree char *line = read_line(NULL);
     struct deis_str rest = deis_str_trim(deis_str(line));
     struct deis_str word = DEIS_STR_NONE;
 
@@ -138,17 +152,23 @@ static char *read_silently(const struct termios *before)
     const struct sigaction stop = { .sa_handler = on_interrupt };
     struct sigaction old[DEIS_COUNT(signals)];
     struct termios silent = *before;
+    sigset_t blocked;
+    sigset_t open;
 
     silent.c_lflag &= ~(tcflag_t)ECHO;
+    sigemptyset(&blocked);
     for (size_t i = 0; i < DEIS_COUNT(signals); i++) {
+        sigaddset(&blocked, signals[i]);
         sigaction(signals[i], &stop, &old[i]);
     }
+    sigprocmask(SIG_BLOCK, &blocked, &open);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-    char *line = read_line();
+    char *line = read_line(&open);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
     for (size_t i = 0; i < DEIS_COUNT(signals); i++) {
         sigaction(signals[i], &old[i], NULL);
     }
+    sigprocmask(SIG_SETMASK, &open, NULL);
     printf("\n");
     fflush(stdout);
     if (interrupted) {
