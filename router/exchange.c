@@ -14,7 +14,8 @@
 
 enum {
     FREE_MAX = 256,
-    INPUT_MAX = 64 * 1024, /* so that the request fits a buffer when it is written anew */
+    UNREAD_MIN = 32 * 1024, /* a kernel holds so much for a unit that does not read */
+    INPUT_MAX = 64 * 1024,  /* so that the request fits a buffer when it is written anew */
 };
 
 struct exchange *exchange_new(struct client *c)
@@ -422,7 +423,9 @@ static enum wait awaited(const struct exchange *x)
         !x->check_run) {
         return WAIT_BODY;
     }
-    return x->client->reading ? WAIT_ANSWER : WAIT_UNIT;
+    /* Of a long body the kernel may still hold the end. */
+    bool may_be_unread = x->body_bytes >= UNREAD_MIN && !x->head_out;
+    return x->client->reading && !may_be_unread ? WAIT_ANSWER : WAIT_UNIT;
 }
 
 /* What the app says; 0: nothing. */

@@ -5,10 +5,12 @@
 #include "router/exchange.h"
 #include "router/h2.h"
 #include "router/relay.h"
+#include "router/unit_h2.h"
 
 enum {
     HEAD_LAZY_MS = 2000,  /* a head takes this long: no browser does */
-    LOOK_MAX = 1024,      /* of those in one list, looked at to find who holds bytes */
+    HOLDERS_MAX = 1024,   /* who hold bytes, of one list: they are compared */
+    WALK_MAX = 16384,     /* of one list, looked at to find them */
     STALL_LAZY_MS = 5000, /* nothing was read, or sent, for so long */
 };
 
@@ -87,6 +89,15 @@ static struct held held_by(const struct worker *w, const struct deadline_list *l
     return held_since(w, bytes, since_ms);
 }
 
+/* Of an exchange: what its unit, or for want of a unit its stream, holds up. */
+static size_t on_the_way(const struct client *c)
+{
+    const struct exchange *x = c->exchange;
+
+    return x->to_unit.cap + x->head.cap + (x->up && x->up->h2 ? unit_h2_buffers(x->up->h2) : 0) +
+           (c->stream ? h2_stream_buffers(c->stream) : 0);
+}
+
 static struct held look_at_client(const struct worker *w, const struct deadline_list *l,
                                   struct deadline *d)
 {
@@ -97,23 +108,23 @@ static struct held look_at_client(const struct worker *w, const struct deadline_
     if (c->h2) {
         bytes = h2_buffers(c->h2);
     } else if (x) {
-        bytes = x->in.cap + x->body.cap + x->to_unit.cap + x->to_client.cap + x->head.cap +
-                (c->stream ? h2_stream_buffers(c->stream) : 0);
+        bytes = x->in.cap + x->body.cap + x->to_client.cap + on_the_way(c);
     }
     return held_by(w, l, c, d, bytes);
 }
 
-/* Only bytes that its unit does not take, or not before it has granted an upgrade, or the firewall
- * has looked at them: of those that wait for an answer only these do no part. */
-static struct held look_at_untaken(const struct worker *w, const struct deadline_list *l,
+/* What is held while its unit does not go on: bytes that it does not take, or that wait for a grant
+ * or for the firewall, the beginning of an answer, and heads that are longer than most. */
+static struct held look_at_waiting(const struct worker *w, const struct deadline_list *l,
                                    struct deadline *d)
 {
     const struct client *c = DEIS_OWNER(d, struct client, deadline);
+    const struct exchange *x = c->exchange;
     size_t bytes = 0;
 
-    if (c->exchange) {
-        bytes = c->exchange->to_unit.cap + exchange_waiting_body(c->exchange) +
-                (c->stream ? h2_stream_buffers(c->stream) : 0);
+    if (x) {
+        bytes =
+            on_the_way(c) + exchange_waiting_body(x) + (x->in.cap > BUFPOOL_SMALL ? x->in.cap : 0);
     }
     return held_by(w, l, c, d, bytes);
 }
@@ -176,10 +187,10 @@ static unsigned places_of(struct worker *w, struct place places[PLACES_MAX])
     }
     places[n++] = (struct place){ &w->waits[WAIT_TUNNEL], look_at_tunnel, let_tunnel_go };
     for (size_t i = 0; i < DEIS_COUNT(units_part); i++) {
-        places[n++] = (struct place){ &w->waits[units_part[i]], look_at_untaken, let_client_go };
+        places[n++] = (struct place){ &w->waits[units_part[i]], look_at_waiting, let_client_go };
     }
     for (unsigned i = 0; i < w->own_waits.count; i++) {
-        places[n++] = (struct place){ w->own_waits.lists[i], look_at_untaken, let_client_go };
+        places[n++] = (struct place){ w->own_waits.lists[i], look_at_waiting, let_client_go };
     }
     return n;
 }
@@ -188,11 +199,15 @@ static unsigned places_of(struct worker *w, struct place places[PLACES_MAX])
 static struct deadline *first_of_cost(const struct worker *w, const struct place *p, uint64_t cost)
 {
     struct deadline *d = p->list->head.next;
+    int holders = 0;
 
-    for (int i = 0; d != &p->list->head && i < LOOK_MAX; i++, d = d->next) {
-        if (p->look(w, p->list, d).cost >= cost) {
+    for (int i = 0; d != &p->list->head && holders < HOLDERS_MAX && i < WALK_MAX;
+         i++, d = d->next) {
+        struct held h = p->look(w, p->list, d);
+        if (h.bytes > 0 && h.cost >= cost) {
             return d;
         }
+        holders += h.bytes > 0;
     }
     return NULL;
 }
@@ -209,18 +224,20 @@ static int by_cost_down(const void *va, const void *vb)
 static uint64_t cost_of_dearest(const struct worker *w, const struct place *places, unsigned count,
                                 size_t bytes)
 {
-    struct held *all = deis_realloc_array(NULL, (size_t)count * LOOK_MAX, sizeof(*all));
+    struct held *all = deis_realloc_array(NULL, (size_t)count * HOLDERS_MAX, sizeof(*all));
     size_t n = 0;
     uint64_t cost = 0;
 
     for (unsigned i = 0; i < count; i++) {
         const struct place *p = &places[i];
         struct deadline *d = p->list->head.next;
-        for (int looked = 0; d != &p->list->head && looked < LOOK_MAX; looked++, d = d->next) {
+        size_t end = n + HOLDERS_MAX;
+        for (int walked = 0; d != &p->list->head && n < end && walked < WALK_MAX; walked++) {
             struct held h = p->look(w, p->list, d);
             if (h.bytes > 0) {
                 all[n++] = h;
             }
+            d = d->next;
         }
     }
     qsort(all, n, sizeof(*all), by_cost_down);

@@ -371,6 +371,11 @@ struct bytes unit_h2_take_trailers(struct unit_h2 *h)
     return trailers;
 }
 
+size_t unit_h2_buffers(const struct unit_h2 *h)
+{
+    return h->block.cap + h->text.cap + h->trailers.cap + h->out.cap;
+}
+
 bool unit_h2_has_sent(const struct unit_h2 *h)
 {
     return h->sent;

@@ -60,6 +60,8 @@ struct bytes unit_h2_take_trailers(struct unit_h2 *h);
 bool unit_h2_has_sent(const struct unit_h2 *h);
 /* The unit says that it has not begun with the request. */
 bool unit_h2_is_refused(const struct unit_h2 *h);
+/* Memory of what is held on its way from and to the unit. */
+size_t unit_h2_buffers(const struct unit_h2 *h);
 /* The exchange is over: may the connection be kept? */
 bool unit_h2_is_reusable(const struct unit_h2 *h);
 /* Something came while it was idle. False: close it. */

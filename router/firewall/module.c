@@ -222,6 +222,11 @@ static enum firewall_verdict verdict(struct check *c)
     }
     free(i.url);
     free(i.log);
+    if (blocked) { /* its page may wait for a slow client: only the rules' numbers are needed */
+        msc_transaction_cleanup(c->transaction);
+        c->transaction = NULL;
+        c->judged = true;
+    }
     return blocked ? FIREWALL_BLOCK : FIREWALL_PASS;
 }
 
@@ -283,7 +288,9 @@ static void free_check(struct firewall_check *base)
 {
     struct check *c = (struct check *)base;
 
-    msc_transaction_cleanup(c->transaction);
+    if (c->transaction) {
+        msc_transaction_cleanup(c->transaction);
+    }
     free(c);
 }
 

@@ -12,6 +12,7 @@ import threading
 import time
 import unittest
 
+import h2_rig as h2
 import rig
 
 HOST = 'app.test'
@@ -390,22 +391,22 @@ class Limits(unittest.TestCase):
     def test_memory_is_given_back_at_once(self):
         """Not only at the next tick: until then many more may come."""
         router = self.start(*NARROW)
-        lazy = []
-        for i in range(200):
+        most = 0
+
+        def come():
             c = socket.socket()
             self.addCleanup(c.close)
             c.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
             c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             c.connect(('127.0.0.1', router.http))
-            lazy.append(c)
-        most = 0
+            return c
 
         def held():
             nonlocal most
             most = max(most, router.metric('deis_router_buffer_bytes'))
             return most
         for i in range(0, 200, 20):
-            for c in lazy[i:i + 20]:
+            for c in [come() for _ in range(20)]:
                 c.sendall(request('GET %s HTTP/1.1' % MUCH))
             rig.wait_for(lambda: held() and len(self.origin.requests) >= i + 20, 'they are under way')
         rig.wait_for(lambda: held() and router.metric('deis_router_connections_shed_total') > 0, 'the laziest are let go')
@@ -462,20 +463,21 @@ class Limits(unittest.TestCase):
         self.assertIn('code=H22', router.lines('status=503')[0])
 
     def shed_beside_beginners(self, router, hold_one, before_the_last=lambda: None):
-        """ROOM is filled until some are let go: none of those whose heads have just begun to come.
+        """Memory is filled until some are let go: none of those whose heads have just begun to come.
 
         hold_one(): somebody comes who will hold bytes for good."""
         def filled(at_least):
             while router.metric('deis_router_buffer_bytes') < at_least and not router.metric('deis_router_connections_shed_total'):
                 hold_one()
                 self.assertEqual(self.answer(self.client(router))[0], 200)  # by now the worker has seen it
-        filled(3 << 20)
+        limit = int(router.metric('deis_router_buffer_bytes_max'))
+        filled(limit // 4 * 3)
         beginners = [self.client(router) for _ in range(8)]
         for c in beginners:
             c.send(b'GET / HTTP/1.1\r\n')
         rig.wait_for(lambda: not any(unread(router, c) for c in beginners), 'the router has read that')
         before_the_last()
-        filled(8 << 20)
+        filled(limit * 2)
         for c in beginners:
             c.send(b'Host: %s\r\n\r\n' % HOST.encode())
             self.assertEqual(c.answer()[0], 200)
@@ -488,6 +490,37 @@ class Limits(unittest.TestCase):
             senders.append(self.sender(router))
             self.stuff(senders)
         self.shed_beside_beginners(router, hold_one)
+
+    def test_memory_is_taken_from_those_who_wait_with_long_heads(self):
+        """Behind a thousand others who wait for an answer, too, and hold next to nothing."""
+        silent = socket.create_server(('127.0.0.1', 0), backlog=4096)
+        self.addCleanup(silent.close)
+        self.origin = rig.Origin()
+        self.addCleanup(self.origin.close)
+        router = rig.Static([(HOST, self.origin.port), ('silent.test', silent.getsockname()[1])],
+                            '--h2c', '--buffer-memory', '16m', workers=1).start()
+        self.addCleanup(router.clear)
+        for _ in range(11):
+            c = h2.plain(router.http, 'silent.test')
+            self.addCleanup(c.close)
+            for _ in range(100):
+                c.open()
+            c.ping()
+        long = request('GET / HTTP/1.1', *['x-%d: %s' % (i, 'a' * 1000) for i in range(20)]).replace(HOST.encode(), b'silent.test')
+        self.shed_beside_beginners(router, lambda: self.client(router).send(long))
+
+    def test_memory_is_taken_from_those_whose_units_begin_to_answer(self):
+        class Beginner(rig.Origin):
+            def answer_begin(self, c, f, method, path, fields, body):
+                c.sendall(b'HTTP/1.1 200 OK\r\nX-A: ' + b'a' * 17000)
+                self.gate.wait()
+                return False
+        self.origin = Beginner()
+        router = rig.Static([(HOST, self.origin.port)], *ROOM, workers=1).start()
+        self.addCleanup(router.clear)
+        self.addCleanup(self.origin.close)
+        self.addCleanup(self.origin.gate.set)
+        self.shed_beside_beginners(router, lambda: self.client(router).send(request('GET /begin HTTP/1.1')))
 
     def test_memory_of_upgraded_connections(self):
         """Of which one end does not read: the client here, or the unit."""

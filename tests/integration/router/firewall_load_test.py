@@ -71,7 +71,7 @@ class Load(unittest.TestCase):
     def test_rules_that_come_later(self):
         rules = tempfile.mkdtemp(prefix='deis-rules.')
         self.addCleanup(shutil.rmtree, rules)
-        w = self.world('--firewall-rules', rules)
+        w = self.world('--firewall-rules', rules + '/all')
         w.app('shop')
         w.run('shop_v1.web.1-bbbb', self.origin)
         w.etcd.put('routing/shop', {'settings': {'firewall': False}})
@@ -82,8 +82,10 @@ class Load(unittest.TestCase):
         self.assertEqual(w.router.metric('deis_router_firewall_loaded'), 0)
         self.assertEqual(w.get('shop.example.com')[0], 200)
         self.origin.requests.clear()
+        os.mkdir(rules + '/some')
         for f in glob.glob(RULES + '/*'):
-            os.symlink(f, os.path.join(rules, os.path.basename(f)))
+            os.symlink(f, os.path.join(rules, 'some', os.path.basename(f)))
+        os.rename(rules + '/some', rules + '/all')
         rig.wait_for(lambda: self.attack(w) == 400, 'they are found')
         self.assertEqual(self.origin.requests, [])
         self.assertEqual(rig.get(w.router.http, BLOG, '/', AGENT)[0], 200)

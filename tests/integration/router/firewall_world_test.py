@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The firewall and the world around it: units that fail or are slow, memory, switches, a module that is not there."""
 import json
+import select
 import socket
 import threading
 import unittest
@@ -180,14 +181,15 @@ class Slow(unittest.TestCase):
         return c
 
     def test_others_do_not_wait(self):
-        slow, quick = self.slow(), self.client()
-        for i in range(10):
-            quick.send(post(FORM, form(i)) + post(FORM, form(SQLI)))
-            self.assertEqual([quick.answer()[0] for _ in range(2)], [200, 400])
-        slow.s.setblocking(False)
-        self.assertRaises(BlockingIOError, slow.more)
-        slow.s.settimeout(rig.DEADLINE)
-        self.assertEqual(slow.answer()[::2], (200, self.BLANKS))
+        def passed():
+            slow, quick = self.slow(), self.client()
+            for i in range(10):
+                quick.send(post(FORM, form(i)) + post(FORM, form(SQLI)))
+                self.assertEqual([quick.answer()[0] for _ in range(2)], [200, 400])
+            first = not select.select([slow.s], [], [], 0)[0]
+            self.assertEqual(slow.answer()[::2], (200, self.BLANKS))
+            return first
+        rig.wait_for(passed, 'others are done before it')  # a turn in which the machine had no time for them is none
 
     def test_those_behind_it_come_in_turn(self):
         slow = [self.slow()] + [self.client().send(post(FORM, form('x' * 5000, i=i))) for i in range(5)]
@@ -242,7 +244,9 @@ class Slow(unittest.TestCase):
         c.upload(sid, self.BLANKS)
         rig.wait_for(lambda: self.held() > len(self.BLANKS), 'all of it is held')
         c.frame(h2.RST_STREAM, 0, sid, b'\0\0\0\x08')
-        self.slow().close()
+        slow = self.client().send(post(FORM, self.BLANKS))
+        rig.wait_for(self.waiting, 'something is checked')
+        slow.close()
         self.assertEqual(c.get(user_agent='Mozilla/5.0').status, 200)
         rig.wait_for(lambda: self.held() == 0, 'all is given back')
         self.assertLessEqual(len(self.origin.requests), 2)  # the connection may be seen to be gone later
@@ -317,7 +321,7 @@ class Switches(unittest.TestCase):
         return self.world.get('blog.example.com', path + '?id=' + urllib.parse.quote(SQLI), extra='User-Agent: Mozilla/5.0\r\n' + extra)
 
     def until(self, status):
-        rig.wait_for(lambda: self.attack()[0] == status, 'attacks are answered with %d' % status)
+        self.router.wait_for(lambda: self.attack()[0] == status, 'attacks are answered with %d' % status)
 
     def test_live(self):
         self.assertEqual(self.attack()[0], 200)

@@ -390,8 +390,8 @@ class Unit(rig.Origin):
 
 class Slow(unittest.TestCase):
     def test_a_unit_that_pauses_in_a_body(self):
-        """For longer than a machine that is gone gets; clients of HTTP/1.1 and of HTTP/2."""
-        size, go_on = 8000000, threading.Event()
+        """For longer than a machine that is gone gets; clients of HTTP/1.1 and of HTTP/2, and a body that the kernel takes whole."""
+        size, short, go_on = 8000000, 300000, threading.Event()
         unit = socket.create_server(('127.0.0.1', 0))
 
         def serve(c):
@@ -403,15 +403,15 @@ class Slow(unittest.TestCase):
                 c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nread' if len(f.read(length)) == length else b'')
 
         def accept():
-            for _ in range(2):
+            for _ in range(3):
                 threading.Thread(target=serve, args=(unit.accept()[0],), daemon=True).start()
         threading.Thread(target=accept, daemon=True).start()
         router = rig.Static([('slow.test', unit.getsockname()[1])], '--h2c').start()
         self.addCleanup(router.clear)
         self.addCleanup(unit.close)
-        plain, other = rig.Client(router.http), h2.plain(router.http, 'slow.test')
-        self.addCleanup(plain.close)
-        self.addCleanup(other.close)
+        plain, brief, other = rig.Client(router.http), rig.Client(router.http), h2.plain(router.http, 'slow.test')
+        for c in (plain, brief, other):
+            self.addCleanup(c.close)
         sid = other.open(method='POST', content_length=str(size), end=False)
 
         def quietly(send, *args):
@@ -419,16 +419,18 @@ class Slow(unittest.TestCase):
                 send(*args)
             except (OSError, EOFError, h2.Gone):
                 pass  # the answer tells
-        head = b'POST / HTTP/1.1\r\nHost: slow.test\r\nContent-Length: %d\r\n\r\n' % size
+
+        def post(size):
+            return b'POST / HTTP/1.1\r\nHost: slow.test\r\nContent-Length: %d\r\n\r\n' % size + bytes(size)
         senders = [threading.Thread(target=quietly, args=args)
-                   for args in ((plain.send, head + bytes(size)), (other.upload, sid, bytes(size)))]
+                   for args in ((plain.send, post(size)), (brief.send, post(short)), (other.upload, sid, bytes(size)))]
         for t in senders:
             t.start()
         time.sleep(23)  # the kernel's 20 s for what is not acknowledged
         go_on.set()
         for t in senders:
             t.join()
-        self.assertEqual((plain.answer()[2], other.answer(sid).body), (b'read', b'read'))
+        self.assertEqual((plain.answer()[2], brief.answer()[2], other.answer(sid).body), (b'read', b'read', b'read'))
 
 
 class Hostile(unittest.TestCase):

@@ -503,6 +503,7 @@ class Settings(unittest.TestCase):
         self.etcd.put('config/router/errorLogLevel', 'loud')
         rig.wait_for(lambda: "not 'loud'" in self.router.log(), 'the fault is logged')
         self.etcd.put('config/router/errorLogLevel', 'error')
+        self.platform('bodySize', '6m')  # by now the level holds
         self.etcd.put('config/router/bodySize', 'quiet')
         self.platform('bodySize', '7m')
         self.etcd.put('config/router/errorLogLevel', 'warn')

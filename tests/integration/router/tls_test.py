@@ -735,7 +735,7 @@ class Etcd(Https):
         session = self.client('www.blog.test', context).s.session
         self.assertTrue(self.client('www.blog.test', context, session).s.session_reused)
         self.etcd.put('config/router/sslSessionTickets', 'false')
-        rig.wait_for(lambda: not self.client('www.blog.test', context, session).s.session_reused, 'no ticket is taken')
+        self.router.wait_for(lambda: not self.client('www.blog.test', context, session).s.session_reused, 'no ticket is taken')
         self.assertFalse(self.client('www.blog.test', context).s.session.has_ticket)
         late = self.ca.context(minimum_version=v13)
         c = self.client('www.blog.test', late)

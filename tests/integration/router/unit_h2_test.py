@@ -260,9 +260,13 @@ class Connection:
     def queued(self):
         """Bytes that the router has sent and we have not read."""
         names = ['%08X:%04X' % (struct.unpack('<I', socket.inet_aton(a))[0], p) for a, p in (self.c.getpeername(), self.c.getsockname())]
-        with open('/proc/net/tcp') as f:
-            columns = [line.split() for line in f]
-        sizes = {c[1]: [int(n, 16) for n in c[4].split(':')] for c in columns if sorted(c[1:3]) == sorted(names)}
+
+        def both():  # while others come and go a reader of that file may miss a line
+            with open('/proc/net/tcp') as f:
+                columns = [line.split() for line in f]
+            found = {c[1]: [int(n, 16) for n in c[4].split(':')] for c in columns if sorted(c[1:3]) == sorted(names)}
+            return found if len(found) == 2 else None
+        sizes = rig.wait_for(both, 'both ends are listed')
         return sizes[names[0]][0] + sizes[names[1]][1]
 
     def answer_hoard(self, sid):
