@@ -397,9 +397,7 @@ void h2_stream_interim(struct h2_stream *s, const struct deis_h1_head *head)
     char digits[3];
     size_t count = answer_fields(fields, head, digits, DEIS_STR_NONE);
 
-    /* Fields wait in memory of nghttp2's: for a client that does not read only a bare 100 does,
-     * which it may be waiting for. */
-    if (!s->closed && (head->header_count == 0 || s->conn->out.len == 0)) {
+    if (!s->closed) {
         (void)nghttp2_submit_headers(s->conn->session, NGHTTP2_FLAG_NONE, s->id, NULL, fields,
                                      count, NULL);
         h2_conn_due(s->conn);

@@ -191,28 +191,6 @@ class Requests(H2):
         c.data(sid, b'ok', end=True)
         self.assertEqual(c.answer(sid).body, b'ok')
 
-    def test_interim_answers_do_not_pile_up(self):
-        """A client that does not read gets fewer of them, and whole answers."""
-        done = []
-
-        class Talkative(rig.Origin):
-            def answer_talk(self, c, f, method, path, fields, body):
-                c.sendall((b'HTTP/1.1 103 Early Hints\r\nLink: ' + b'^' * 30000 + b'\r\n\r\n') * 16)
-                done.append(self.plain(c, b'at last'))
-                return True
-        origin = Talkative()
-        self.addCleanup(origin.close)
-        router = rig.Static([(HOST, origin.port)], '--h2c', workers=1).start()
-        self.addCleanup(router.clear)
-        c = h2.plain(router.http, HOST)
-        self.addCleanup(c.close)
-        c.c.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        streams = [c.open(path='/talk') for _ in range(40)]
-        rig.wait_for(lambda: len(done) == 40, 'the router has taken all answers')
-        answers = [c.answer(sid) for sid in streams]
-        self.assertEqual({(a.status, a.body) for a in answers}, {(200, b'at last')})
-        self.assertLess(sum(len(a.heads) - 1 for a in answers), 40 * 16 // 2)
-
     def test_trailers_of_a_request_end_it(self):
         c = self.client()
         sid = c.open(end=False, method='POST', path='/echo')
