@@ -117,8 +117,9 @@ struct exchange {
     uint64_t answer_left;
     struct deis_h1_chunked answer_chunked;
     enum out_framing out;
-    unsigned interim;  /* 1xx answers passed on */
-    struct gzip *gzip; /* compresses its body; NULL: it is not */
+    unsigned interim;       /* 1xx answers that came */
+    uint32_t interim_bytes; /* of their heads */
+    struct gzip *gzip;      /* compresses its body; NULL: it is not */
     struct bytes to_client;
     struct send_op client_send; /* of to_client */
     struct splicer answer_pipe;
@@ -180,8 +181,8 @@ void exchange_on_deadline(struct exchange *x);
 /* What it waits for has not come in time, or it has to make room for others. */
 void exchange_time_out(struct exchange *x);
 
-/* --- between the files of the exchange. Those that return bool: false = the exchange is over. ---
- */
+/* --- between the files of the exchange. Those that return bool: false = the exchange is over, or
+ * all that is left of it is the end of its answer: it has no unit any more. --- */
 
 /* Let the firewall look at it, then dispatch or answer it. worker->request is the head. */
 void exchange_examine(struct exchange *x);
@@ -195,7 +196,7 @@ size_t exchange_waiting_body(const struct exchange *x);
 void exchange_drop_body(struct exchange *x);
 /* Let go of a held body that was sent and can't be sent again. */
 void exchange_settle_body(struct exchange *x);
-/* The client has sent more of its body. False: too slowly, and the exchange is over. */
+/* The client has sent more of its body. False: too slowly, and that is answered. */
 bool exchange_body_comes(struct exchange *x);
 /* Choose a unit and send it what there is of the request. */
 bool exchange_dispatch(struct exchange *x);
@@ -211,7 +212,7 @@ bool exchange_check_health(struct exchange *x);
 bool exchange_meet_challenge(struct exchange *x);
 /* To HTTPS: a plain request, where that is wanted. */
 void exchange_redirect(struct exchange *x, struct deis_str host);
-/* Answer with a page of ours, or break the answer off that has begun. */
+/* Answer with a page of ours, or break the answer off that has begun. Returns false. */
 bool exchange_fail(struct exchange *x, enum page page);
 /* Write parts to a socket; only the first may lie in worker->out, at its start. As writev(). more:
  * they wait in the kernel for what follows. */

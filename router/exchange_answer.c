@@ -12,7 +12,8 @@
 
 enum {
     INTERIM_MAX = 16,
-    SPLICE_ROUNDS = 4, /* then others get their turn */
+    INTERIM_BYTES_MAX = 32 * 1024, /* of all of them: to a client of HTTP/2 they may have to wait */
+    SPLICE_ROUNDS = 4,             /* then others get their turn */
     KEEP_ALIVE_MAX_S = 3600,
 };
 
@@ -135,13 +136,15 @@ static bool start_answer(struct exchange *x, char *rest, size_t rest_len)
     return forward_answer(x, len, rest, rest_len);
 }
 
-/* 1xx: to clients that know of them. */
-static bool pass_interim(struct exchange *x)
+/* 1xx, whose head has so many bytes: to clients that know of them. */
+static bool pass_interim(struct exchange *x, size_t bytes)
 {
     struct worker *w = x->worker;
     struct http_answer answer = { .keep_alive = true, .client_minor = x->minor };
 
-    if (++x->interim > INTERIM_MAX) {
+    x->interim++;
+    x->interim_bytes += (uint32_t)bytes;
+    if (x->interim > INTERIM_MAX || x->interim_bytes > INTERIM_BYTES_MAX) {
         return exchange_fail(x, PAGE_BAD_ANSWER);
     }
     if (x->client->stream) {
@@ -208,7 +211,7 @@ static void take_heads(struct exchange *x, char *data, size_t len)
         if (w->answer.status == 101 || w->answer.status >= 200) {
             break;
         }
-        if (!pass_interim(x)) {
+        if (!pass_interim(x, used)) {
             return;
         }
     }

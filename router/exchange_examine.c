@@ -167,7 +167,7 @@ static void go_on(struct exchange *x)
 }
 
 /* Bytes of the body (len 0: the stream ends here), decoded in place. *ret_rest: what follows them.
- * False: the exchange is over. */
+ * False: the request is answered. */
 static bool take(struct exchange *x, char *data, size_t len, struct deis_str *ret_rest)
 {
     enum deis_h1_result r = DEIS_H1_MORE;

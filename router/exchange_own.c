@@ -12,17 +12,18 @@ static bool is_question(const struct exchange *x)
     return x->request_done && !x->upgrade && (x->head_only || deis_str_eq_cstr(x->method, "GET"));
 }
 
-/* A complete answer, at the start of worker->out. False: the exchange is over. */
-static bool answer_own(struct exchange *x, size_t len)
+/* A complete answer, at the start of worker->out. */
+static void answer_own(struct exchange *x, size_t len)
 {
     struct iovec iov = { x->worker->out, len };
 
     x->head_out = true;
     if (x->client->stream) {
         h2_stream_answer(x->client->stream, deis_str_n(x->worker->out, len), x->method);
-        return exchange_answer_done(x);
+        (void)exchange_answer_done(x);
+    } else if (exchange_to_client(x, &iov, 1)) {
+        (void)exchange_answer_done(x);
     }
-    return exchange_to_client(x, &iov, 1) && exchange_answer_done(x);
 }
 
 /* The line of an answer that says so when the connection ends with it. */
@@ -41,7 +42,7 @@ bool exchange_check_health(struct exchange *x)
                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n%s\r\n",
                        closing_line(x));
     x->status = 200;
-    (void)answer_own(x, (size_t)len);
+    answer_own(x, (size_t)len);
     return true;
 }
 
@@ -60,7 +61,7 @@ bool exchange_meet_challenge(struct exchange *x)
                        "Content-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n%s",
                        strlen(answer), closing_line(x), x->head_only ? "" : answer);
     x->status = 200;
-    (void)answer_own(x, (size_t)len);
+    answer_own(x, (size_t)len);
     return true;
 }
 
@@ -76,7 +77,7 @@ void exchange_redirect(struct exchange *x, struct deis_str host)
                        DEIS_STR_ARG(host), default_port ? "" : ":", default_port ? "" : port,
                        DEIS_STR_ARG(target), closing_line(x));
     x->status = 301;
-    (void)answer_own(x, (size_t)len);
+    answer_own(x, (size_t)len);
 }
 
 /* Errors are rare: the head is parsed again to see what kind of page is wanted. */
@@ -122,5 +123,6 @@ bool exchange_fail(struct exchange *x, enum page page)
     size_t len = page_write(w->out, WORKER_OUT, page, &opts, &body);
     x->status = opts.status;
     x->bytes_out = body;
-    return answer_own(x, len);
+    answer_own(x, len);
+    return false;
 }

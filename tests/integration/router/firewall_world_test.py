@@ -150,6 +150,33 @@ class Units(unittest.TestCase):
         self.assertEqual(c.answer()[0], 408)
         self.assertEqual(origin.requests, [])
 
+    def test_a_body_whose_end_comes_too_late_is_not_passed_on(self):
+        """What is answered is over, also when the answer has still to leave."""
+        origin = rig.Origin()
+        self.addCleanup(origin.close)
+        router = self.start(origin.port, flags=('--body-rate', '1000'))
+        c = h2.plain(router.http, HOST)
+        self.addCleanup(c.close)
+        body = form('z' * 1000)
+        late, slow = (c.open(end=False, method='POST', path='/echo', content_type=FORM, content_length=str(len(body))) for _ in '12')
+        for byte in (body[:1], body[1:2]):  # the time runs from the first that comes by itself
+            for sid in (late, slow):
+                c.data(sid, byte)
+            c.ping()
+
+        def cut():
+            if select.select([c.c.s], [], [], 0.1)[0]:
+                c.step()
+            else:
+                c.data(slow, b'z')
+            return c.answers[slow].heads
+        rig.wait_for(cut, 'the one that sends byte by byte is answered')
+        self.assertEqual(c.answer(slow).status, 408)
+        c.data(late, body[2:], end=True)
+        self.assertEqual(c.answer(late).status, 408)
+        self.assertEqual(c.get('/after').status, 200)
+        self.assertEqual([line for line, _, _ in origin.requests], ['GET /after HTTP/1.1'])
+
 
 class Slow(unittest.TestCase):
     """A check that takes seconds."""

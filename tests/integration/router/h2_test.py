@@ -191,6 +191,13 @@ class Requests(H2):
         c.data(sid, b'ok', end=True)
         self.assertEqual(c.answer(sid).body, b'ok')
 
+    def test_interim_answers_are_limited(self):
+        c = self.client()
+        for path, hints, status in rig.INTERIM_LIMITS:
+            with self.subTest(path):
+                a = c.get(path)
+                self.assertEqual([dict(h)[':status'] for h in a.heads], ['103'] * hints + [str(status)])
+
     def test_trailers_of_a_request_end_it(self):
         c = self.client()
         sid = c.open(end=False, method='POST', path='/echo')

@@ -324,6 +324,16 @@ class Answers(Proxy):
         self.assertEqual(c.answer()[0], 103)
         self.assertEqual(c.answer()[2], b'after hints')
 
+    def test_interim_answers_are_limited(self):
+        for path, hints, status in rig.INTERIM_LIMITS:
+            with self.subTest(path):
+                rid = 'hints' + path.replace('/', '-')
+                c = self.client()
+                c.send(request('GET %s HTTP/1.1' % path, 'X-Request-Id: ' + rid))
+                statuses = [c.answer()[0] for _ in range(hints + 1)]
+                self.assertEqual(statuses, [103] * hints + [status])
+                self.assertEqual('code=H17' in self.router.lines(rid)[0], status == 502)
+
     def test_answer_byte_by_byte(self):
         self.assertEqual(self.get('/split')[2], b'ok')
 

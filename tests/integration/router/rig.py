@@ -265,6 +265,10 @@ def get(port, host, path='/', extra='', method='GET', body=b''):
         return c.answer(head_only=method == 'HEAD')
 
 
+# Paths with as many 1xx answers as may be, or more; how many of them reach the client, and the status that follows.
+INTERIM_LIMITS = (('/many-hints/16/2', 16, 200), ('/many-hints/17/0', 16, 502), ('/many-hints/5/8', 4, 502))
+
+
 class Origin:
     """A unit: records what it gets and answers as the path says (see answer_*); `tag` tells origins apart."""
 
@@ -404,6 +408,14 @@ class Origin:
 
     def answer_hints(self, c, f, method, path, fields, body):
         c.sendall(b'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n')
+        return self.plain(c, b'after hints')
+
+    def answer_many_hints(self, c, f, method, path, fields, body):
+        """/many-hints/NUMBER/LINES: heads with so many lines of 1000 bytes."""
+        number, lines = map(int, path.split('/')[2:])
+        line = b'Link: </' + b'a' * 986 + b'.js>\r\n'
+        for _ in range(number):
+            c.sendall(b'HTTP/1.1 103 Early Hints\r\n' + line * lines + b'\r\n')
         return self.plain(c, b'after hints')
 
     def answer_hop(self, c, f, method, path, fields, body):
