@@ -21,6 +21,11 @@ static void set_in_use(struct bufpool *pool, size_t bytes)
     pool->over = pool->limit > 0 && bytes > pool->limit;
 }
 
+void bufpool_count(struct bufpool *pool, size_t more, size_t less)
+{
+    set_in_use(pool, bufpool_in_use(pool) + more - less);
+}
+
 static char *pool_take(struct bufpool *pool, int class)
 {
     void *block = pool->free[class];

@@ -57,6 +57,8 @@ static inline void bytes_release(struct bufpool *pool, struct bytes *b)
     }
 }
 
+/* Memory that somebody else holds for us counts, too: so much more, so much less. */
+void bufpool_count(struct bufpool *pool, size_t more, size_t less);
 void bufpool_clear(struct bufpool *pool);
 
 #endif

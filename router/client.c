@@ -138,11 +138,19 @@ int client_detach(struct client *c, struct tls_conn **ret_tls)
 void client_abort(struct client *c)
 {
     if (c->state == CLIENT_ACTIVE) {
-        c->exchange->page = c->exchange->tunnel ? PAGE_NONE : PAGE_CUT_SHORT;
-        exchange_end(c->exchange, CLIENT_CLOSE);
+        struct exchange *x = c->exchange;
+        bool seems_whole = x->head_out && x->out == OUT_CLOSE && !x->tunnel;
+        x->page = x->tunnel ? PAGE_NONE : PAGE_CUT_SHORT;
+        exchange_end(x, seems_whole ? CLIENT_RESET : CLIENT_CLOSE);
     } else {
         client_close(c);
     }
+}
+
+/* Does TLS hold bytes of the client's that somebody will read? The socket does not tell of them. */
+static bool has_more(const struct client *c)
+{
+    return is_secure(c) && c->state != CLIENT_LINGER && tls_has_more(c->tls);
 }
 
 void client_read_enable(struct client *c, bool enable)
@@ -157,8 +165,7 @@ void client_read_enable(struct client *c, bool enable)
         event_del(&c->readable);
     }
     c->reading = enable;
-    if (enable && ((is_secure(c) && tls_has_more(c->tls)) ||
-                   (c->exchange && exchange_has_piece(c->exchange)))) {
+    if (enable && (has_more(c) || (c->exchange && exchange_has_piece(c->exchange)))) {
         event_active(&c->readable, EV_READ, 0);
     }
 }
@@ -222,7 +229,9 @@ static void client_run(struct client *c)
     do {
         c->again = false;
         client_parse(c);
+        c->behind = c->again;
     } while (c->again && !c->dead);
+    c->behind = false;
     c->busy = was_busy;
     client_settle(c);
 }
@@ -404,7 +413,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     case CLIENT_LINGER: client_discard(c); break;
     }
     c->busy = false;
-    if (is_secure(c) && !c->dead && c->reading && tls_has_more(c->tls)) {
+    if (!c->dead && c->reading && has_more(c)) {
         event_active(&c->readable, EV_READ, 0);
     }
     client_settle(c);

@@ -43,6 +43,7 @@ struct client {
     bool used;    /* it has got an answer */
     bool busy;    /* a callback is at work on it: closing only marks it */
     bool again;   /* there may be another request in the buffer */
+    bool behind;  /* this request has come along with one that was answered just now */
     bool last;    /* the end follows what is written now */
     bool dead;
     uint8_t peer_len;

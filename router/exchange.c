@@ -387,7 +387,8 @@ bool exchange_holds_answer(const struct exchange *x)
 bool exchange_answer_done(struct exchange *x)
 {
     x->answer_done = true;
-    exchange_drop_up(x, x->reusable && x->request_done && !x->broken && x->to_unit.len == 0);
+    exchange_drop_up(x, x->reusable && x->request_done && !x->broken && x->to_unit.len == 0 &&
+                            !(x->up && x->brimful && upstream_has_input(x->up)));
     if (exchange_holds_answer(x) || (x->client->stream && !h2_stream_end(x->client->stream))) {
         /* The unit is done with; only the client is still at it. */
         if (x->endpoint && x->counted) {

@@ -109,6 +109,7 @@ struct exchange {
     bool head_out; /* its head went to the client */
     bool answer_done;
     bool reusable; /* up may be kept */
+    bool brimful;  /* the last read of it took all that it asked for: there may be more */
     bool tunnel; /* a WebSocket, of HTTP/2 on one side at least: both bodies are bytes as they come
                   */
     unsigned keep_s;

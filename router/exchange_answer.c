@@ -262,11 +262,13 @@ static void read_heads(struct exchange *x)
         return;
     }
     x->received = true;
+    x->brimful = (size_t)n == room;
     take_heads(x, data, x->head.len + (size_t)n);
 }
 
 void exchange_splice_answer(struct exchange *x)
 {
+    x->brimful = true; /* no more was asked for than belongs to the answer */
     for (int i = 0; i < SPLICE_ROUNDS; i++) {
         switch (splicer_move(&x->answer_pipe, x->up ? x->up->fd : -1, x->client->fd,
                              &x->answer_left, &x->bytes_out)) {
@@ -310,8 +312,8 @@ static void read_body(struct exchange *x)
         return;
     }
     size_t room = exchange_answer_room(x);
-    ssize_t n =
-        upstream_recv(x->up, w->scratch, x->gzip && room > GZIP_READ_MAX ? GZIP_READ_MAX : room);
+    size_t want = x->gzip && room > GZIP_READ_MAX ? GZIP_READ_MAX : room;
+    ssize_t n = upstream_recv(x->up, w->scratch, want);
 
     if (n < 0 && sock_would_block()) {
         return;
@@ -329,6 +331,7 @@ static void read_body(struct exchange *x)
         }
         return;
     }
+    x->brimful = (size_t)n == want;
     if (forward_answer(x, 0, w->scratch, (size_t)n)) {
         exchange_wait(x);
     }

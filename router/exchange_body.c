@@ -226,12 +226,15 @@ static void read_body(struct exchange *x)
         exchange_splice_body(x);
         return;
     }
-    if (x->framing == DEIS_H1_LENGTH && x->left < max) {
-        max = (size_t)x->left;
+    if (x->framing == DEIS_H1_LENGTH && x->left < max && !x->answer_done) {
+        max = (size_t)x->left; /* of one that was refused it is not known */
     }
     ssize_t n = client_recv(x->client, w->scratch, max);
     if (n < 0 && sock_would_block()) {
         return;
+    }
+    if (n == 0 && x->answer_done && x->client->stream) {
+        return; /* its end: what was dropped of it is not counted */
     }
     if (n < 0 || (n == 0 && x->framing != DEIS_H1_UNTIL_CLOSE)) {
         exchange_client_gone(x);
@@ -255,6 +258,9 @@ static void read_ahead(struct exchange *x)
 
     if (room == 0) {
         client_read_enable(x->client, false);
+        if (!x->answer_done && !exchange_holds_answer(x)) {
+            exchange_wait(x); /* its end is not seen any more: it is looked for now and then */
+        }
         return;
     }
     ssize_t n = client_recv(x->client, x->in.data + x->in.len, room);

@@ -254,7 +254,7 @@ void exchange_examine(struct exchange *x)
     atomic_fetch_add_explicit(&x->worker->counters.examined, 1, memory_order_relaxed);
     x->examined = true;
     x->check = firewall_check_new(f, &r);
-    if (x->head_len > QUICK_MAX) {
+    if (x->head_len > QUICK_MAX || x->client->behind) { /* others get their turn */
         lend(x, false);
     } else {
         conclude(x, false, firewall_check_head(x->check));

@@ -129,8 +129,9 @@ static void settle(struct h2_conn *conn)
         finish(conn);
         return;
     }
-    client_read_enable(c,
-                       !held || nghttp2_session_get_outbound_queue_size(conn->session) < QUEUE_MAX);
+    client_read_enable(c, !held ||
+                              (conn->heads < H2_HELD_MAX &&
+                               nghttp2_session_get_outbound_queue_size(conn->session) < QUEUE_MAX));
     if (held || conn->heading) {
         return; /* the deadline is set */
     }
@@ -214,7 +215,7 @@ void h2_on_deadline(struct client *c)
 
 size_t h2_buffers(const struct h2_conn *conn)
 {
-    return conn->out.cap + (conn->heading ? conn->heading->side.exchange->in.cap : 0);
+    return conn->out.cap + conn->heads + (conn->heading ? conn->heading->side.exchange->in.cap : 0);
 }
 
 static void drain(struct h2_conn *conn)
@@ -261,6 +262,7 @@ void h2_free(struct h2_conn *conn)
     h2_conn_drop_pseudo(conn);
     bytes_release(&w->pool, &conn->out);
     nghttp2_session_del(conn->session);
+    bufpool_count(&w->pool, 0, conn->heads);
     if (conn->prev) {
         conn->prev->next = conn->next;
     } else {

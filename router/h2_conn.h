@@ -31,6 +31,7 @@ struct h2_conn {
     struct bytes out; /* what the socket did not take */
     size_t filled;    /* of worker->out */
     size_t held;      /* answer bytes of all streams */
+    size_t heads;     /* bytes of heads that nghttp2 has still to send */
     struct h2_budget budget;
     enum wait waiting; /* of the connection; WAIT_COUNT: for nothing */
     enum h2_drain_step drain;
@@ -67,6 +68,8 @@ void h2_conn_due(struct h2_conn *conn);
 void h2_conn_wait(struct h2_conn *conn, enum wait wait);
 /* The head that was coming in is used, or none. */
 void h2_conn_drop_pseudo(struct h2_conn *conn);
+/* Bytes that nghttp2 keeps for a head; 0: these are trailers. */
+size_t h2_head_size(const nghttp2_nv *fields, size_t count);
 /* Makes the session and says what this side takes. False: out of memory. */
 bool h2_session_open(struct h2_conn *conn);
 

@@ -219,8 +219,39 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+size_t h2_head_size(const nghttp2_nv *fields, size_t count)
+{
+    size_t sum = 0;
+
+    if (count == 0 || fields[0].namelen == 0 || fields[0].name[0] != ':') {
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        sum += sizeof(*fields) + fields[i].namelen + fields[i].valuelen;
+    }
+    return sum;
+}
+
+static void uncount_head(struct h2_conn *conn, const nghttp2_frame *frame)
+{
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        size_t size = h2_head_size(frame->headers.nva, frame->headers.nvlen);
+        conn->heads -= size;
+        bufpool_count(&conn->worker->pool, 0, size);
+    }
+}
+
+/* Its stream is over. */
+static int on_frame_dropped(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *arg)
+{
+    uncount_head(arg, frame);
+    return 0;
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
+    uncount_head(arg, frame);
     if (frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
         struct h2_stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
         if (s) {
@@ -277,6 +308,7 @@ static struct h2_shared *shared_new(void)
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_frame_dropped);
     nghttp2_session_callbacks_set_send_data_callback(c, h2_stream_send_data);
     nghttp2_option_set_no_auto_window_update(o, 1);
     nghttp2_option_set_no_closed_streams(o, 1);

@@ -244,6 +244,7 @@ static void start(struct h2_stream *s)
 
     s->started = true;
     s->side.state = CLIENT_ACTIVE;
+    x->head_only = s->head.head_only; /* for a page, if it is refused */
     if (!finish_head(s)) {
         exchange_refuse(x, page_of_status(s->head.status));
         return;
@@ -391,6 +392,26 @@ static size_t answer_fields(nghttp2_nv *fields, const struct deis_h1_head *head,
     return n;
 }
 
+/* What waits in nghttp2 is memory like any other. */
+static void count_head(struct h2_conn *conn, const nghttp2_nv *fields, size_t count)
+{
+    size_t size = h2_head_size(fields, count);
+
+    conn->heads += size;
+    bufpool_count(&conn->worker->pool, size, 0);
+}
+
+static void respond(struct h2_stream *s, const nghttp2_nv *fields, size_t count)
+{
+    nghttp2_data_provider provider = { .source.ptr = NULL, .read_callback = read_answer };
+
+    if (nghttp2_submit_response(s->conn->session, s->id, fields, count,
+                                s->provided ? &provider : NULL) == 0) {
+        count_head(s->conn, fields, count);
+    }
+    h2_conn_due(s->conn);
+}
+
 void h2_stream_interim(struct h2_stream *s, const struct deis_h1_head *head)
 {
     nghttp2_nv fields[FIELDS_MAX];
@@ -398,8 +419,10 @@ void h2_stream_interim(struct h2_stream *s, const struct deis_h1_head *head)
     size_t count = answer_fields(fields, head, digits, DEIS_STR_NONE);
 
     if (!s->closed) {
-        (void)nghttp2_submit_headers(s->conn->session, NGHTTP2_FLAG_NONE, s->id, NULL, fields,
-                                     count, NULL);
+        if (nghttp2_submit_headers(s->conn->session, NGHTTP2_FLAG_NONE, s->id, NULL, fields, count,
+                                   NULL) == 0) {
+            count_head(s->conn, fields, count);
+        }
         h2_conn_due(s->conn);
     }
 }
@@ -407,7 +430,6 @@ void h2_stream_interim(struct h2_stream *s, const struct deis_h1_head *head)
 void h2_stream_head(struct h2_stream *s, const struct deis_h1_head *head, struct deis_str hsts,
                     struct deis_str extra)
 {
-    nghttp2_data_provider provider = { .source.ptr = NULL, .read_callback = read_answer };
     nghttp2_nv fields[FIELDS_MAX];
     char digits[3];
     size_t count = answer_fields(fields, head, digits, hsts);
@@ -418,14 +440,11 @@ void h2_stream_head(struct h2_stream *s, const struct deis_h1_head *head, struct
     /* Before the end of the request the answer ends with a frame of its own: a reset that follows
      * would drop a head that is still queued. */
     s->provided = head->framing != DEIS_H1_NO_BODY || !s->ended;
-    (void)nghttp2_submit_response(s->conn->session, s->id, fields, count,
-                                  s->provided ? &provider : NULL);
-    h2_conn_due(s->conn);
+    respond(s, fields, count);
 }
 
 void h2_stream_accept(struct h2_stream *s, const struct deis_h1_head *head)
 {
-    nghttp2_data_provider provider = { .source.ptr = NULL, .read_callback = read_answer };
     nghttp2_nv fields[FIELDS_MAX];
     char digits[3];
     size_t count = answer_fields(fields, head, digits, DEIS_STR_NONE);
@@ -439,8 +458,7 @@ void h2_stream_accept(struct h2_stream *s, const struct deis_h1_head *head)
         }
     }
     s->provided = true;
-    (void)nghttp2_submit_response(s->conn->session, s->id, fields, kept, &provider);
-    h2_conn_due(s->conn);
+    respond(s, fields, kept);
 }
 
 bool h2_stream_send(struct h2_stream *s, const struct iovec *iov, int count)

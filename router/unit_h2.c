@@ -386,17 +386,23 @@ bool unit_h2_is_refused(const struct unit_h2 *h)
     return h->refused;
 }
 
+bool unit_h2_takes_requests(const struct unit_h2 *h)
+{
+    return nghttp2_session_check_request_allowed(h->session) != 0 &&
+           nghttp2_session_get_remote_settings(h->session,
+                                               NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) > 0;
+}
+
 bool unit_h2_is_reusable(const struct unit_h2 *h)
 {
     return h->ended && h->closed && !h->failed && h->out.len == 0 && h->text.len == 0 &&
-           nghttp2_session_check_request_allowed(h->session) != 0;
+           unit_h2_takes_requests(h);
 }
 
 bool unit_h2_on_idle(struct unit_h2 *h)
 {
     h->stream = 0;
-    return take_input(h) && unit_h2_send(h) != UNIT_H2_BROKEN &&
-           nghttp2_session_check_request_allowed(h->session) != 0;
+    return take_input(h) && unit_h2_send(h) != UNIT_H2_BROKEN && unit_h2_takes_requests(h);
 }
 
 /* --- life --- */

@@ -35,6 +35,8 @@ struct unit_h2 {
     char accept[WEBSOCKET_ACCEPT_LEN + 1];
 };
 
+/* Does the connection take requests: no GOAWAY has come, and not "no streams" (section 5.1.2)? */
+bool unit_h2_takes_requests(const struct unit_h2 *h);
 /* What nghttp2 reads a request's body with. */
 ssize_t unit_h2_read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
                           uint32_t *flags, nghttp2_data_source *source, void *arg);

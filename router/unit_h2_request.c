@@ -70,7 +70,10 @@ enum unit_h2_begun unit_h2_request(struct unit_h2 *h, const struct deis_h1_head 
     h->websocket = deis_h1_has_token(head, "upgrade", "websocket");
     bytes_release(&h->worker->pool, &h->trailers);
     enum unit_h2_begun begun = h->websocket ? ask_for_websocket(h, head) : UNIT_H2_BEGUN;
-    return begun == UNIT_H2_BEGUN && !submit(h, head, trailers) ? UNIT_H2_FULL : begun;
+    if (begun == UNIT_H2_BEGUN && (!unit_h2_takes_requests(h) || !submit(h, head, trailers))) {
+        return UNIT_H2_FULL;
+    }
+    return begun;
 }
 
 bool unit_h2_is_due(const struct unit_h2 *h)

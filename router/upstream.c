@@ -88,6 +88,18 @@ static bool is_alive(const struct upstream *u)
     return recv(u->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
+/* Is it this turn's to say that the unit has ended it, or has sent what nobody asked for? That is
+ * no answer to what is sent now. */
+static bool is_due(const struct upstream *u)
+{
+    return !u->h2 && (u->readable.ev_evcallback.evcb_flags & EVLIST_ACTIVE) != 0;
+}
+
+bool upstream_has_input(const struct upstream *u)
+{
+    return !u->h2 && !is_alive(u);
+}
+
 struct upstream *upstream_take_idle(struct worker *w, struct route_endpoint *e, bool careful,
                                     bool h2, uint64_t now_ms)
 {
@@ -98,7 +110,8 @@ struct upstream *upstream_take_idle(struct worker *w, struct route_endpoint *e, 
         if (careful && now_ms - u->idle_since_ms > CAREFUL_IDLE_MS) {
             return NULL;
         }
-        if (now_ms >= u->idle_until_ms || h2 != (u->h2 != NULL) || (careful && !is_alive(u))) {
+        if (now_ms >= u->idle_until_ms || h2 != (u->h2 != NULL) || is_due(u) ||
+            (careful && !is_alive(u))) {
             upstream_close(u);
             continue;
         }
@@ -212,6 +225,10 @@ void upstream_keep(struct upstream *u, unsigned timeout_s)
         slot->count >= SLOT_IDLE_MAX || w->draining || (u->h2 && !unit_h2_is_reusable(u->h2))) {
         upstream_close(u);
         return;
+    }
+    if (u->h2) { /* trailers that nobody wanted */
+        struct bytes trailers = unit_h2_take_trailers(u->h2);
+        bytes_release(&w->pool, &trailers);
     }
     upstream_end_pause_of(u->fd, &u->may_pause);
     uint64_t timeout_ms = (uint64_t)timeout_s * 1000;

@@ -32,6 +32,8 @@ struct upstream *upstream_take_idle(struct worker *w, struct route_endpoint *e, 
 struct upstream *upstream_connect(struct worker *w, struct route_endpoint *e, bool h2);
 /* As recv(). */
 ssize_t upstream_recv(struct upstream *u, void *data, size_t len);
+/* Has it sent more than was read, or ended? Not asked of HTTP/2, which says what is whose. */
+bool upstream_has_input(const struct upstream *u);
 /* The exchange is over and the connection can be used again. */
 void upstream_keep(struct upstream *u, unsigned timeout_s);
 /* The unit takes no more for now. When it has acknowledged what it was sent its machine is there,

@@ -71,6 +71,7 @@ static void add_pseudo(struct h2_head *h, struct deis_str name, struct deis_str 
         refuse(h, 400);
     } else {
         *slot = value;
+        h->head_only = h->head_only || (slot == &h->method && deis_str_eq_cstr(value, "HEAD"));
     }
 }
 

@@ -30,6 +30,7 @@ struct h2_head {
     size_t fields;
     bool line_written;
     bool has_length;
+    bool head_only; /* the method is HEAD */
     bool websocket; /* an extended CONNECT (RFC 8441); known once the line is written */
     int status;     /* what to answer; 0: nothing is wrong so far */
 };

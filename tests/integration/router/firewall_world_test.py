@@ -7,6 +7,7 @@ import threading
 import unittest
 import urllib.parse
 
+import batch_test
 import h2_rig as h2
 import handover_test
 import rig
@@ -217,6 +218,25 @@ class Slow(unittest.TestCase):
             self.assertEqual(slow.answer()[::2], (200, self.BLANKS))
             return first
         rig.wait_for(passed, 'others are done before it')  # a turn in which the machine had no time for them is none
+
+    def test_many_of_one_client_do_not_come_before_others(self):
+        one = b'GET /?a=<script>alert(1)</script> HTTP/1.1\r\nHost: %s\r\n\r\n' % HOST.encode()
+        number = 4000 // len(one)  # which are read at once
+        blocked = lambda: self.router.metric('deis_router_firewall_blocked_total')
+
+        def passed():
+            greedy, other, before = self.client(), self.client(), blocked()
+            for c in (greedy, other):
+                self.assertEqual(c.send(head(FORM, method='GET')).answer()[0], 200)
+            with batch_test.OneTurn(self.router):
+                greedy.send(one * number)
+                rig.wait_for(lambda: rig.unread(self.router.http), 'they are there')
+                other.send(head(FORM, method='GET'))
+            self.assertEqual(other.answer()[0], 200)
+            first = blocked() < before + number / 2
+            self.assertEqual([greedy.answer()[0] for _ in range(number)], [400] * number)
+            return first
+        rig.wait_for(passed, 'another is answered before most of them')
 
     def test_those_behind_it_come_in_turn(self):
         slow = [self.slow()] + [self.client().send(post(FORM, form('x' * 5000, i=i))) for i in range(5)]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """HTTP/2 at the router: requests and answers, flow control, what a client must not do, what it may not cost, drain."""
+import contextlib
 import random
 import re
 import resource
@@ -198,6 +199,11 @@ class Requests(H2):
                 a = c.get(path)
                 self.assertEqual([dict(h)[':status'] for h in a.heads], ['103'] * hints + [str(status)])
 
+    def test_a_refused_head_has_no_body(self):
+        c = self.client()
+        a = c.get('/' + 'a' * 9000, method='HEAD')
+        self.assertEqual((a.status, a.body, int(a.fields['content-length']) > 0), (414, b'', True))
+
     def test_trailers_of_a_request_end_it(self):
         c = self.client()
         sid = c.open(end=False, method='POST', path='/echo')
@@ -347,6 +353,36 @@ class Policy(H2):
             c.upload(sid, piece, end=False)
             sent += len(piece)
         self.assertEqual(c.answer(sid).status, 413)
+
+
+class Heads(unittest.TestCase):
+    def test_those_that_wait_are_memory_like_any_other(self):
+        """A client has large ones sent again and again, gives each up and reads nothing."""
+        origin = FatOrigin()
+        self.addCleanup(origin.close)
+        router = rig.Static([(HOST, origin.port)], '--h2c', '--buffer-memory', '1m', workers=1).start()
+        self.addCleanup(router.clear)
+        deaf = rig.Client(router.http, receive=2048)
+        self.addCleanup(deaf.close)
+        c = h2.Client(deaf, HOST)
+
+        def let_go():
+            before = len(origin.requests)
+            with contextlib.suppress(OSError):
+                ids = [c.open(path='/fat') for _ in range(90)]
+                rig.wait_for(lambda: len(origin.requests) == before + len(ids) or shed(), 'all are answered, or it is let go')
+                for sid in ids:
+                    c.frame(h2.RST_STREAM, 0, sid, struct.pack('!I', h2.CANCEL))
+            return shed()
+        shed = lambda: router.metric('deis_router_connections_shed_total') > 0
+        rig.wait_for(let_go, 'it is let go')
+        rig.wait_for(lambda: router.metric('deis_router_buffer_bytes') == 0, 'all is given back')
+
+
+class FatOrigin(rig.Origin):
+    def answer_fat(self, c, f, method, path, fields, body):
+        c.sendall(b'HTTP/1.1 204 No Content\r\n' + b''.join(b'X-%d: %s\r\n' % (i, b'a' * 4000) for i in range(7)) + b'\r\n')
+        return True
 
 
 class FlowControl(H2):

@@ -364,6 +364,21 @@ class Answers(Proxy):
             self.assertEqual(self.get('/long')[2], b'four')
             self.assertEqual(self.get('/')[2], b'origin')
 
+    def test_a_client_that_leaves_more_behind_than_is_read_ahead(self):
+        """Its end is seen all the same, and the unit's connection given back."""
+        self.origin.gate.clear()
+        self.addCleanup(self.origin.gate.set)
+        in_flight = lambda: self.router.metric('deis_router_app_in_flight{app="%s"}' % HOST)
+        for abrupt in (False, True):
+            c = self.client()
+            c.send(request('GET /gate HTTP/1.1'))
+            rig.wait_for(lambda: in_flight() == 1, 'it is at work')
+            c.send(request() * 2000)
+            if abrupt:
+                c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            c.close()
+            rig.wait_for(lambda: in_flight() == 0, 'nothing is in flight', 20)
+
     def test_upstream_connections_are_reused(self):
         before = self.origin.connections
         for _ in range(40):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the router's tests share: the router as a program, origins that behave as they are told, a raw client."""
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -61,6 +62,13 @@ def wait_for(fact, what, deadline=DEADLINE):
         if time.monotonic() > end:
             raise AssertionError('not within %d s: %s' % (deadline, what))
         time.sleep(0.01)
+
+
+def unread(port):
+    """Bytes that wait in some connection's socket on this port."""
+    with open('/proc/net/tcp') as f:
+        rows = [line.split() for line in f.readlines()[1:]]
+    return sum(int(row[4].split(':')[1], 16) for row in rows if int(row[1].split(':')[1], 16) == port and row[3] == '01')
 
 
 def can_connect(port):
@@ -187,8 +195,14 @@ class Static(Router):
 class Client:
     """Raw bytes to the router."""
 
-    def __init__(self, port, source='127.0.0.1'):
-        self.s = socket.create_connection(('127.0.0.1', port), DEADLINE, (source, 0))
+    def __init__(self, port, source='127.0.0.1', receive=None):
+        """receive: bytes that the kernel may hold for it, else as many as it likes."""
+        self.s = socket.socket()
+        self.s.settimeout(DEADLINE)
+        if receive:
+            self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+        self.s.bind((source, 0))
+        self.s.connect(('127.0.0.1', port))
         self.buf = b''
 
     def send(self, data):
@@ -309,6 +323,15 @@ class Origin:
                     c.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
+
+    def ports(self):
+        """Of the router, at the other ends of what is open."""
+        found = set()
+        with self.lock:
+            for c in self.open:
+                with contextlib.suppress(OSError):
+                    found.add(c.getpeername()[1])
+        return found
 
     def connection(self, c):
         f = c.makefile('rb')

@@ -548,6 +548,52 @@ class UnitH2(unittest.TestCase):
         w.wait_status('turn.example.com', 200)
 
 
+class Last(Connection):
+    """Takes one request, says behind the answer that there may be no more, and stays (section 5.1.2)."""
+
+    def answer_plain(self, sid):
+        super().answer_plain(sid)
+        self.frame(h2.SETTINGS, 0, 0, struct.pack('!HI', 3, 0))
+        return True
+
+
+class Sized(Connection):
+    def answer_sized(self, sid):
+        """Its length is known, and trailers follow."""
+        self.head(sid, [(':status', '200'), ('content-length', '5')])
+        self.frame(h2.DATA, 0, sid, b'plain')
+        self.head(sid, [('x-trailer-%d' % i, 't' * 900) for i in range(6)], end=True)
+        return True
+
+
+class Kept(unittest.TestCase):
+    """Connections to units that are kept for later requests."""
+
+    def start(self, connection):
+        self.world = w = etcd_test.World('--h2c')
+        self.addCleanup(w.clear)
+        unit = Unit(connection)
+        self.addCleanup(unit.close)
+        w.app('talk')
+        w.etcd.put('routing/talk', {'settings': {'h2c': True, 'timeout': '5s'}})
+        w.run('talk_v1.web.1-aaaa', unit)
+        w.wait_units('talk', 'talk_v1.web.1-aaaa')
+        self.router = w.router
+
+    def test_one_that_takes_no_more_is_not_used_again(self):
+        self.start(Last)
+        self.assertEqual([self.world.get('talk.example.com', '/plain')[0] for _ in range(5)], [200] * 5)
+
+    def test_they_hold_no_trailers(self):
+        self.start(Sized)
+        clients = [rig.Client(self.router.http) for _ in range(10)]
+        for c in clients:
+            self.addCleanup(c.close)
+            c.send(b'GET /sized HTTP/1.1\r\nHost: talk.example.com\r\n\r\n')
+        self.assertEqual([c.answer()[2] for c in clients], [b'plain'] * 10)
+        rig.wait_for(lambda: self.router.metric('deis_router_buffer_bytes') == 0, 'all is given back', 10)
+
+
 class Switches(unittest.TestCase):
     def test_both_are_in_effect_at_once(self):
         ca = tls_test.Authority()
