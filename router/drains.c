@@ -29,6 +29,7 @@ struct op {
 /* One round of etcd calls, on a worker thread. */
 struct job {
     struct drains *drains;
+    char *name;    /* that the keys are below */
     int64_t lease; /* 0: the keys stay */
     bool list;     /* first find out which keys of ours are there */
     struct op ops[OPS_MAX];
@@ -77,7 +78,7 @@ static int write_one(struct job *j, const struct op *op)
     char key[DEIS_KEY_MAX];
     char unit_key[DEIS_KEY_MAX];
 
-    deis_key(key, "drained/%s/%s", name_of(j->drains), op->unit);
+    deis_key(key, "drained/%s/%s", j->name, op->unit);
     if (!op->put) {
         int code = deis_etcd_delete(source_etcd(r->source), key, &j->err);
         return code == DEIS_NOT_FOUND ? 0 : code;
@@ -96,7 +97,7 @@ static void work_job(void *arg)
     char prefix[DEIS_KEY_MAX];
 
     if (j->list) {
-        deis_key(prefix, "drained/%s/", name_of(j->drains));
+        deis_key(prefix, "drained/%s/", j->name);
         j->code = deis_etcd_list_keys(source_etcd(r->source), prefix, &j->found, &j->err);
     }
     while (j->code == 0 && j->done < j->count) {
@@ -129,23 +130,33 @@ static void finish_op(struct drains *d, const struct op *op)
     }
 }
 
+static void job_free(struct job *j)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        free(j->ops[i].unit);
+    }
+    deis_etcd_range_clear(&j->found);
+    free(j->name);
+    free(j);
+}
+
 static void done_job(void *arg)
 {
     struct job *j = arg;
     struct drains *d = j->drains;
 
+    bool is_ours = strcmp(j->name, name_of(d)) == 0; /* it may have got another name meanwhile */
+
     d->busy = false;
-    if (j->list && j->code == 0) {
+    if (is_ours && j->list && j->code == 0) {
         d->listed = true;
         take_found(d, &j->found);
     }
     for (size_t i = 0; i < j->count; i++) {
-        if (i < j->done) {
+        if (is_ours && i < j->done) {
             finish_op(d, &j->ops[i]);
         }
-        free(j->ops[i].unit);
     }
-    deis_etcd_range_clear(&j->found);
     if (j->code < 0 && !d->stopped) {
         deis_warn("can't tell etcd which units are drained", KV_ERR(&j->err));
         deis_timer_after(d->retry, deis_backoff_ms(d->attempt++, RETRY_BASE_MS, RETRY_MAX_MS));
@@ -155,7 +166,7 @@ static void done_job(void *arg)
             drains_update(d);
         }
     }
-    free(j);
+    job_free(j);
 }
 
 /* Note the units that are to go. */
@@ -232,11 +243,12 @@ void drains_update(struct drains *d)
     count_waiting(d);
     struct job *j = deis_alloc(sizeof(*j));
     j->drains = d;
+    j->name = deis_strdup(name_of(d));
     j->list = !d->listed;
     j->lease = d->name ? source_leaving_lease(d->router->source) : 0;
     choose(d, j);
     if (j->count == 0 && !j->list) {
-        free(j);
+        job_free(j);
         return;
     }
     d->busy = true;

@@ -87,6 +87,11 @@ static int probe(const struct address *a)
     return code;
 }
 
+int listener_listen(int fd)
+{
+    return listen(fd, BACKLOG);
+}
+
 int listener_open(const char *address, unsigned count, bool join, int *ret_fds,
                   struct deis_err *err)
 {
@@ -100,7 +105,7 @@ int listener_open(const char *address, unsigned count, bool join, int *ret_fds,
     }
     for (unsigned i = 0; i < count; i++) {
         ret_fds[i] = bind_one((const struct sockaddr *)&a.sa, a.len, true);
-        if (ret_fds[i] < 0 || listen(ret_fds[i], BACKLOG) < 0) {
+        if (ret_fds[i] < 0 || (!join && listener_listen(ret_fds[i]) < 0)) {
             int code = fail(address, err);
             for (unsigned k = 0; k <= i; k++) {
                 if (ret_fds[k] >= 0) {

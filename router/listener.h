@@ -10,6 +10,9 @@
  * and these are to share it. The fds are yours. */
 int listener_open(const char *address, unsigned count, bool join, int *ret_fds,
                   struct deis_err *err) deis_must_check;
+/* One beside those of another process is only bound: as soon as it listens it gets its share of all
+ * clients. -1: errno. */
+int listener_listen(int fd);
 /* Is this a socket that listens on just that address? */
 bool listener_is_at(int fd, const char *address);
 

@@ -426,7 +426,7 @@ int router_go_live(struct router *r, struct deis_err *err)
     if (r->settings.control && !(r->control = control_start(r, r->settings.control, err))) {
         return err->code;
     }
-    if (start_handover(r, err) < 0) {
+    if (sockets_listen(s, err) < 0 || start_handover(r, err) < 0) {
         return err->code;
     }
     r->live = true;

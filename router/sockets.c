@@ -3,6 +3,7 @@
 
 #include "router/listener.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 int sockets_add(struct sockets *s, enum socket_kind kind, int fd, struct deis_err *err)
@@ -46,6 +47,18 @@ int sockets_open(struct sockets *s, enum socket_kind kind, const char *address, 
         code = sockets_add(s, kind, fds[i], err);
     }
     return code;
+}
+
+int sockets_listen(const struct sockets *s, struct deis_err *err)
+{
+    for (int kind = 0; kind < SOCKET_KINDS; kind++) {
+        for (unsigned i = 0; i < s->count[kind]; i++) {
+            if (listener_listen(s->fds[kind][i]) < 0) {
+                return deis_err_errno(err, errno, "can't listen");
+            }
+        }
+    }
+    return 0;
 }
 
 void sockets_clear(struct sockets *s)

@@ -21,6 +21,8 @@ int sockets_add(struct sockets *s, enum socket_kind kind, int fd,
 int sockets_open(struct sockets *s, enum socket_kind kind, const char *address, unsigned count,
                  struct deis_err *err) deis_must_check;
 void sockets_close(struct sockets *s); /* all; empty afterwards */
+/* Of all: from now on they get connections. */
+int sockets_listen(const struct sockets *s, struct deis_err *err) deis_must_check;
 void sockets_clear(struct sockets *s); /* frees the lists alone */
 
 #endif

@@ -199,7 +199,7 @@ void source_refresh(struct source *s)
     struct router *r = s->router;
 
     schedule(s);
-    if (!s->synced) { /* the table from disk is in use */
+    if (!s->synced && !is_doubted(s)) { /* the table from disk is in use */
         certs_publish(r->certs, r->model);
         (void)router_publish(r);
     }

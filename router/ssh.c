@@ -16,6 +16,8 @@
 enum {
     SCRATCH = 64 * 1024,
     CONNECTIONS_MAX = 512,
+    ADDRESS_MAX = CONNECTIONS_MAX / 2, /* of one address */
+    CROWD = 4096,
     TICK_MS = 1000,
 };
 
@@ -35,6 +37,7 @@ struct ssh_connection {
     struct deadline connecting;
     struct route_endpoint *endpoint; /* counted in flight, one ref */
     _Atomic uint64_t *seat;
+    _Atomic uint64_t *place; /* likewise, among those for SSH */
 };
 
 /* A load balancer's, before its PROXY header is complete. */
@@ -56,6 +59,7 @@ struct ssh {
     struct deadline_list heads;      /* of struct ssh_waiting */
     unsigned count;                  /* of all kinds */
     uint64_t refused;                /* over the limits of an address */
+    struct crowd *crowd;
     char *scratch;
     struct bufpool pool;
 };
@@ -74,6 +78,7 @@ static void on_done(struct relay *r, void *arg)
     atomic_fetch_sub(&c->endpoint->in_flight, 1);
     route_endpoint_unref(c->endpoint);
     crowd_leave(c->seat);
+    crowd_leave(c->place);
     count_down(c->ssh);
     free(c);
 }
@@ -155,13 +160,26 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
     relay_start(&c->relay, deis_loop_base(c->ssh->router->loop), c->client, c->unit);
 }
 
+/* There are few places for SSH, whatever an address may have otherwise. */
+static bool has_place(struct ssh *s, const struct deis_ip *ip, _Atomic uint64_t **ret_place)
+{
+    const struct edge_policy *p = s->router->policy;
+
+    *ret_place = NULL;
+    return edge_policy_is_proxy(p, ip) || !edge_policy_counts(p, ip) ||
+           crowd_enter(s->crowd, ip, ADDRESS_MAX, ret_place) != CROWD_FULL;
+}
+
 /* Hand the connection, which is counted already, to a builder. */
 static void connect_builder(struct ssh *s, const struct ssh_client *client)
 {
     struct router *r = s->router;
     _Atomic uint64_t *seat;
+    _Atomic uint64_t *place = NULL;
 
-    if (edge_admit(&r->edge, r->policy, &client->ends.source, deis_now_ms(), &seat) != EDGE_IN) {
+    if (edge_admit(&r->edge, r->policy, &client->ends.source, deis_now_ms(), &seat) != EDGE_IN ||
+        !has_place(s, &client->ends.source, &place)) {
+        crowd_leave(seat);
         s->refused++;
         close(client->fd);
         count_down(s);
@@ -176,6 +194,7 @@ static void connect_builder(struct ssh *s, const struct ssh_client *client)
     if (unit < 0) {
         close(client->fd);
         crowd_leave(seat);
+        crowd_leave(place);
         count_down(s);
         deis_warn("ssh connection refused",
                   KV_S("reason", !e ? "no builder is known" : "the builder can't be reached"));
@@ -185,6 +204,7 @@ static void connect_builder(struct ssh *s, const struct ssh_client *client)
     c->ssh = s;
     c->endpoint = e;
     c->seat = seat;
+    c->place = place;
     atomic_fetch_add(&e->in_flight, 1);
     route_endpoint_ref(e);
     c->relay.idle = &s->idle;
@@ -313,6 +333,7 @@ struct ssh *ssh_start(struct router *r, int fd)
     struct ssh *s = deis_alloc(sizeof(*s));
     s->router = r;
     s->fd = fd;
+    s->crowd = crowd_new(CROWD);
     s->scratch = deis_realloc_array(NULL, SCRATCH, 1);
     deadline_list_init(&s->idle, r->settings.ssh_timeout_ms, on_idle);
     deadline_list_init(&s->connecting, connect_ms(r), on_no_answer);
@@ -373,6 +394,7 @@ void ssh_stop(struct ssh *s)
     }
     deis_timer_free(s->tick);
     bufpool_clear(&s->pool);
+    crowd_free(s->crowd);
     free(s->scratch);
     free(s);
 }

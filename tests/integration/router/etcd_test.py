@@ -523,6 +523,22 @@ class Etcd(unittest.TestCase):
             self.assertTrue(c.closed())
         rig.wait_for(lambda: 'reason="the builder does not answer" after_ms=2000' in self.router.log(), 'the reason is logged')
 
+    def test_one_address_leaves_room_for_ssh_to_others(self):
+        w = self.world
+        self.etcd.put('config/router/addressConnections', '1000')
+        builder = socket.create_server(('127.0.0.1', 0), backlog=1024)
+        self.addCleanup(builder.close)
+        address = '127.0.0.1:%d' % builder.getsockname()[1]
+        self.etcd.put('services/builder/b1', {'ssh': address})
+        self.wait_builder(address)
+
+        def enough():
+            self.addCleanup(rig.Client(w.ssh, '127.0.0.8').close)
+            return self.router.metric('deis_router_ssh_refused_total') > 0
+        rig.wait_for(enough, 'one is refused')
+        with rig.Client(w.ssh, '127.0.0.7') as c:
+            self.assertEqual(select.select([c.s], [], [], 0.5)[0], [])
+
     def test_ssh_behind_a_load_balancer(self):
         w = self.world
         self.etcd.put('config/router/proxyRealIpCidr', '127.0.0.9/32')

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A new router process takes over from the running one: nobody notices, and a failed one changes nothing."""
+import contextlib
 import multiprocessing
 import os
 import resource
@@ -462,6 +463,12 @@ class HandOver(unittest.TestCase):
         self.assertEqual(r.stop(None), 0)
 
 
+def number_of_sockets(pid):
+    with contextlib.suppress(OSError):
+        return sum(os.readlink('/proc/%d/fd/%s' % (pid, fd)).startswith('socket:') for fd in os.listdir('/proc/%d/fd' % pid))
+    return 0
+
+
 class WithEtcd(unittest.TestCase):
     def setUp(self):
         self.world = World()
@@ -547,6 +554,24 @@ class WithEtcd(unittest.TestCase):
         self.assertEqual(old.wait(rig.DEADLINE), 0)
         after.close()
         a.close()
+
+    def test_more_workers_keep_nobody_waiting(self):
+        """They have sockets of their own, and get no client until they serve."""
+        w = self.world
+        w.app('blog')
+        w.run('blog_v1.web.1-aaaa', self.origin)
+        w.wait_status('blog.example.com', 200)
+        rig.wait_for(lambda: ' blog\n' in text_of(os.path.join(self.router.dir, 'routes')), 'table is on disk')
+        self.etcd.stop()  # the new process waits for it for a while
+        old = successor(self.router, '--workers', '8')
+        new, self.router.p = self.router.p, old
+        rig.wait_for(lambda: number_of_sockets(new.pid) >= 8, 'it has its sockets')
+        self.assertEqual([rig.get(self.router.http, 'blog.example.com')[0] for _ in range(50)], [200] * 50)
+        self.assertNotIn('another process has taken over', self.router.log())
+        self.router.p = new
+        taken(self.router)
+        self.assertEqual(old.wait(rig.DEADLINE), 0)
+        self.assertEqual([rig.get(self.router.http, 'blog.example.com')[0] for _ in range(50)], [200] * 50)
 
     def test_without_etcd(self):
         w, u = self.world, 'blog_v1.web.1-aaaa'

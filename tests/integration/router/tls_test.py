@@ -972,6 +972,28 @@ class Etcd(Https):
         self.etcd.put('config/router/acceptStore', 'now')
         self.wait_served('www.blog.test', None)
 
+    def test_a_staple_brings_in_nothing_of_an_etcd_that_lost_everything(self):
+        responder = Responder(self.ca)
+        self.addCleanup(responder.stop)
+        self.router.stop()
+        self.router.argv += ['--ocsp-ca', self.ca.file]
+        self.router.start()
+        self.cert('www.blog.test', self.ca.issue('www.blog.test'))
+        number, platform = self.ca.count, self.ca.issue('*.example.com', responder=responder.url)
+        responder.start({self.ca.serial(platform): 'V'})
+        self.platform(platform)
+        self.wait_served('blog.example.com', self.ca.count)
+        self.wait_served('www.blog.test', number)
+        self.wait_kept('certs/www.blog.test', 'config/router/sslKey', 'config/router/sslCert')
+        for i in range(30):  # so that a new etcd is behind
+            self.etcd.put('config/platform/x', str(i))
+        self.assertEqual(self.router.stop(), 0)
+        self.etcd.lose()
+        self.router.start()
+        rig.wait_for(lambda: self.router.metric('deis_router_table_held') == 1, 'the table is held')
+        rig.wait_for(lambda: self.router.metric('deis_router_ocsp_stapled') == 1, 'the responder has answered')
+        self.assertEqual((self.served('www.blog.test'), self.served('blog.example.com')), (number, number + 1))
+
     def test_tls_without_etcd(self):
         self.cert('www.blog.test', self.ca.issue('www.blog.test'))
         self.platform(self.ca.issue('*.example.com'))
