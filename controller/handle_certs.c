@@ -3,6 +3,7 @@
 #include "controller/api.h"
 #include "controller/core/autocert.h"
 #include "controller/quota.h"
+#include "controller/wildcards.h"
 
 #include "lib/base/clock.h"
 #include "lib/crypto/asn1.h"
@@ -47,7 +48,8 @@ static bool name_fits(const char *name)
 {
     size_t len = strlen(name);
 
-    return len > 0 && len <= CN_MAX &&
+    /* Routers leave a final dot away: it would be a second name for the same host. */
+    return len > 0 && len <= CN_MAX && name[len - 1] != '.' &&
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*") ==
                len;
 }
@@ -171,6 +173,8 @@ static void check_pair(struct fields *f, const char *certificate, const char *ke
             fields_error(f, "key", "Could not load key: %s", ssl_reason());
         } else if (X509_check_private_key(cert, pkey) != 1) {
             fields_error(f, "key", "The key does not fit the certificate");
+        } else if (!deis_pem_key_is_quick(pkey)) {
+            fields_error(f, "key", "RSA keys may have %d bits", DEIS_RSA_BITS_MAX);
         }
         EVP_PKEY_free(pkey);
         ret->name = common_name(cert);
@@ -241,6 +245,10 @@ static int look_up(struct api *a, const char *name, struct standing *ret, struct
     for (size_t i = 0; i < DEIS_COUNT(apps) && r == DEIS_OK; i++) {
         r = apps[i] ? auth_app_user(a->ctl, a->user, apps[i], ACCESS_APP_USE, NULL, err) : DEIS_OK;
         r = r == DEIS_NOT_FOUND ? DEIS_OK : r; /* there is none, or it is just being destroyed */
+    }
+    /* Routers give it to all names below, too. */
+    if (r == DEIS_OK && domain[0] == '*' && !exact && !a->caller.admin) {
+        r = wildcards_below(a->ctl, a->user, domain, err);
     }
     app = exact || !named ? app : named;
     if (r == DEIS_OK && cert && app && owner && !json_is_true(json_object_get(cert, "auto"))) {

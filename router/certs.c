@@ -519,8 +519,13 @@ static struct tls_snapshot *snapshot_all(struct certs *c)
     void *value;
 
     s->names = tls_names_new(c->domain, count);
-    while (deis_map_next(c->certs, &cursor, &name, &value)) {
-        snapshot_add(s, name, ((struct known *)value)->cert);
+    /* One in other letters takes no name from one that has it as it is. */
+    for (int plain = 1; plain >= 0; plain--, cursor = 0) {
+        while (deis_map_next(c->certs, &cursor, &name, &value)) {
+            if (tls_names_is_plain(name) == plain) {
+                snapshot_add(s, name, ((struct known *)value)->cert);
+            }
+        }
     }
     if (c->platform) {
         s->platform = tls_cert_ref(c->platform);

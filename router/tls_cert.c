@@ -57,7 +57,12 @@ static int read_chain(struct tls_cert *c, struct deis_str text, struct deis_err 
 static int read_key(struct tls_cert *c, struct deis_str text, struct deis_err *err)
 {
     c->key = deis_pem_key(text);
-    return c->key ? 0 : tls_fail(err, "key");
+    if (!c->key) {
+        return tls_fail(err, "key");
+    }
+    return deis_pem_key_is_quick(c->key)
+               ? 0
+               : deis_err_set(err, DEIS_LIMIT, "key: more than %d bits of RSA", DEIS_RSA_BITS_MAX);
 }
 
 /* Whatever would fail in a handshake fails here. */

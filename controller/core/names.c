@@ -153,6 +153,12 @@ static bool domain_fits(const char *domain)
     return true;
 }
 
+/* Single ones, between others. */
+static bool dots_fit(const char *name)
+{
+    return name[0] != '.' && !strstr(name, "..") && !deis_str_ends(deis_str(name), ".");
+}
+
 char *names_check_domain(struct fields *f, const char *domain)
 {
     size_t len = strlen(domain);
@@ -167,7 +173,7 @@ char *names_check_domain(struct fields *f, const char *domain)
     char *name = deis_str_dup(deis_str_n(domain, len));
     if (strncmp(name, "*.", 2) == 0 || strcmp(name, "*") == 0) {
         fields_error(f, "domain", "Adding a wildcard subdomain is currently not supported.");
-    } else if (!(strstr(name, "xip.io") && only(name, ".-") && name[0] != '.') &&
+    } else if (!(strstr(name, "xip.io") && only(name, ".-") && dots_fit(name)) &&
                !domain_fits(name)) {
         fields_error(f, "domain", "Hostname does not look valid.");
     } else {

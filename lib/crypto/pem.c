@@ -2,8 +2,10 @@
 #include "lib/crypto/pem.h"
 
 #include <limits.h>
+#include <openssl/core_names.h>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <stdio.h>
 
 enum { TYPE_MAX = 64 };
@@ -98,4 +100,27 @@ EVP_PKEY *deis_pem_key(struct deis_str text)
         BIO_free(bio);
     }
     return key;
+}
+
+bool deis_pem_key_is_quick(const EVP_PKEY *key)
+{
+    enum { EXPONENT_BYTES_MAX = 8 };
+
+    OSSL_PARAM *parts = NULL;
+    bool quick = true;
+
+    if (!EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "RSA-PSS")) {
+        return true;
+    }
+    if (EVP_PKEY_get_bits(key) > DEIS_RSA_BITS_MAX ||
+        EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &parts) != 1) {
+        return false;
+    }
+    for (const OSSL_PARAM *p = parts; p->key && quick; p++) {
+        size_t max =
+            strcmp(p->key, OSSL_PKEY_PARAM_RSA_E) == 0 ? EXPONENT_BYTES_MAX : DEIS_RSA_BITS_MAX / 8;
+        quick = p->data_type != OSSL_PARAM_UNSIGNED_INTEGER || p->data_size <= max;
+    }
+    OSSL_PARAM_free(parts);
+    return quick;
 }

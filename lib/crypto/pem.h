@@ -12,6 +12,12 @@
  * why. What is encrypted can't. */
 X509 *deis_pem_certificate(struct deis_str text);
 EVP_PKEY *deis_pem_key(struct deis_str text);
+/* Is a signature with it made in a moment? What else takes minutes, or for ever, with RSA keys of
+ * any size, whose parts are whatever somebody wrote there. */
+bool deis_pem_key_is_quick(const EVP_PKEY *key);
+
+enum { DEIS_RSA_BITS_MAX = 4096 };
+
 /* For OpenSSL's own PEM functions: there is no password. */
 int deis_pem_no_password(char *buf, int size, int writing, void *arg);
 

@@ -24,6 +24,12 @@ static char *member(struct deis_str text, const char *name, struct deis_err *err
 static int apply_domain(struct route_model *m, const char *name, struct deis_str value,
                         struct deis_err *err)
 {
+    char host[ROUTE_HOST_MAX + 1];
+
+    /* Otherwise two documents would be for one host. */
+    if (route_host_normalise(deis_str(name), host) == 0 || strcmp(host, name) != 0) {
+        return value.ptr ? deis_err_set(err, DEIS_INVALID, "no name of a host") : 0;
+    }
     if (!value.ptr) {
         route_model_set_host(m, name, NULL);
         return 0;

@@ -116,11 +116,30 @@ static void save_limits(const struct route_limits *limits, struct deis_buf *out)
                   (unsigned long long)limits->answer_timeout_ms);
 }
 
-static void save_app(const struct route_app *a, struct deis_buf *out)
+/* Without the pages of its own. Yours. */
+static char *format_short(const struct route_settings *s)
+{
+    deis_autojson json_t *doc = json_deep_copy(s->r.doc);
+    json_t *settings = json_object_get(doc, "settings");
+    const char *name;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(settings, next, name, value)
+    {
+        if (strncmp(name, "page.", 5) == 0) {
+            json_object_del(settings, name);
+        }
+    }
+    return deis_json_dump(doc);
+}
+
+static void save_app(const struct route_app *a, bool pages, struct deis_buf *out)
 {
     deis_buf_addf(out, "%s %s\n", a->kind == ROUTE_APP ? "app" : "platform", a->name);
     if (a->settings) {
-        deis_autofree char *routing = route_settings_format(a->settings);
+        deis_autofree char *routing =
+            pages ? route_settings_format(a->settings) : format_short(a->settings);
         deis_buf_addf(out, "routing %s\n", routing);
     }
     for (size_t i = 0; i < a->count; i++) {
@@ -149,7 +168,7 @@ static void save_end(struct deis_buf *out)
     deis_buf_addf(out, "end %016llx\n", (unsigned long long)route_file_checksum(deis_buf_str(out)));
 }
 
-void route_file_save(const struct route_saved *s, struct deis_buf *out)
+static void save(const struct route_saved *s, bool pages, struct deis_buf *out)
 {
     const struct route_table *t = s->table;
     size_t cursor = 0;
@@ -161,12 +180,20 @@ void route_file_save(const struct route_saved *s, struct deis_buf *out)
     save_seen(&s->seen, out);
     save_limits(&t->limits, out);
     for (size_t i = 0; i < t->app_count; i++) {
-        save_app(route_table_at(t, i), out);
+        save_app(route_table_at(t, i), pages, out);
     }
     while (route_hosts_next(t->hosts, &cursor, &host, &app)) {
         save_host(t, host, app, out);
     }
     save_end(out);
+}
+
+void route_file_save(const struct route_saved *s, struct deis_buf *out)
+{
+    save(s, true, out);
+    if (deis_buf_failed(out)) { /* the routes count for more than how refusals look */
+        save(s, false, out);
+    }
 }
 
 /* False: they are not the same apps in the same places. */
@@ -179,7 +206,7 @@ static bool save_group(const struct route_group *from, const struct route_group 
             return false;
         }
         if (a != b) {
-            save_app(b, out);
+            save_app(b, true, out);
         }
     }
     return true;
@@ -273,7 +300,11 @@ static bool load_line(struct load *l, struct deis_str line)
     struct deis_str kind = word(&line);
     if (deis_str_eq_cstr(kind, "routing")) {
         struct deis_err err;
-        return l->app && route_model_set_routing(l->model, l->app, deis_str_trim(line), &err) == 0;
+        /* One that can't be read closes its app, and costs no other its route. */
+        if (l->app) {
+            (void)!route_model_set_routing(l->model, l->app, deis_str_trim(line), &err);
+        }
+        return l->app != NULL;
     }
     struct deis_str a = word(&line);
     struct deis_str b = word(&line);
@@ -304,9 +335,11 @@ static bool load_line(struct load *l, struct deis_str line)
         struct deis_err err;
         return !b.ptr && route_model_set_routing(l->model, l->app, DEIS_STR_NONE, &err) == 0;
     }
-    if (deis_str_eq_cstr(kind, "host") && b.ptr &&
-        is_host(deis_str_starts(a, "*.") ? deis_str_skip(a, 2) : a)) {
-        route_model_set_host(l->model, first, second);
+    if (deis_str_eq_cstr(kind, "host") && b.ptr) {
+        /* One that is no name costs the others nothing. */
+        if (is_host(deis_str_starts(a, "*.") ? deis_str_skip(a, 2) : a)) {
+            route_model_set_host(l->model, first, second);
+        }
         return true;
     }
     if (deis_str_eq_cstr(kind, "nohost") && !b.ptr) {

@@ -3,7 +3,11 @@
 
 #define SEND "send_ms" /* beside "settings", as "closed" */
 
-enum { SECOND_MS = 1000, DAY_MS = 86400000 };
+enum {
+    SECOND_MS = 1000,
+    DAY_MS = 86400000,
+    PLATFORMS_PART = 4096, /* bytes that what the platform sets adds to a document */
+};
 
 struct route_policy {
     struct deis_map *own;              /* app -> route_settings */
@@ -100,7 +104,7 @@ int route_policy_set(struct route_policy *p, const char *app, struct deis_str te
         return DEIS_OK;
     }
     json_t *doc = NULL;
-    if (text.len <= DEIS_ROUTING_MAX) {
+    if (text.len <= DEIS_ROUTING_MAX + PLATFORMS_PART) {
         doc = deis_json_parse(text, err);
     } else {
         deis_err_set(err, DEIS_INVALID, "it has more than %d bytes", DEIS_ROUTING_MAX);

@@ -81,7 +81,8 @@ static bool add(struct route_hosts *h, struct deis_str name, uint32_t certificat
 
 bool tls_names_add(struct tls_names *n, struct deis_str name, uint32_t certificate)
 {
-    return add(n->own, name, certificate);
+    /* With a final dot it would be a second name for the same host. */
+    return !deis_str_ends(name, ".") && add(n->own, name, certificate);
 }
 
 void tls_names_remove(struct tls_names *n, struct deis_str name)

@@ -616,6 +616,7 @@ describe('E beside the checklist', () => {
     const held = async (as) => (await w.rows('certs', as)).map((cert) => cert.common_name);
     (await w.post(`apps/${app}/domains`, 'ivo', { domain: name.toLowerCase() })).is(201);
     (await add('eve', name)).detail(403, `${name} is a domain of an app that you may not use.`);
+    (await add('eve', `${name}.`)).is(400);
     (await w.post(`apps/${app}/perms`, 'ivo', { username: 'eve' })).is(201);
     (await add('eve', name)).is(201);
     (await add('ivo', name)).is(400); // a collaborator's stays

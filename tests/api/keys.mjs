@@ -72,6 +72,10 @@ describe('X certificates, K keys', () => {
       (await add('x.example.com', name)).field('common_name', 'Enter a valid common name.');
     }
     (await w.delete('certs/*.example.com', 'ivo')).is(204);
+    const app = await w.app('eve'); // routers would give it to hers, too
+    (await w.post(`apps/${app}/domains`, 'eve', { domain: 'www.hers.example.com' })).is(201);
+    (await add('*.hers.example.com')).detail(403, '*.hers.example.com is a domain of an app that you may not use.');
+    (await addCert({ ...pair('x.example.com'), common_name: '*.hers.example.com' }, 'eve')).is(201);
     await w.etcd.put('/deis/config/controller/wildcardDomains', 'false');
   });
 

@@ -198,6 +198,9 @@ static void names__domains(void **state)
                                        "a..b",
                                        "",
                                        "a/b.xip.io",
+                                       "a..xip.io",
+                                       ".a.xip.io",
+                                       "a.xip.io..",
                                        "-a.com" };
     deis_autojson json_t *body = json_object();
     struct fields f;

@@ -3,8 +3,10 @@
 
 #include "lib/crypto/pem.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <unistd.h>
 
 #define PASSWORD "open sesame"
@@ -94,6 +96,54 @@ static void pem__a_wrong_name_is_no_other_key(void **state)
     ERR_clear_error();
 }
 
+/* Returns the number, which must live as long as b. */
+static BIGNUM *push(OSSL_PARAM_BLD *b, const char *name, int bits)
+{
+    BIGNUM *n = BN_new();
+
+    assert_int_equal(BN_rand(n, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD), 1);
+    assert_int_equal(OSSL_PARAM_BLD_push_BN(b, name, n), 1);
+    return n;
+}
+
+/* Is one with parts of so many bits quick? They are random: nobody looks whether they fit. */
+static bool is_quick(int modulus, int public_exponent, int private_exponent)
+{
+    OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    EVP_PKEY *key = NULL;
+
+    BIGNUM *numbers[] = { push(b, OSSL_PKEY_PARAM_RSA_N, modulus),
+                          push(b, OSSL_PKEY_PARAM_RSA_E, public_exponent),
+                          push(b, OSSL_PKEY_PARAM_RSA_D, private_exponent) };
+    OSSL_PARAM *parts = OSSL_PARAM_BLD_to_param(b);
+    assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, parts), 1);
+    bool quick = deis_pem_key_is_quick(key);
+    EVP_PKEY_free(key);
+    OSSL_PARAM_free(parts);
+    OSSL_PARAM_BLD_free(b);
+    EVP_PKEY_CTX_free(ctx);
+    for (size_t i = 0; i < DEIS_COUNT(numbers); i++) {
+        BN_free(numbers[i]);
+    }
+    return quick;
+}
+
+static void pem__keys_that_take_for_ever_are_known(void **state)
+{
+    EVP_PKEY *ec = EVP_EC_gen("P-384");
+
+    assert_true(deis_pem_key_is_quick(ec));
+    EVP_PKEY_free(ec);
+    assert_true(is_quick(2048, 17, 2048));
+    assert_true(is_quick(DEIS_RSA_BITS_MAX, 64, DEIS_RSA_BITS_MAX));
+    assert_false(is_quick(DEIS_RSA_BITS_MAX + 8, 17, DEIS_RSA_BITS_MAX));
+    assert_false(is_quick(2048, 72, 2048));
+    assert_false(is_quick(2048, 17, DEIS_RSA_BITS_MAX + 8));
+    ERR_clear_error();
+}
+
 /* The right answer waits at stdin: it must stay there. */
 static void pem__nobody_is_asked_for_a_password(void **state)
 {
@@ -124,6 +174,7 @@ int main(void)
         cmocka_unit_test(pem__a_key_is_read),
         cmocka_unit_test(pem__keys_of_all_kinds_are_read),
         cmocka_unit_test(pem__a_wrong_name_is_no_other_key),
+        cmocka_unit_test(pem__keys_that_take_for_ever_are_known),
         cmocka_unit_test(pem__nobody_is_asked_for_a_password),
     };
 
