@@ -48,8 +48,7 @@ static bool name_fits(const char *name)
 {
     size_t len = strlen(name);
 
-    /* Routers leave a final dot away: it would be a second name for the same host. */
-    return len > 0 && len <= CN_MAX && name[len - 1] != '.' &&
+    return len > 0 && len <= CN_MAX &&
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*") ==
                len;
 }
@@ -248,7 +247,7 @@ static int look_up(struct api *a, const char *name, struct standing *ret, struct
     }
     /* Routers give it to all names below, too. */
     if (r == DEIS_OK && domain[0] == '*' && !exact && !a->caller.admin) {
-        r = wildcards_below(a->ctl, a->user, domain, err);
+        r = wildcards_below(a->ctl, a->user, a->user, domain, err);
     }
     app = exact || !named ? app : named;
     if (r == DEIS_OK && cert && app && owner && !json_is_true(json_object_get(cert, "auto"))) {
@@ -309,12 +308,13 @@ static void cert_write(struct api *a, const char *name, const struct standing *s
     }
 }
 
-/* A star anywhere but as the first of several labels. */
-static bool is_odd_wildcard(const char *name)
+/* A star anywhere but as the first of several labels, or a final dot, which routers leave away:
+ * that would be a second name for the same host. */
+static bool is_odd(const char *name)
 {
     const char *last = strrchr(name, '*');
 
-    return last && (last > name || name[1] != '.');
+    return (last && (last > name || name[1] != '.')) || name[strlen(name) - 1] == '.';
 }
 
 static bool takes_wildcards(struct api *a)
@@ -375,7 +375,7 @@ static void cert_add(struct api *a, struct fields *f)
     const char *name = given ? given : own;
     if (name && strchr(name, '*') && !takes_wildcards(a)) {
         fields_error(f, "common_name", "Wildcard certificates are not supported");
-    } else if (!fields_failed(f) && (!name || !name_fits(name) || is_odd_wildcard(name))) {
+    } else if (!fields_failed(f) && (!name || !name_fits(name) || is_odd(name))) {
         fields_error(f, "common_name", "Enter a valid common name.");
     }
     if (fields_failed(f)) {

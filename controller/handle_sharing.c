@@ -128,7 +128,7 @@ static int wildcard_add(struct api *a, const char *name, const json_t *doc, json
     struct deis_err undo;
     char key[DEIS_KEY_MAX];
     int64_t revision;
-    int r = wildcards_below(a->ctl, owner, name, err);
+    int r = wildcards_below(a->ctl, owner, NULL, name, err);
 
     if (r == DEIS_OK) {
         r = name_add(a, name, doc, ret_other, err);
@@ -136,7 +136,7 @@ static int wildcard_add(struct api *a, const char *name, const json_t *doc, json
     if (r < 0) {
         return r;
     }
-    r = wildcards_below(a->ctl, owner, name, err);
+    r = wildcards_below(a->ctl, owner, NULL, name, err);
     if (r == DEIS_DENIED &&
         store_get(a->ctl, deis_key(key, "domains/%s", name), &written, &revision, &undo) == 0 &&
         domain_delete(a, name, revision, &undo) < 0) {

@@ -14,9 +14,9 @@
  * when there is none, to guard the change with. DEIS_DENIED: it belongs to another owner. */
 int wildcards_above(struct ctl *ctl, const char *owner, const char *wildcard, int64_t *ret_revision,
                     struct deis_err *err) deis_must_check;
-/* May an app of this owner have `wildcard`, as far as the names within it go? DEIS_DENIED names one
- * of another owner. */
-int wildcards_below(struct ctl *ctl, const char *owner, const char *wildcard,
+/* May an app of this owner have `wildcard`, as far as the names within it go? With a user (else
+ * NULL): names of apps that he may use are as good. DEIS_DENIED names one of another owner. */
+int wildcards_below(struct ctl *ctl, const char *owner, const char *user, const char *wildcard,
                     struct deis_err *err) deis_must_check;
 
 #endif

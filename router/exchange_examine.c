@@ -254,7 +254,9 @@ void exchange_examine(struct exchange *x)
     atomic_fetch_add_explicit(&x->worker->counters.examined, 1, memory_order_relaxed);
     x->examined = true;
     x->check = firewall_check_new(f, &r);
-    if (x->head_len > QUICK_MAX || x->client->behind) { /* others get their turn */
+    /* Others get their turn. */
+    bool behind = x->client->behind && !examiner_is_full(x->worker->examiner);
+    if (x->head_len > QUICK_MAX || behind) {
         lend(x, false);
     } else {
         conclude(x, false, firewall_check_head(x->check));

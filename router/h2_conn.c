@@ -4,7 +4,10 @@
 
 #include "router/sock.h"
 
-enum { QUEUE_MAX = 256 }; /* frames for a client that does not read, until it is not read either */
+enum {
+    QUEUE_MAX = 256, /* frames for a client that does not read, until it is not read either */
+    TURN_US = 5000,  /* of its streams, then others get their turn */
+};
 
 bool h2_is_preface(struct deis_str head)
 {
@@ -147,16 +150,22 @@ static void settle(struct h2_conn *conn)
 /* Look after streams and send until there is nothing to do. The client may be freed. */
 static void conn_run(struct h2_conn *conn)
 {
+    static const struct timeval next_turn = { 0, 0 };
+    const struct worker *w = conn->worker;
+    uint64_t until_us = w->now_us + TURN_US; /* the clock is looked at behind what takes long */
     struct h2_stream *s;
 
     conn->busy = true;
     do {
-        while ((s = h2_stream_next_due(conn))) {
+        while (w->now_us < until_us && (s = h2_stream_next_due(conn))) {
             h2_stream_on_due(s);
         }
         flush(conn);
-    } while (conn->due_first && !conn->broken);
+    } while (conn->due_first && !conn->broken && w->now_us < until_us);
     conn->busy = false;
+    if (conn->due_first && !conn->broken) {
+        event_add(&conn->run, &next_turn);
+    }
     settle(conn);
 }
 

@@ -50,7 +50,8 @@ uint64_t router_adopted(const struct router *r)
 void router_set_policy(const struct router *r, struct route_model *m)
 {
     const struct settings *s = &r->settings;
-    struct route_limits limits = { s->body_max, s->answer_timeout_ms };
+    struct route_limits limits = { s->body_max > 0 ? s->body_max : UINT64_MAX,
+                                   s->answer_timeout_ms };
     struct route_defaults defaults = { .enforce_whitelist = s->enforce_whitelist,
                                        .affinity_arg = s->affinity_arg,
                                        .requests_max = s->app_requests,

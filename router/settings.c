@@ -69,9 +69,9 @@ static const struct deis_conf_row rows[] = {
     { "io-uring", "ioUring", DEIS_CONF_BOOL, AT(io_uring), "true", 0,
       "send small messages together by io_uring, where the kernel and the container allow it" },
     { "body-size", "bodySize", DEIS_CONF_BYTES, AT(body_max), "100m", DEIS_CONF_LIVE,
-      "bytes of a request body; more is answered with 413" },
+      "bytes of a request body; more is answered with 413; 0 = any number" },
     { "default-timeout", "defaultTimeout", DEIS_CONF_MS, AT(answer_timeout_ms), "1300",
-      DEIS_CONF_LIVE, "silence of an app during an answer" },
+      DEIS_CONF_LIVE, "silence of an app during an answer; more than 0" },
     { "ssh-timeout", "builder/timeout/tcp", DEIS_CONF_MS, AT(ssh_timeout_ms), "1200", 0,
       "silence on an SSH connection" },
     { "ssh-connect-timeout", "builder/timeout/connect", DEIS_CONF_MS, AT(ssh_connect_ms), "7s",
@@ -202,11 +202,20 @@ static int check_record_max(uint64_t bytes, struct deis_err *err)
                : DEIS_OK;
 }
 
+static int check_timeout(uint64_t ms, struct deis_err *err)
+{
+    return ms == 0 ? deis_err_set(err, DEIS_INVALID, "must be more than 0") : DEIS_OK;
+}
+
 /* What its type alone does not say of a number. */
 static int check_number(struct deis_str key, const char *value, struct deis_err *err)
 {
     uint64_t n;
 
+    if (deis_str_eq_cstr(key, "defaultTimeout")) {
+        return deis_str_to_ms(deis_str(value), UINT64_MAX / 2, &n, err) < 0 ? err->code
+                                                                            : check_timeout(n, err);
+    }
     if (deis_str_eq_cstr(key, "sslBufferSize")) {
         return deis_str_to_bytes(deis_str(value), UINT32_MAX, &n, err) < 0
                    ? err->code
@@ -269,6 +278,9 @@ static int check_texts(const struct settings *s, struct deis_err *err)
 
 static int check_numbers(const struct settings *s, struct deis_err *err)
 {
+    if (check_timeout(s->answer_timeout_ms, err) < 0) {
+        return deis_err_wrap(err, "--default-timeout");
+    }
     if (check_record_max(s->ssl_record_max, err) < 0) {
         return deis_err_wrap(err, "--ssl-buffer-size");
     }

@@ -54,13 +54,14 @@ static int read_chain(struct tls_cert *c, struct deis_str text, struct deis_err 
     return code;
 }
 
-static int read_key(struct tls_cert *c, struct deis_str text, struct deis_err *err)
+/* is_tenants: he may have made it so that it takes for ever. */
+static int read_key(struct tls_cert *c, struct deis_str text, bool is_tenants, struct deis_err *err)
 {
     c->key = deis_pem_key(text);
     if (!c->key) {
         return tls_fail(err, "key");
     }
-    return deis_pem_key_is_quick(c->key)
+    return !is_tenants || deis_pem_key_is_quick(c->key)
                ? 0
                : deis_err_set(err, DEIS_LIMIT, "key: more than %d bits of RSA", DEIS_RSA_BITS_MAX);
 }
@@ -96,13 +97,13 @@ static struct tls_cert *cert_new(const char *name)
 }
 
 static int cert_open(struct tls_server *s, struct tls_cert *c, struct deis_str certificate,
-                     struct deis_str key, struct deis_err *err)
+                     struct deis_str key, bool is_tenants, struct deis_err *err)
 {
     int code = 0;
 
     ERR_clear_error();
-    if ((code = read_chain(c, certificate, err)) < 0 || (code = read_key(c, key, err)) < 0 ||
-        (code = try_out(s, c, err)) < 0) {
+    if ((code = read_chain(c, certificate, err)) < 0 ||
+        (code = read_key(c, key, is_tenants, err)) < 0 || (code = try_out(s, c, err)) < 0) {
         return code;
     }
     atomic_store(&c->state, TLS_CERT_OPEN);
@@ -114,7 +115,8 @@ struct tls_cert *tls_cert_new(struct tls_server *s, const char *name, struct dei
 {
     struct tls_cert *c = cert_new(name);
 
-    if (check_lengths(certificate, key, err) < 0 || cert_open(s, c, certificate, key, err) < 0) {
+    if (check_lengths(certificate, key, err) < 0 ||
+        cert_open(s, c, certificate, key, false, err) < 0) {
         tls_cert_unref(c);
         return NULL;
     }
@@ -163,7 +165,7 @@ static int open_sealed(struct tls_server *s, struct tls_cert *c, struct deis_err
     int code = unseal(s, c->name, deis_str(c->sealed), &key, err);
 
     if (code == 0) {
-        code = cert_open(s, c, deis_str(c->certificate), deis_buf_str(&key), err);
+        code = cert_open(s, c, deis_str(c->certificate), deis_buf_str(&key), true, err);
     }
     wipe(&key);
     free(DEIS_TAKE(c->certificate));

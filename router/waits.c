@@ -1,25 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/waits.h"
 
-struct deadline_list *waits_get(struct waits *w, uint64_t ms,
-                                void (*on_expired)(struct deadline *d))
+/* Among the lists from first to before end. */
+static struct deadline_list *find(struct waits *w, unsigned first, unsigned end, uint64_t ms,
+                                  void (*on_expired)(struct deadline *d))
 {
     struct deadline_list *unused = NULL;
 
-    for (unsigned i = 0; i < w->count; i++) {
-        if (w->lists[i]->ms == ms) {
-            return w->lists[i];
+    for (unsigned i = first; i < end; i++) {
+        struct deadline_list *l = w->lists[i];
+        if (!l && !unused) {
+            unused = w->lists[i] = deis_alloc(sizeof(*l));
+            w->count++;
         }
-        unused = unused || !deadline_list_empty(w->lists[i]) ? unused : w->lists[i];
-    }
-    if (!unused && w->count < WAITS_MAX) {
-        unused = deis_alloc(sizeof(*unused));
-        w->lists[w->count++] = unused;
+        if (!l) {
+            break;
+        }
+        if (l->ms == ms) {
+            return l;
+        }
+        unused = unused || !deadline_list_empty(l) ? unused : l;
     }
     if (unused) {
         deadline_list_init(unused, ms, on_expired);
     }
     return unused;
+}
+
+/* Up to the next of eight steps between two powers of two. */
+static uint64_t rounded(uint64_t ms)
+{
+    uint64_t step = 1;
+
+    while (ms / step >= 16) {
+        step *= 2;
+    }
+    return (ms + step - 1) / step * step;
+}
+
+struct deadline_list *waits_get(struct waits *w, uint64_t ms,
+                                void (*on_expired)(struct deadline *d))
+{
+    struct deadline_list *l = find(w, 0, WAITS_EXACT, ms, on_expired);
+
+    return l ? l : find(w, WAITS_EXACT, WAITS_MAX, rounded(ms), on_expired);
 }
 
 bool waits_expire(struct waits *w, uint64_t now_ms)

@@ -8,14 +8,18 @@
 
 #include "router/deadline.h"
 
-enum { WAITS_MAX = 64 };
+enum {
+    WAITS_EXACT = 64,
+    WAITS_MAX = WAITS_EXACT + 256, /* the rest for rounded ones: there are 200 up to a day */
+};
 
 struct waits {
     struct deadline_list *lists[WAITS_MAX];
     unsigned count;
 };
 
-/* The list of this length; NULL: all are in use for others. */
+/* The list of this length, or of one that is up to an eighth longer when too many others are in
+ * use. */
 struct deadline_list *waits_get(struct waits *w, uint64_t ms,
                                 void (*on_expired)(struct deadline *d));
 /* Report all that are due; true: others still wait. */

@@ -60,6 +60,14 @@ static int check_ranges(struct deis_str value, struct deis_err *err)
     return r;
 }
 
+static int check_some_time(struct deis_str value, struct deis_err *err)
+{
+    uint64_t ms;
+    int r = deis_str_to_ms(value, MS_MAX, &ms, err);
+
+    return r == DEIS_OK && ms == 0 ? deis_err_set(err, DEIS_INVALID, "must be more than 0") : r;
+}
+
 static int check_value(const struct setting *s, struct deis_str value, struct deis_err *err)
 {
     struct deis_tls_versions versions;
@@ -74,6 +82,7 @@ static int check_value(const struct setting *s, struct deis_str value, struct de
     case SETTING_SIZE: return deis_str_to_bytes(value, BYTES_MAX, &number, err);
     case SETTING_TIME: return deis_str_to_ms(value, MS_MAX, &number, err);
     case SETTING_TIME_OF_DAY: return deis_str_to_ms(value, DAY_MS, &number, err);
+    case SETTING_TIME_SOME: return check_some_time(value, err);
     case SETTING_NETWORKS: return check_as_routing("whitelist", value, err);
     case SETTING_RANGES: return check_ranges(value, err);
     case SETTING_LIMIT:

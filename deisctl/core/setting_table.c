@@ -58,7 +58,7 @@ static const struct setting settings[] = {
     ROW("router", "controller/timeout/read", TIME_OF_DAY),
     ROW("router", "controller/timeout/send", TIME_OF_DAY),
     ROW("router", "controller/whitelist", NETWORKS),
-    ROW("router", "defaultTimeout", TIME),
+    ROW("router", "defaultTimeout", TIME_SOME),
     ROW("router", "enforceHTTPS", TRUTH),
     ROW("router", "enforceWhitelist", TRUTH),
     CHOICE("router", "errorLogLevel", "debug|info|notice|warn|error|crit|alert|emerg"),

@@ -14,6 +14,7 @@ enum setting_kind {
     SETTING_SIZE,
     SETTING_TIME,
     SETTING_TIME_OF_DAY, /* a day at most */
+    SETTING_TIME_SOME,   /* more than none */
     SETTING_NETWORKS,    /* each perhaps with a label */
     SETTING_RANGES,
     SETTING_OF_APPS, /* as the setting of apps of the same name */

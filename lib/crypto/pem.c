@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
@@ -104,9 +105,10 @@ EVP_PKEY *deis_pem_key(struct deis_str text)
 
 bool deis_pem_key_is_quick(const EVP_PKEY *key)
 {
-    enum { EXPONENT_BYTES_MAX = 8 };
+    enum { EXPONENT_BYTES_MAX = 8, FACTORS_MAX = 10 };
 
     OSSL_PARAM *parts = NULL;
+    size_t factors = 0;
     bool quick = true;
 
     if (!EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "RSA-PSS")) {
@@ -120,6 +122,14 @@ bool deis_pem_key_is_quick(const EVP_PKEY *key)
         size_t max =
             strcmp(p->key, OSSL_PKEY_PARAM_RSA_E) == 0 ? EXPONENT_BYTES_MAX : DEIS_RSA_BITS_MAX / 8;
         quick = p->data_type != OSSL_PARAM_UNSIGNED_INTEGER || p->data_size <= max;
+        if (strncmp(p->key, OSSL_PKEY_PARAM_RSA_FACTOR, strlen(OSSL_PKEY_PARAM_RSA_FACTOR)) == 0) {
+            factors += p->data_size;
+        }
+    }
+    /* Their product is the modulus. */
+    quick = quick && factors <= (size_t)EVP_PKEY_get_bits(key) / 8 + FACTORS_MAX;
+    for (OSSL_PARAM *p = parts; p->key; p++) {
+        OPENSSL_cleanse(p->data, p->data_size);
     }
     OSSL_PARAM_free(parts);
     return quick;

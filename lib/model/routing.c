@@ -57,10 +57,11 @@ const char deis_routing_names[] =
 static bool is_process(struct deis_str s)
 {
     ptrdiff_t dot = deis_str_rfind(s, '.');
+    struct deis_str digits = dot > 0 ? deis_str_skip(s, (size_t)dot + 1) : DEIS_STR_NONE;
     uint64_t number;
 
     return dot > 0 && deis_str_is_process_type(deis_str_first(s, (size_t)dot)) &&
-           deis_str_to_u64(deis_str_skip(s, (size_t)dot + 1), 1, 100000, &number, NULL) == 0;
+           !deis_str_starts(digits, "0") && deis_str_to_u64(digits, 1, 100000, &number, NULL) == 0;
 }
 
 static const struct setting *find(const char *name)

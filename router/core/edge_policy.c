@@ -6,7 +6,7 @@
 #define PROXIES_DEFAULT "10.0.0.0/8"
 
 enum {
-    RATE_MAX = 1000000,
+    RATE_MAX = 64000, /* what can be told apart: 1/64 ms each */
     FREE_US = 20 * 1000 * 1000,
 };
 

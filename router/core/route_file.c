@@ -276,10 +276,12 @@ static bool load_limits(struct load *l, struct deis_str a, struct deis_str b)
     struct route_limits limits;
 
     if (deis_str_to_u64(a, 0, UINT64_MAX, &limits.body_max, NULL) < 0 ||
-        deis_str_to_u64(b, 1, UINT64_MAX / 2, &limits.answer_timeout_ms, NULL) < 0) {
+        deis_str_to_u64(b, 0, UINT64_MAX / 2, &limits.answer_timeout_ms, NULL) < 0) {
         return false;
     }
-    route_model_set_limits(l->model, &limits);
+    if (limits.answer_timeout_ms > 0) { /* else of a router that took that for a time */
+        route_model_set_limits(l->model, &limits);
+    }
     return true;
 }
 

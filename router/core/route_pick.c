@@ -69,6 +69,9 @@ struct route_endpoint *route_app_pick(const struct route_app *a, uint64_t now_ms
 
 void route_endpoint_eject(struct route_endpoint *e, uint64_t now_ms)
 {
+    if (is_ejected(e, now_ms)) {
+        return; /* others failed together with this one */
+    }
     unsigned failures = atomic_fetch_add(&e->failures, 1);
     uint64_t ms = EJECT_FIRST_MS;
 

@@ -6,7 +6,9 @@
 enum {
     SECOND_MS = 1000,
     DAY_MS = 86400000,
-    PLATFORMS_PART = 4096, /* bytes that what the platform sets adds to a document */
+    /* Bytes that are added to an app's settings: what the platform sets, and the config's
+     * whitelist, of entries of 200 bytes, each of which may be written as six. */
+    BESIDE_MAX = 4096 + DEIS_ROUTING_ENTRIES_MAX * 1216,
 };
 
 struct route_policy {
@@ -104,7 +106,7 @@ int route_policy_set(struct route_policy *p, const char *app, struct deis_str te
         return DEIS_OK;
     }
     json_t *doc = NULL;
-    if (text.len <= DEIS_ROUTING_MAX + PLATFORMS_PART) {
+    if (text.len <= DEIS_ROUTING_MAX + BESIDE_MAX) {
         doc = deis_json_parse(text, err);
     } else {
         deis_err_set(err, DEIS_INVALID, "it has more than %d bytes", DEIS_ROUTING_MAX);
@@ -258,7 +260,13 @@ struct route_settings *route_policy_app(const struct route_policy *p, const char
     }
     /* The app's own document, with the platform's where it is silent. */
     json_t *doc = json_deep_copy(own->r.doc);
-    json_object_update_missing(json_object_get(doc, "settings"), p->defaults);
+    json_t *settings = json_object_get(doc, "settings");
+    bool own_pace =
+        json_object_get(settings, "rateLimit") && !json_object_get(settings, "rateBurst");
+    json_object_update_missing(settings, p->defaults);
+    if (own_pace) { /* a burst belongs to its rate */
+        json_object_del(settings, "rateBurst");
+    }
     if (p->closed) {
         json_object_set_new(doc, "closed", json_true());
     }

@@ -233,8 +233,27 @@ class Slow(unittest.TestCase):
                 rig.wait_for(lambda: rig.unread(self.router.http), 'they are there')
                 other.send(head(FORM, method='GET'))
             self.assertEqual(other.answer()[0], 200)
-            first = blocked() < before + number / 2
+            first = before < blocked() < before + number / 2
             self.assertEqual([greedy.answer()[0] for _ in range(number)], [400] * number)
+            return first
+        rig.wait_for(passed, 'another is answered before most of them')
+
+    def test_many_streams_do_not_come_before_others(self):
+        blocked = lambda: self.router.metric('deis_router_firewall_blocked_total')
+
+        def passed():
+            greedy, other, before = h2.plain(self.router.http, HOST), self.client(), blocked()
+            self.addCleanup(greedy.close)
+            self.assertEqual(greedy.get('/', user_agent='Mozilla/5.0', accept='*/*').status, 200)
+            self.assertEqual(other.send(head(FORM, method='GET')).answer()[0], 200)
+            with batch_test.OneTurn(self.router):
+                ids = [greedy.open(path='/?a=' + urllib.parse.quote(SQLI)) for _ in range(90)]
+                rig.wait_for(lambda: rig.unread(self.router.http), 'they are there')
+                other.send(head(FORM, method='GET'))
+            self.assertEqual(other.answer()[0], 200)
+            first = before < blocked() < before + len(ids) / 2
+            self.assertEqual([greedy.answer(sid).status for sid in ids], [400] * len(ids))
+            self.assertEqual(blocked(), before + len(ids))
             return first
         rig.wait_for(passed, 'another is answered before most of them')
 

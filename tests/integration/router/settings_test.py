@@ -566,5 +566,58 @@ class Settings(unittest.TestCase):
         self.assertEqual(failed, [])
 
 
+class OfOthers(unittest.TestCase):
+    def setUp(self):
+        self.world = w = World()
+        self.addCleanup(w.clear)
+        self.origin = rig.Origin()
+        self.addCleanup(self.origin.close)
+        self.addCleanup(self.origin.gate.set)
+        for app in ('blog', 'other'):
+            w.app(app)
+            w.run(app + '_v1.web.1-aaaa', self.origin)
+            w.wait_status(app + '.example.com', 200)
+
+    def set(self, app, settings):
+        before = self.world.router.routes()['generation']
+        self.world.etcd.put('routing/' + app, {'settings': settings})
+        rig.wait_for(lambda: self.world.router.routes()['adopted'] > before, 'it is in effect')
+
+    def wait_at_gate(self, app):
+        c = rig.Client(self.world.router.http)
+        self.addCleanup(c.close)
+        return c.send(b'GET /gate HTTP/1.1\r\nHost: %s.example.com\r\n\r\n' % app.encode())
+
+    def test_many_times_of_one_app_leave_those_of_another(self):
+        for i in range(70):
+            self.set('other', {'timeout': '%dms' % (3600000 + i)})
+            for _ in range(4):
+                self.wait_at_gate('other')
+        self.set('blog', {'timeout': '1s'})
+        for _ in range(4):
+            self.assertEqual(self.wait_at_gate('blog').answer()[0], 504)
+
+    def test_an_app_s_rate_has_no_burst_of_the_platform(self):
+        self.world.etcd.put('config/router/rateBurst', '1')
+        self.set('blog', {'rateLimit': 6000})
+        self.assertEqual([self.world.get('blog.example.com')[0] for _ in range(20)], [200] * 20)
+
+    def test_no_time_at_all_is_refused(self):
+        self.world.etcd.put('config/router/defaultTimeout', '0')
+        rig.wait_for(lambda: 'defaultTimeout' in self.world.router.log(), 'it is refused')
+        self.assertEqual(self.world.get('blog.example.com', '/slow/0.5')[0], 200)
+
+    def test_a_size_of_0_is_any(self):
+        self.world.etcd.put('config/router/bodySize', '1')
+
+        def status():
+            with rig.Client(self.world.router.http) as c:
+                c.send(b'POST /echo HTTP/1.1\r\nHost: blog.example.com\r\nContent-Length: 2\r\n\r\nab')
+                return c.answer()[0]
+        rig.wait_for(lambda: status() == 413, 'it is in effect')
+        self.world.etcd.put('config/router/bodySize', '0')
+        rig.wait_for(lambda: status() == 200, 'it is in effect')
+
+
 if __name__ == '__main__':
     unittest.main(verbosity=2)

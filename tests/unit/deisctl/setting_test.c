@@ -56,6 +56,7 @@ static void values(void **state)
         { "router", "controller/timeout/read", "soon" },
         { "router", "controller/timeout/send", "25h" },
         { "router", "builder/timeout/connect", "10 s" },
+        { "router", "defaultTimeout", "0" },
         { "router", "errorLogLevel", "warning" },
         { "router", "affinityArg", "a=b" },
         { "router", "maxConnections", "many" },

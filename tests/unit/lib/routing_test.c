@@ -114,9 +114,10 @@ static void values(void **state)
 
 static void unknown_names(void **state)
 {
-    static const char *const bad[] = { "",           "Maintenance",  "weight.",
-                                       "weight.web", "weight.web.0", "weight.web.x",
-                                       "weight..1",  "page.200",     "page." };
+    static const char *const bad[] = { "",           "Maintenance",   "weight.",
+                                       "weight.web", "weight.web.0",  "weight.web.x",
+                                       "weight..1",  "weight.web.02", "page.200",
+                                       "page." };
     struct deis_err err;
     deis_autojson json_t *one = json_integer(1);
 

@@ -63,7 +63,7 @@ static void connections__default_to_half_but_for_the_loopback(void **state)
     o.rate = 4000000000;
     p = policy(&o);
     assert_int_equal(p->connections, 7);
-    assert_int_equal(p->rate, 1000000);
+    assert_int_equal(p->rate, 64000);
     assert_true(edge_policy_counts(p, &loopbacks[0]));
     edge_policy_unref(p);
     o.connections = 0;

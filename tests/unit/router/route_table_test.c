@@ -172,14 +172,16 @@ static void ejection__grows_and_ends_with_a_success(void **state)
     struct pick *p = *state;
     struct route_endpoint *e = p->e[0];
 
-    route_endpoint_eject(e, 0);
-    assert_int_equal(atomic_load(&e->ejected_until_ms), 1000);
-    route_endpoint_eject(e, 0);
-    assert_int_equal(atomic_load(&e->ejected_until_ms), 2000);
-    for (int i = 0; i < 100; i++) {
-        route_endpoint_eject(e, 0);
+    for (int i = 0; i < 8; i++) {
+        route_endpoint_eject(e, 0); /* those that were at it together count once */
     }
-    assert_int_equal(atomic_load(&e->ejected_until_ms), 10000);
+    assert_int_equal(atomic_load(&e->ejected_until_ms), 1000);
+    route_endpoint_eject(e, 1000);
+    assert_int_equal(atomic_load(&e->ejected_until_ms), 3000);
+    for (int i = 1; i <= 100; i++) {
+        route_endpoint_eject(e, (uint64_t)i * 10000);
+    }
+    assert_int_equal(atomic_load(&e->ejected_until_ms), 1010000);
     route_endpoint_good(e);
     assert_int_equal(atomic_load(&e->ejected_until_ms), 0);
     route_endpoint_suspect(e, 0);
