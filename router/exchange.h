@@ -122,6 +122,8 @@ struct exchange {
     uint32_t interim_bytes; /* of their heads */
     struct gzip *gzip;      /* compresses its body; NULL: it is not */
     struct bytes to_client;
+    uint64_t stalled_us;        /* time in which they waited for a client of HTTP/2 */
+    uint64_t stalled_bytes;     /* that it took of them then */
     struct send_op client_send; /* of to_client */
     struct splicer answer_pipe;
     struct bytes trailers; /* of the answer, as lines */

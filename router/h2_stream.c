@@ -322,6 +322,18 @@ static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *buf, s
     return (ssize_t)(there < len ? there : len);
 }
 
+/* The client has taken some of what waits for it. False: so little that it only holds the app up.
+ */
+static bool keeps_pace(struct exchange *x, size_t len)
+{
+    const struct worker *w = x->worker;
+
+    x->stalled_us += w->now_us - x->wait_us;
+    x->stalled_bytes += len;
+    x->wait_us = w->now_us;
+    return !edge_policy_is_trickle(w->policy, x->stalled_bytes, x->stalled_us);
+}
+
 /* A frame of the answer's body, straight from where the exchange holds it. */
 int h2_stream_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *frame_head,
                         size_t len, nghttp2_data_source *source, void *user_data)
@@ -347,11 +359,14 @@ int h2_stream_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     b->off += (uint32_t)len;
     s->end_sent = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     h2_budget_use(&conn->budget);
+    bool in_time = keeps_pace(s->side.exchange, len);
     if (b->off == b->len) {
         s->drained = true;
         look_after(s);
-    } else {
+    } else if (in_time) {
         exchange_wait(s->side.exchange);
+    } else { /* it ends at the next tick: not here, within the session */
+        worker_wait_for(conn->worker, WAIT_CLIENT, 1, &s->side.deadline);
     }
     return 0;
 }

@@ -9,7 +9,10 @@
 
 #include <sys/uio.h>
 
-enum { HELD_MAX = 2048 };
+enum {
+    HELD_MAX = 2048,
+    TURN_MAX = 128 * 1024, /* bytes that are read before others get their turn */
+};
 
 static bool is_ticket(const struct tls_conn *c)
 {
@@ -80,11 +83,17 @@ static int bio_read(BIO *bio, char *data, int len)
     struct tls_conn *c = BIO_get_data(bio);
 
     BIO_clear_retry_flags(bio);
-    if (c->drained) {
+    if (c->flooded) {
+        errno = ECONNRESET;
+        return -1;
+    }
+    /* OpenSSL reads on as long as what comes is nothing for the reader. */
+    if (c->drained || c->turn >= TURN_MAX) {
         BIO_set_retry_read(bio);
         return -1;
     }
     ssize_t n = sock_recv(c->fd, data, (size_t)len);
+    c->turn += n > 0 ? (uint32_t)n : 0;
     if (n < 0 && sock_would_block()) {
         BIO_set_retry_read(bio);
     }

@@ -41,6 +41,7 @@ void tls_conn_free(struct tls_conn *c)
 enum tls_result tls_handshake(struct tls_conn *c)
 {
     c->drained = false;
+    c->turn = 0;
     ERR_clear_error();
     int n = SSL_do_handshake(c->ssl);
 
@@ -77,6 +78,7 @@ ssize_t tls_recv(struct tls_conn *c, void *data, size_t len)
     char *p = data;
     size_t total = 0;
 
+    c->turn = 0;
     do {
         size_t want = len - total < INT32_MAX ? len - total : INT32_MAX;
         ERR_clear_error();

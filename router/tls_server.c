@@ -91,6 +91,26 @@ static int on_status_wanted(SSL *ssl, void *arg)
 }
 
 /* What all connections have in common, whatever the terms. */
+/* A client may change its keys (RFC 8446 section 4.6.3), which costs it nothing: not as often as it
+ * likes. */
+static void on_message(int sent, int version, int type, const void *data, size_t len, SSL *ssl,
+                       void *arg)
+{
+    enum { UPDATES_MAX = 32, SPAN_US = 60 * 1000 * 1000 };
+
+    const uint8_t *kind = data;
+    struct tls_conn *c = SSL_get_app_data(ssl);
+    if (sent || !c || type != SSL3_RT_HANDSHAKE || len == 0 || *kind != SSL3_MT_KEY_UPDATE) {
+        return;
+    }
+    if (c->worker->now_us - c->updates_us > SPAN_US) {
+        c->updates_us = c->worker->now_us;
+        c->updates = 0;
+    }
+    c->updates++;
+    c->flooded = c->flooded || c->updates > UPDATES_MAX;
+}
+
 static void prepare(SSL_CTX *ctx)
 {
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
@@ -105,6 +125,7 @@ static void prepare(SSL_CTX *ctx)
     SSL_CTX_set_cert_cb(ctx, on_cert_wanted, NULL);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_tlsext_status_cb(ctx, on_status_wanted);
+    SSL_CTX_set_msg_callback(ctx, on_message);
 }
 
 SSL_CTX *tls_context_new(const struct tls_terms *terms, struct deis_err *err)

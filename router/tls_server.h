@@ -63,7 +63,11 @@ struct tls_conn {
     bool more;   /* the library may hold something to read */
     bool broken; /* nothing may be sent any more */
     bool shut;
-    bool last;    /* the closing alert, or the end, follows what is written now */
+    bool last;        /* the closing alert, or the end, follows what is written now */
+    bool flooded;     /* by a client that changes its keys again and again */
+    uint32_t turn;    /* bytes that were read since somebody asked for some */
+    uint32_t updates; /* of the client's keys, since: */
+    uint64_t updates_us;
     bool drained; /* the socket had nothing more when it was read last */
     bool ended;   /* the client has sent all */
     int fd;

@@ -201,11 +201,15 @@ static enum deis_h1_result take_coding(struct h1_parse *parse, struct deis_str v
     return h1_bad(parse, 400, "invalid Transfer-Encoding field");
 }
 
-static void take_connection(struct h1_parse *parse, struct deis_str value)
+static enum deis_h1_result take_connection(struct h1_parse *parse, struct deis_str value)
 {
-    struct deis_str option;
+    enum { OPTIONS_MAX = 64 }; /* each field's name is compared with each */
 
+    struct deis_str option;
     while (next_element(&value, &option)) {
+        if (++parse->options > OPTIONS_MAX) {
+            return h1_bad(parse, 431, "more than %d connection options", OPTIONS_MAX);
+        }
         if (deis_str_ieq_cstr(option, "close")) {
             parse->connection_close = true;
         } else if (deis_str_ieq_cstr(option, "keep-alive")) {
@@ -216,6 +220,7 @@ static void take_connection(struct h1_parse *parse, struct deis_str value)
             parse->head->connection_names_fields = true;
         }
     }
+    return DEIS_H1_DONE;
 }
 
 static enum deis_h1_result take_known(struct h1_parse *parse, const struct deis_h1_header *h)
@@ -233,10 +238,7 @@ static enum deis_h1_result take_known(struct h1_parse *parse, const struct deis_
         }
         return DEIS_H1_DONE;
     case 10:
-        if (is_name(h->name, "connection")) {
-            take_connection(parse, h->value);
-        }
-        return DEIS_H1_DONE;
+        return is_name(h->name, "connection") ? take_connection(parse, h->value) : DEIS_H1_DONE;
     case 14:
         return is_name(h->name, "content-length") ? take_length(parse, h->value) : DEIS_H1_DONE;
     case 17:

@@ -30,6 +30,7 @@ struct h1_parse {
     bool connection_keep;
     bool connection_upgrade;
     bool has_upgrade;
+    unsigned options; /* of Connection */
 };
 
 /* Set status and err and return DEIS_H1_BAD. */

@@ -5,6 +5,7 @@ import random
 import re
 import resource
 import secrets
+import select
 import signal
 import socket
 import struct
@@ -487,6 +488,30 @@ class FlowControl(H2):
                 c.frame(h2.WINDOW_UPDATE, 0, 0, struct.pack('!I', 40000))
                 c.frame(h2.WINDOW_UPDATE, 0, sid, struct.pack('!I', 40000))
         self.assertEqual(len(a.body), 3000000)
+
+
+class Trickle(unittest.TestCase):
+    def test_an_answer_that_is_taken_byte_by_byte_is_cut(self):
+        """It would hold the app's process for years."""
+        origin = rig.Origin()
+        self.addCleanup(origin.close)
+        router = rig.Static([(HOST, origin.port)], '--h2c', workers=1).start()
+        self.addCleanup(router.clear)
+        c = h2.plain(router.http, HOST, credit=False, settings=((4, 1),))
+        self.addCleanup(c.close)
+        slow, steady = c.open(path='/big/20000000'), c.open(path='/big/20000000')
+
+        def cut():
+            if select.select([c.c.s], [], [], 0.25)[0]:
+                c.step()
+            else:
+                c.frame(h2.WINDOW_UPDATE, 0, slow, struct.pack('!I', 1))
+                c.frame(h2.WINDOW_UPDATE, 0, steady, struct.pack('!I', 200))
+                c.frame(h2.WINDOW_UPDATE, 0, 0, struct.pack('!I', 201))
+            return c.answers[slow].reset is not None
+        rig.wait_for(cut, 'it is reset')
+        self.assertEqual(c.answers[slow].reset, h2.INTERNAL_ERROR)
+        self.assertEqual((c.answers[steady].status, c.answers[steady].reset), (200, None))
 
 
 class Malformed(H2):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """HTTPS at the router: whose certificate a name gets, resumption, certificates that come and go, policy, limits."""
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -295,6 +296,41 @@ class Static(Https):
             with self.assertRaises(ssl.SSLWantReadError):
                 tls.read(1)
             self.assertTrue(tls.session.has_ticket)
+
+    def test_keys_that_change_again_and_again(self):
+        """Which costs a client nothing: it is let go."""
+        ssl3, crypto, pointer = ctypes.CDLL('libssl.so.3'), ctypes.CDLL('libcrypto.so.3'), ctypes.c_void_p
+        for function in (ssl3.TLS_client_method, ssl3.SSL_CTX_new, ssl3.SSL_new, crypto.BIO_new, crypto.BIO_s_mem):
+            function.restype = pointer
+        context = pointer(ssl3.SSL_CTX_new(pointer(ssl3.TLS_client_method())))
+        tls = pointer(ssl3.SSL_new(context))
+        into, out = (pointer(crypto.BIO_new(pointer(crypto.BIO_s_mem()))) for _ in '12')
+        ssl3.SSL_set_bio(tls, into, out)
+        ssl3.SSL_ctrl(tls, 55, ctypes.c_long(0), b'app.site.test')  # SSL_CTRL_SET_TLSEXT_HOSTNAME
+        ssl3.SSL_set_connect_state(tls)
+        buf = ctypes.create_string_buffer(1 << 20)
+
+        def written():
+            n = crypto.BIO_read(out, buf, len(buf))
+            return buf.raw[:max(0, n)]
+        with socket.create_connection(('127.0.0.1', self.https), rig.DEADLINE) as s:
+            while ssl3.SSL_do_handshake(tls) != 1:
+                s.sendall(written())
+                data = s.recv(65536)
+                self.assertTrue(data)
+                crypto.BIO_write(into, data, len(data))
+            s.sendall(written())
+            for _ in range(20000):
+                self.assertEqual((ssl3.SSL_key_update(tls, 0), ssl3.SSL_do_handshake(tls)), (1, 1))
+            request = b'GET / HTTP/1.1\r\nHost: app.site.test\r\nConnection: close\r\n\r\n'
+            self.assertEqual(ssl3.SSL_write(tls, request, len(request)), len(request))
+            with contextlib.suppress(ConnectionError):
+                s.sendall(written())
+                while data := s.recv(65536):
+                    crypto.BIO_write(into, data, len(data))
+            self.assertLessEqual(ssl3.SSL_read(tls, buf, len(buf)), 0)  # it has got no answer
+        ssl3.SSL_free(tls)
+        ssl3.SSL_CTX_free(context)
 
     def test_cipher_suites(self):
         for args, suite in ((['-tls1_3'], b'TLS_AES_128_GCM_SHA256'), (['-tls1_2'], b'ECDHE-ECDSA-AES'),

@@ -405,9 +405,26 @@ static void count__of_fields_is_limited(void **state)
     }
 }
 
+/* Each field's name is compared with each of them. */
+static void count__of_connection_options_is_limited(void **state)
+{
+    for (size_t extra = 0; extra < 2; extra++) {
+        deis_autobuf struct deis_buf b = DEIS_BUF_INIT(10000);
+        struct outcome whole;
+        deis_buf_add_cstr(&b, GET HOST "Connection: a");
+        for (size_t i = 1; i < 64 + extra; i++) {
+            deis_buf_add_cstr(&b, i == 30 ? "\r\nConnection: b" : ",");
+        }
+        deis_buf_add_cstr(&b, "\r\n\r\n");
+        parse_in_steps(deis_buf_str(&b), b.len, 1, &whole);
+        assert_int_equal(whole.status, extra ? 431 : 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(count__of_connection_options_is_limited),
         cmocka_unit_test(table__gets_its_verdicts_in_every_split),
         cmocka_unit_test(parts__are_views_without_blanks),
         cmocka_unit_test(absolute_target__is_split),
